@@ -1,0 +1,5 @@
+"""Measuring real networks: random matrices, training and curvature, in torch."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

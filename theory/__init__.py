@@ -1,0 +1,5 @@
+"""Symbolic and exact: the derivations, in sympy, mpmath and certified balls."""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
