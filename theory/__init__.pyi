@@ -1,0 +1,17 @@
+from .ball import Ball as Ball
+from .ball import ComplexBall as ComplexBall
+from .free_probability.grid import LawGrid as LawGrid
+from .free_probability.law import SpectralLaw as SpectralLaw
+from .free_probability.laws import compound_poisson as compound_poisson
+from .free_probability.laws import linear_hessian as linear_hessian
+from .free_probability.laws import marchenko_pastur as marchenko_pastur
+from .free_probability.laws import point_mass as point_mass
+from .free_probability.laws import relu_hessian as relu_hessian
+from .free_probability.laws import residual_hessian as residual_hessian
+from .free_probability.laws import semicircle as semicircle
+from .free_probability.laws import wishart_wigner_hessian as wishart_wigner_hessian
+from .symbols import alpha as alpha
+from .symbols import epsilon as epsilon
+from .symbols import g as g
+from .symbols import phi as phi
+from .symbols import z as z
