@@ -1,0 +1,281 @@
+"""Where the statements come from: the bibliography, the lectures, and what the lectures say.
+
+A claim names its source: the paper and the equation, and the slide of a lecture that printed the statement. Each
+statement of a lecture that the ledger covers is listed in ``STATEMENTS``, in this project's words, with the claim
+that tries it or with a :class:`Slip`, a note on wording or attribution that no computation could try.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A publication.
+
+    Args:
+        key: A short label, such as ``pennington-bahri-2017``.
+        authors: Family names, in the order of the paper.
+        year: The year of publication.
+        title: The title, and where it appeared.
+        arxiv: The arXiv identifier, without a version.
+        doi: The DOI, without a resolver in front.
+
+    Raises:
+        ValueError: If the arXiv identifier or the DOI is malformed.
+
+    Examples:
+        >>> print(PENNINGTON_BAHRI_2017)
+        Pennington and Bahri (2017)
+    """
+
+    key: str
+    authors: str
+    year: int
+    title: str
+    arxiv: str | None = None
+    doi: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.arxiv is not None and not re.fullmatch(r"\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7}", self.arxiv):
+            raise ValueError(f"arxiv must be an identifier such as 1804.10200, got {self.arxiv!r}.")
+        if self.doi is not None and not re.fullmatch(r"10\.\d{4,9}/\S+", self.doi):
+            raise ValueError(f"doi must look like 10.1137/19M1308943, got {self.doi!r}.")
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the reference as plain JSON data."""
+        return {
+            "key": self.key,
+            "authors": self.authors,
+            "year": self.year,
+            "title": self.title,
+            "arxiv": self.arxiv,
+            "doi": self.doi,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.authors} ({self.year})"
+
+
+@dataclass(frozen=True)
+class Lecture:
+    """A lecture or talk whose slides are tried.
+
+    Args:
+        key: A short label.
+        title: The title of the lecture.
+        where: The course or seminar, the speaker, the place.
+        about: What it covers, in a sentence.
+    """
+
+    key: str
+    title: str
+    where: str
+    about: str
+
+    def __str__(self) -> str:
+        return self.where
+
+
+@dataclass(frozen=True)
+class Slide:
+    """The slide of a lecture that printed a statement.
+
+    Args:
+        lecture: The lecture.
+        title: The title of the slide.
+    """
+
+    lecture: Lecture
+    title: str
+
+    def __str__(self) -> str:
+        return f"{self.lecture}, slide “{self.title}”"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a claim's statement comes from.
+
+    Args:
+        reference: The publication.
+        locator: The equation, section, figure or theorem in it.
+        printed: The slide that printed the statement.
+
+    Examples:
+        >>> print(Source(PENNINGTON_BAHRI_2017, "section 4"))
+        Pennington and Bahri (2017), section 4
+    """
+
+    reference: Reference
+    locator: str
+    printed: Slide | None = None
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the source as plain JSON data."""
+        slide = None
+        if self.printed is not None:
+            slide = {"lecture": str(self.printed.lecture), "slide": self.printed.title}
+        return {"reference": self.reference.to_record(), "locator": self.locator, "printed": slide}
+
+    def __str__(self) -> str:
+        return ", ".join(str(part) for part in (self.reference, self.locator, self.printed) if part)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A note on a statement whose wording or attribution is off, and which no computation could try.
+
+    Args:
+        said: What the slide says, in this project's words.
+        meant: What it should say.
+    """
+
+    said: str
+    meant: str
+
+    def __str__(self) -> str:
+        return f"{self.said}: {self.meant}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A statement of a lecture, and what the ledger makes of it.
+
+    Args:
+        slide: Where it stands.
+        text: What it says, in this project's words.
+        covered: The ids of the claims that try it, or the note on it.
+    """
+
+    slide: Slide
+    text: str
+    covered: tuple[str, ...] | Slip
+
+
+PENNINGTON_BAHRI_2017: Final = Reference(
+    "pennington-bahri-2017",
+    "Pennington and Bahri",
+    2017,
+    "Geometry of neural network loss surfaces via random matrix theory. ICML 2017, PMLR 70, 2798-2806",
+)
+MARCHENKO_PASTUR_1967: Final = Reference(
+    "marchenko-pastur-1967",
+    "Marchenko and Pastur",
+    1967,
+    "Distribution of eigenvalues for some sets of random matrices. Mathematics of the USSR-Sbornik 1(4), 457-483",
+    doi="10.1070/SM1967v001n04ABEH001994",
+)
+WIGNER_1955: Final = Reference(
+    "wigner-1955",
+    "Wigner",
+    1955,
+    "Characteristic vectors of bordered matrices with infinite dimensions. Annals of Mathematics 62(3), 548-564",
+    doi="10.2307/1970079",
+)
+WIGNER_1958: Final = Reference(
+    "wigner-1958",
+    "Wigner",
+    1958,
+    "On the distribution of the roots of certain symmetric matrices. Annals of Mathematics 67(2), 325-327",
+    doi="10.2307/1970008",
+)
+VOICULESCU_1986: Final = Reference(
+    "voiculescu-1986",
+    "Voiculescu",
+    1986,
+    "Addition of certain non-commuting random variables. Journal of Functional Analysis 66(3), 323-346",
+    doi="10.1016/0022-1236(86)90062-5",
+)
+VOICULESCU_1991: Final = Reference(
+    "voiculescu-1991",
+    "Voiculescu",
+    1991,
+    "Limit laws for random matrices and free products. Inventiones mathematicae 104, 201-220",
+    doi="10.1007/BF01245072",
+)
+NICA_SPEICHER_2006: Final = Reference(
+    "nica-speicher-2006",
+    "Nica and Speicher",
+    2006,
+    "Lectures on the combinatorics of free probability. Cambridge University Press, LMS Lecture Note Series 335",
+    doi="10.1017/CBO9780511735127",
+)
+BIANE_1997: Final = Reference(
+    "biane-1997",
+    "Biane",
+    1997,
+    "On the free convolution with a semi-circular distribution. Indiana University Mathematics Journal 46(3), 705-718",
+)
+BALDI_HORNIK_1989: Final = Reference(
+    "baldi-hornik-1989",
+    "Baldi and Hornik",
+    1989,
+    "Neural networks and principal component analysis: learning from examples without local minima. "
+    "Neural Networks 2(1), 53-58",
+    doi="10.1016/0893-6080(89)90014-2",
+)
+COOPER_2021: Final = Reference(
+    "cooper-2021",
+    "Cooper",
+    2021,
+    "Global minima of overparameterized neural networks. SIAM Journal on Mathematics of Data Science 3(2), 676-691",
+    arxiv="1804.10200",
+    doi="10.1137/19M1308943",
+)
+DINH_2017: Final = Reference(
+    "dinh-2017",
+    "Dinh, Pascanu, Bengio and Bengio",
+    2017,
+    "Sharp minima can generalize for deep nets. ICML 2017, PMLR 70, 1019-1028",
+    arxiv="1703.04933",
+)
+FREEMAN_BRUNA_2017: Final = Reference(
+    "freeman-bruna-2017",
+    "Freeman and Bruna",
+    2017,
+    "Topology and geometry of half-rectified network optimization. ICLR 2017",
+    arxiv="1611.01540",
+)
+VENTURI_BANDEIRA_BRUNA_2019: Final = Reference(
+    "venturi-bandeira-bruna-2019",
+    "Venturi, Bandeira and Bruna",
+    2019,
+    "Spurious valleys in one-hidden-layer neural network optimization landscapes. "
+    "Journal of Machine Learning Research 20(133), 1-34",
+    arxiv="1802.06384",
+)
+LI_2018: Final = Reference(
+    "li-2018",
+    "Li, Xu, Taylor, Studer and Goldstein",
+    2018,
+    "Visualizing the loss landscape of neural nets. NeurIPS 2018",
+    arxiv="1712.09913",
+)
+
+EDINBURGH_MLT: Final = Lecture(
+    "edinburgh-mlt",
+    "Neural networks and non-convex optimisation",
+    "Machine Learning Theory, Edinburgh (R. Sarkar)",
+    "Perceptrons and activations, flat minima, sharpness measures, optimisers that seek flatness, pruning.",
+)
+DINH_TALK: Final = Lecture(
+    "dinh-talk",
+    "Sharp minima can generalize for deep networks",
+    "talk on Dinh et al. 2017 (M. Gamba, KTH)",
+    "How rescaling the layers changes flatness, sharpness and the Hessian without changing the function.",
+)
+OXFORD_C65: Final = Lecture(
+    "oxford-c65-9",
+    "Topology of the loss landscape: global and local structures",
+    "Theories of Deep Learning, Oxford C6.5, lecture 9 (J. Tanner)",
+    "Connected level sets, the random-matrix model of the Hessian, the manifold of global minimisers.",
+)
+OPTIMALITY_TALK: Final = Lecture(
+    "optimality-talk",
+    "¿Por qué la solución al problema de optimalidad funciona?",
+    "talk in Spanish on why optimisation works",
+    "Empirical risk, spin glasses, paths and level sets, convergence in the lazy regime.",
+)
+LECTURES: Final = (EDINBURGH_MLT, DINH_TALK, OXFORD_C65, OPTIMALITY_TALK)
