@@ -1,5 +1,10 @@
 from .ball import Ball as Ball
 from .ball import ComplexBall as ComplexBall
+from .derivation import Derivation as Derivation
+from .derivation import Step as Step
+from .derivation import StepRecord as StepRecord
+from .derivation import Theorem as Theorem
+from .domain import Domain as Domain
 from .free_probability.grid import LawGrid as LawGrid
 from .free_probability.law import SpectralLaw as SpectralLaw
 from .free_probability.laws import compound_poisson as compound_poisson
@@ -10,6 +15,9 @@ from .free_probability.laws import relu_hessian as relu_hessian
 from .free_probability.laws import residual_hessian as residual_hessian
 from .free_probability.laws import semicircle as semicircle
 from .free_probability.laws import wishart_wigner_hessian as wishart_wigner_hessian
+from .proof import Difference as Difference
+from .proof import Relation as Relation
+from .proof import exact_difference as exact_difference
 from .symbols import alpha as alpha
 from .symbols import epsilon as epsilon
 from .symbols import g as g

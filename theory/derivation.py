@@ -1,0 +1,292 @@
+r"""Results with the evidence for them: what was derived, from what, and how each step was checked.
+
+Conventions: a result is an equation, symbol = expression, on an open box of parameters. Evidence has four strengths:
+*exact* (a remainder 0 or a proved sign), *certified* (balls), *numeric* (points of the domain, to fifty digits) and
+*argued* (prose). A step's witness is a second route to its right-hand side that starts from the definition.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+
+from theory.balls_of_expressions import real_ball
+from theory.domain import Domain
+from theory.exact_numbers import exact_number
+from theory.proof import How, Relation, Witness, check_relation, check_witness, off_by_a_thousandth
+
+_STRENGTHS: tuple[How, ...] = ("argued", "numeric", "certified", "exact")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a derivation: a relation, and how it is to be checked.
+
+    Args:
+        title: A sentence.
+        relation: What is checked; None only for a step argued in prose.
+        how: "exact", "certified", "numeric" or "argued".
+        witness: A second route to the right-hand side, from the definition (see `theory.proof.check_witness`).
+        shown: LaTeX to show in place of what is checked.
+        domain: Where the step holds, if that is not the derivation's domain.
+
+    Raises:
+        ValueError: If ``how`` is another word, or a step that is not argued has no relation.
+    """
+
+    title: str
+    relation: Relation | None
+    how: How
+    witness: Witness | None = field(default=None, compare=False)
+    shown: str | None = None
+    domain: Domain | None = None
+
+    def __post_init__(self) -> None:
+        if self.how not in _STRENGTHS:
+            raise ValueError(f"how must be one of {', '.join(_STRENGTHS)}, got {self.how!r}.")
+        if self.relation is None and self.how != "argued":
+            raise ValueError(f"the step {self.title!r} must have a relation, because it is to be {self.how}.")
+
+    def check(self, domain: Domain) -> "StepRecord":
+        """Check the step, by its relation and by its witness; never raises."""
+        if self.relation is None:
+            return StepRecord(self.title, self.how, True, "argued in prose, not checked")
+        box = self.domain or domain
+        passed, detail = check_relation(self.relation, self.how, box)
+        if passed and self.witness is not None:
+            passed, second = check_witness(self.witness, self.relation, self.how, box)
+            detail = f"{detail}; second route: {second}"
+        return StepRecord(self.title, self.how, passed, detail)
+
+    def planted_errors(self) -> Iterator["Step"]:
+        """Yield copies with a wrong right-hand side, each of which must fail its check.
+
+        The first is off by a part in a thousand (or has its sides exchanged). If there is a witness, a second one is
+        true in itself but off by a part in a thousand on both sides: only the witness can tell. Argued steps have
+        none.
+        """
+        if self.relation is None or self.how == "argued":
+            return
+        yield replace(self, relation=self.relation.planted_error())
+        if self.witness is not None and self.relation.kind == "=":
+            wrong = off_by_a_thousandth(self.relation.right)
+            yield replace(self, relation=Relation(wrong, "=", wrong))
+
+    @property
+    def latex(self) -> str:
+        """What is shown: LaTeX without dollars."""
+        if self.shown is not None:
+            return self.shown
+        return self.relation.latex() if self.relation is not None else ""
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """The outcome of one check."""
+
+    title: str
+    how: How
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """A named theorem that a derivation rests on, with its hypotheses as checked steps.
+
+    Args:
+        name: As in "Sylvester's law of inertia".
+        statement: In words, with LaTeX between dollars.
+        reference: Where it is proved.
+        hypotheses: Steps that are checked; prose does not do.
+
+    Raises:
+        ValueError: If a hypothesis is only argued.
+    """
+
+    name: str
+    statement: str
+    reference: str
+    hypotheses: tuple[Step, ...] = ()
+
+    def __post_init__(self) -> None:
+        for step in self.hypotheses:
+            if step.how == "argued":
+                raise ValueError(f"the hypothesis {step.title!r} of {self.name} must be checked, got an argued step.")
+
+
+@dataclass(frozen=True, eq=False)
+class Derivation:
+    r"""A result together with the steps that lead to it.
+
+    Args:
+        title: A sentence or a noun.
+        result: An equation, symbol = expression.
+        steps: In order; the right-hand sides of the result and of each part must be a side of one of them.
+        domain: The open box on which everything holds.
+        parts: Further named results.
+        assumptions: Sentences, for what is taken as given.
+        theorems: Named theorems, with their hypotheses.
+        source: A reference in words.
+
+    Raises:
+        ValueError: If the result or a part is no equation or ends no step.
+
+    Examples:
+        >>> x, y = sp.Symbol("x", positive=True), sp.Symbol("y")
+        >>> step = Step("Complete the square.", Relation((x + 1) ** 2 - 1, "=", x * (x + 2)), "exact")
+        >>> square = Derivation("A square", sp.Eq(y, x * (x + 2)), (step,), Domain(x=(0, 1)))
+        >>> square.evidence, square.at(x="1/2"), square.check()[0].passed
+        ('exact', 5/4, True)
+        >>> print(square.at(x=0.5, digits=5))
+        1.2500
+    """
+
+    title: str
+    result: sp.Eq
+    steps: tuple[Step, ...]
+    domain: Domain
+    parts: Mapping[str, sp.Eq] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
+    theorems: tuple[Theorem, ...] = ()
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", tuple(self.steps))
+        object.__setattr__(self, "parts", MappingProxyType(dict(self.parts)))
+        sides = [side for step in self.steps if step.relation for side in (step.relation.right, step.relation.left)]
+        for name, equation in {"result": self.result, **self.parts}.items():
+            if not isinstance(equation, sp.Eq):
+                raise ValueError(f"{name} must be an equation, symbol = expression, got {equation!r}.")
+            if equation.rhs not in sides:
+                raise ValueError(f"{name} must end a step: {equation.rhs} is on no side of any relation.")
+
+    @property
+    def value(self) -> Any:
+        """The right-hand side of the result."""
+        return self.result.rhs
+
+    @property
+    def passed(self) -> bool:
+        """Whether every step and every hypothesis passes."""
+        return all(record.passed for record in self._records)
+
+    @property
+    def evidence(self) -> How:
+        """The weakest way in which a step that passed was checked."""
+        ways = [record.how for record in self._records if record.passed]
+        return min(ways, key=_STRENGTHS.index, default="argued")
+
+    def checked_steps(self) -> tuple[Step, ...]:
+        """Return the steps, then the hypotheses of the theorems."""
+        return (*self.steps, *(step for theorem in self.theorems for step in theorem.hypotheses))
+
+    def check(self) -> tuple[StepRecord, ...]:
+        """Check every step, then every hypothesis of a theorem; a failure is a record, never an exception."""
+        return self._records
+
+    @cached_property
+    def _records(self) -> tuple[StepRecord, ...]:
+        return tuple(step.check(self.domain) for step in self.checked_steps())
+
+    def at(self, *, digits: int | None = None, **values: object) -> Any:
+        """Evaluate the result at exact values of its parameters.
+
+        Args:
+            digits: If given, every parameter must be bound and the value is a ball of that many digits.
+            values: One exact number per parameter name; without ``digits`` some may stay free.
+
+        Returns:
+            An exact sympy expression, or a `Ball`.
+
+        Raises:
+            ValueError: If a parameter is unknown, outside the domain or, with ``digits``, missing.
+            TypeError: If a value is not a number.
+        """
+        symbols = {symbol.name: symbol for symbol in self.value.free_symbols}
+        known = symbols.keys() | set(self.domain.names)
+        read = {}
+        for name, value in values.items():
+            if name not in known:
+                raise ValueError(f"{name} must be a parameter of the result, which has {_names(known)}.")
+            read[name] = exact_number(name, value)
+            if name in self.domain.names and not self.domain.contains(**{name: read[name]}):
+                raise ValueError(f"{name} must lie in the domain {self.domain}, got {name} = {value}.")
+        result = self.value.subs({symbols[name]: number for name, number in read.items() if name in symbols})
+        if digits is None:
+            return result
+        if digits < 1:
+            raise ValueError(f"digits must be >= 1, got {digits}.")
+        if missing := {symbol.name for symbol in result.free_symbols}:
+            raise ValueError(f"digits needs every parameter bound, missing {_names(missing)}.")
+        return real_ball(result, {}, digits)
+
+    def record(self) -> dict[str, Any]:
+        """Return all there is to show, in strings, numbers, lists and dicts."""
+        outcomes = dict(zip((id(step) for step in self.checked_steps()), self._records, strict=True))
+
+        def told(step: Step) -> dict[str, Any]:
+            outcome = outcomes[id(step)]
+            text = str(step.relation) if step.relation is not None else ""
+            return {"title": step.title, "latex": step.latex, "text": text} | {
+                "how": outcome.how,
+                "passed": outcome.passed,
+                "detail": outcome.detail,
+            }
+
+        return {
+            "title": self.title,
+            "latex": sp.latex(self.result),
+            "text": f"{self.result.lhs} = {self.result.rhs}",
+            "domain": str(self.domain),
+            "assumptions": list(self.assumptions),
+            "theorems": [
+                {
+                    "name": theorem.name,
+                    "statement": theorem.statement,
+                    "reference": theorem.reference,
+                    "passed": all(outcomes[id(step)].passed for step in theorem.hypotheses),
+                }
+                for theorem in self.theorems
+            ],
+            "source": self.source,
+            "evidence": self.evidence,
+            "passed": self.passed,
+            "parts": [{"name": name, "latex": sp.latex(equation)} for name, equation in self.parts.items()],
+            "steps": [told(step) for step in self.checked_steps()],
+        }
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {sp.latex(self.result)}$"
+
+    def __str__(self) -> str:
+        """Show the title, each step in two-dimensional form, the result and the source."""
+        blocks = [self.title]
+        for step in self.steps:
+            relation = step.relation
+            blocks.append(step.title if relation is None else f"{step.title} [{step.how}]\n{_pretty(relation)}")
+        shown = [f"Result, for {self.domain}:" if self.domain.names else "Result:", _indented(sp.pretty(self.result))]
+        blocks.append("\n".join(shown))
+        blocks += [f"{name}:\n{_indented(sp.pretty(equation))}" for name, equation in self.parts.items()]
+        blocks += [f"By {theorem.name}: {theorem.statement}" for theorem in self.theorems]
+        blocks += [f"Assuming {sentence}" for sentence in self.assumptions]
+        return "\n\n".join([*blocks, f"[{self.source}]"] if self.source else blocks)
+
+
+def _pretty(relation: Relation) -> str:
+    sign = {"=": "=", "<": "<", "!=": "≠"}[relation.kind]
+    left, right = sp.pretty(relation.left, num_columns=10**4), sp.pretty(relation.right, num_columns=10**4)
+    if "\n" in left or "\n" in right:
+        return f"{_indented(left)}\n  {sign}\n{_indented(right)}"
+    return f"  {left} {sign} {right}"
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _names(names: Any) -> str:
+    return ", ".join(sorted(names)) or "none"
