@@ -1,0 +1,257 @@
+"""Where items are computed: in this process, in a pool of spawned processes, or on a dask cluster.
+
+Conventions. Every item is computed by one thread, so that its numbers are the same wherever it runs. Processes are
+spawned, never forked. Workers ignore Ctrl-C, which is for the runner to answer, and end when the runner is gone,
+however it ended.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import parent_process
+from multiprocessing.connection import wait as wait_for_sentinel
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any, Protocol, cast
+
+from verify.functions import FunctionName, Item, Result, perform
+from verify.refusal import BadInputError
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+Completed = Callable[[int, Result], None]
+
+
+class Pool(Protocol):
+    """Computes items and hands over each result as it completes."""
+
+    def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
+        """Compute all items; ``completed(place, result)`` is called in this thread, once an item, in any order."""
+
+    def close(self, *, abandon: bool = False) -> None:
+        """Give back what the pool holds; with ``abandon``, without waiting for the items in flight."""
+
+
+class SerialPool:
+    """One item after another, in this process."""
+
+    def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
+        """Compute all items."""
+        with _one_thread():
+            for place, item in enumerate(items):
+                completed(place, _named(function, item, lambda item=item: perform(function, item)))  # type: ignore[misc]
+
+    def close(self, *, abandon: bool = False) -> None:
+        """Do nothing."""
+
+
+class ProcessPool:
+    """A pool of spawned processes of one thread each, started when it is first needed."""
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self._context = _Spawn()
+        self._executor: ProcessPoolExecutor | None = None
+
+    def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
+        """Compute all items; at most two a worker are handed out at a time."""
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(self.jobs, mp_context=self._context, initializer=_start_worker)
+        try:
+            _compute(self._executor, perform, 2 * self.jobs, function, items, completed)
+        except BrokenProcessPool:
+            self.close(abandon=True)
+            raise
+
+    def close(self, *, abandon: bool = False) -> None:
+        """End the workers."""
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        if not abandon:
+            executor.shutdown(wait=True, cancel_futures=True)
+            return
+        self._context.terminate()
+        ending = threading.Thread(target=executor.shutdown, kwargs={"cancel_futures": True}, daemon=True)
+        ending.start()
+        ending.join(timeout=5)  # a worker that ended while it sent a result could keep the executor waiting
+
+
+class DaskPool:
+    """The workers of a dask cluster that is already there."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client
+        except ImportError:
+            raise BadInputError(
+                f"scheduler needs the package distributed (pip install 'lossproof[distributed]'), got {address!r}."
+            ) from None
+        try:
+            self._client: Any = cast("Any", Client)(address, timeout=10, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise BadInputError(
+                f"scheduler must be the address of a running dask scheduler, got {address!r}."
+            ) from error
+        self._executor: Executor = self._client.get_executor(pure=False)
+
+    def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
+        """Compute all items; at most four a worker thread are handed out at a time."""
+        threads = sum(self._client.nthreads().values())
+        _compute(self._executor, _perform_by_one_thread, max(4 * threads, 4), function, items, completed)
+
+    def close(self, *, abandon: bool = False) -> None:
+        """Leave the cluster as it was, taking back what is pending."""
+        if self._client.status != "closed":
+            self._executor.shutdown(wait=not abandon)
+            self._client.close(timeout=5)
+
+
+def open_pool(*, jobs: int = 1, scheduler: str | None = None) -> Pool:
+    """Return the pool of a run.
+
+    Args:
+        jobs: Number of processes; 1 computes in this one.
+        scheduler: Address of a dask scheduler, instead of ``jobs``.
+
+    Raises:
+        BadInputError: If ``jobs`` is below 1, or the scheduler cannot be reached.
+    """
+    if jobs < 1:
+        raise BadInputError(f"jobs must be at least 1, got {jobs}.")
+    if scheduler is not None:
+        return DaskPool(scheduler)
+    return SerialPool() if jobs == 1 else ProcessPool(jobs)
+
+
+def _compute(
+    executor: Executor,
+    work: Callable[[FunctionName, Item], Result],
+    width: int,
+    function: FunctionName,
+    items: Sequence[Item],
+    completed: Completed,
+) -> None:
+    """Keep ``width`` items handed out until all are done; on any failure take back what is pending."""
+    remaining = iter(enumerate(items))
+    in_flight: dict[Future[Result], tuple[int, Item]] = {}
+
+    def hand_out() -> None:
+        for place, item in remaining:
+            with _interrupt_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
+                in_flight[executor.submit(work, function, item)] = (place, item)
+            if len(in_flight) >= width:
+                return
+
+    try:
+        hand_out()
+        while in_flight:
+            done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+            for future in done:
+                place, item = in_flight.pop(future)
+                completed(place, _named(function, item, future.result))
+            hand_out()
+    finally:
+        for future in in_flight:
+            future.cancel()
+
+
+def _named(function: FunctionName, item: Item, compute: Callable[[], Result]) -> Result:
+    """Return a result, or say in which item it failed."""
+    try:
+        return compute()
+    except Exception as error:
+        error.add_note(f"while computing {function} for {item}")
+        raise
+
+
+def _perform_by_one_thread(function: FunctionName, item: Item) -> Result:
+    """Compute one item in a worker that others have set up."""
+    with _one_thread():
+        return perform(function, item)
+
+
+def _start_worker() -> None:
+    """Prepare a spawned process: deaf to Ctrl-C, one thread, gone when the runner is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = "1"
+    if "numpy" in sys.modules:  # loaded by the runner's main module: too late for the environment to count
+        _one_thread().__enter__()
+    threading.Thread(target=_end_with_runner, daemon=True).start()
+
+
+def _end_with_runner() -> None:
+    runner = parent_process()
+    if runner is not None:
+        wait_for_sentinel([runner.sentinel])
+        os._exit(1)
+
+
+class _Spawn(SpawnContext):
+    """The spawn context, remembering what it started."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._started: list[SpawnProcess] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> SpawnProcess:  # type: ignore[override]  # noqa: N802
+        """Return a process, as `multiprocessing.Process` does."""
+        process = SpawnProcess(*args, **kwargs)
+        self._started.append(process)
+        return process
+
+    def terminate(self) -> None:
+        """End every process started so far that still runs."""
+        for process in self._started:
+            if process.is_alive():
+                process.terminate()
+        self._started.clear()
+
+
+@contextlib.contextmanager
+def _interrupt_held_back() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute by one thread in here, also in libraries that are loaded only in here."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    before = {variable: os.environ.get(variable) for variable in THREAD_VARIABLES}
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else None
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    if torch:
+        torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        for variable, value in before.items():
+            if value is None:
+                os.environ.pop(variable, None)
+            else:
+                os.environ[variable] = value
+        torch = sys.modules.get("torch")
+        if torch:
+            torch.set_num_threads(threads or _usual_threads())
+
+
+def _usual_threads() -> int:
+    from verify.provenance import thread_count
+
+    return thread_count()

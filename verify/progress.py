@@ -1,0 +1,126 @@
+"""How a run is heard: bars on a terminal, plain lines in a pipe or a log."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TextIO
+
+from verify.runner import Listener
+from verify.store import Record, RunFolder
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+QUIET_SECONDS = 10.0
+"""A plain line about items is printed at most this often."""
+
+
+def listener_for(stream: TextIO | None = None) -> Listener:
+    """Return bars for a terminal and plain lines for anything else."""
+    stream = stream or sys.stderr
+    return Bars(stream) if stream.isatty() else Lines(stream)
+
+
+def outcome_line(record: Record) -> str:
+    """Return one claim's outcome in a line: id, verdict or status, whether that was expected, seconds.
+
+    Examples:
+        >>> outcome_line({"id": "a.b", "verdict": None, "status": "SKIPPED", "as_expected": True, "seconds": 0.04})
+        'a.b  SKIPPED  0.0 s'
+    """
+    surprise = "" if record["as_expected"] else "  NOT AS EXPECTED"
+    return f"{record['id']}  {record['verdict'] or record['status']}{surprise}  {record['seconds']:.1f} s"
+
+
+def opening_line(folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> str:
+    """Return what a run is about, in a line."""
+    manifest = folder.manifest
+    kept = f", {len(finished)} finished before" if finished else ""
+    words = f"{len(claims)} claim{'s' if len(claims) != 1 else ''} to check{kept}"
+    return f"{words}: profile {manifest['profile']}, seed {manifest['seed']}, {manifest['device']}, in {folder.path}"
+
+
+class Lines:
+    """Plain lines."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._total = 0
+        self._done = 0
+        self._claim = ""
+        self._spoke = 0.0
+
+    def run_started(self, folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> None:
+        """Print what the run is about."""
+        self._total = len(claims)
+        self._say(opening_line(folder, claims, finished))
+
+    def claim_started(self, claim: str) -> None:
+        """Take note of the claim."""
+        self._claim, self._spoke = claim, time.monotonic()
+
+    def items_done(self, purpose: str, done: int, total: int) -> None:
+        """Print a line if none was printed for a while."""
+        if time.monotonic() - self._spoke >= QUIET_SECONDS:
+            self._say(f"        {self._claim}: {purpose} {done}/{total}")
+
+    def claim_finished(self, record: Record) -> None:
+        """Print the outcome."""
+        self._done += 1
+        width = len(str(self._total))
+        self._say(f"[{self._done:{width}}/{self._total}] {outcome_line(record)}")
+
+    def run_ended(self) -> None:
+        """Do nothing."""
+
+    def _say(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+        self._spoke = time.monotonic()
+
+
+class Bars:
+    """A bar for the claims and one for the items of the present claim, below a line for every outcome."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._progress: Progress | None = None
+        self._claims: TaskID | None = None
+        self._items: TaskID | None = None
+        self._claim = ""
+
+    def run_started(self, folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> None:
+        """Print what the run is about and show the bars."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._progress = Progress(*columns, console=Console(file=self._stream), transient=True)
+        self._progress.console.print(opening_line(folder, claims, finished), highlight=False, markup=False)
+        self._progress.start()
+        self._claims = self._progress.add_task("claims", total=len(claims))
+        self._items = self._progress.add_task("", total=None, visible=False)
+
+    def claim_started(self, claim: str) -> None:
+        """Name the present claim."""
+        self._claim = claim
+        if self._progress is not None and self._claims is not None:
+            self._progress.update(self._claims, description=claim)
+
+    def items_done(self, purpose: str, done: int, total: int) -> None:
+        """Move the bar of the items."""
+        if self._progress is not None and self._items is not None:
+            self._progress.update(self._items, description=f"  {purpose}", completed=done, total=total, visible=True)
+
+    def claim_finished(self, record: Record) -> None:
+        """Print the outcome and move the bar of the claims."""
+        if self._progress is None or self._claims is None or self._items is None:
+            return
+        style = None if record["as_expected"] else "bold red"
+        self._progress.console.print(outcome_line(record), style=style, highlight=False, markup=False)
+        self._progress.update(self._items, visible=False)
+        self._progress.advance(self._claims)
+
+    def run_ended(self) -> None:
+        """Take the bars away."""
+        if self._progress is not None:
+            self._progress.stop()
