@@ -1,0 +1,352 @@
+r"""Density, distribution function and Stieltjes transform in float64, vectorised over laws and over places.
+
+Everything happens in the plane of w = 1/g, where H(w) = z (see ``edges``). For Im z >= 0 there is one root w with
+Im w > 0, or, for z on the real line outside the bulk, a real one. On the real line w runs along a graph a + i b(a), b(a)
+the zero of a decreasing function, and H increases in a (Biane 1997): so a bracket in a always works, and any root above
+the axis that a faster iteration finds is the right one. Density Im w/(pi |w|^2); for the distribution function
+
+.. math:: P(X < x) = 1 - \frac1\pi \operatorname{Im}\Bigl[\frac{x - m}{w} - \frac{v}{2 w^2} + \log w
+          + \sum_j r_j (\log(w - s_j) - \log w)\Bigr],
+
+in which no quadrature occurs. Next to the left edge of the support this loses digits; there, with a_e the edge in the
+w-plane, eta = w - a_e and delta = x - H(a_e) = eta^2 S(w) exactly, S(w) = sum_k c_k/((a_e - p_k)^2 (w - p_k)), and
+
+.. math:: P(X < x) = \frac1\pi \Bigl|\operatorname{Im} \eta^3 \int_0^1
+          \frac{t^2 S(a_e + t \eta) - S(w)}{(a_e + t \eta)^2} dt\Bigr|,
+
+in which nothing cancels but delta, which is formed in double-double.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy as sp
+
+from theory.free_probability.double_double import DoubleDouble
+from theory.free_probability.edges import RealRoots, real_roots
+from theory.free_probability.solver import Triple, solve
+
+__all__ = ["FloatLaw"]
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(14)
+_NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
+_NEAR = 0.6  # the edge formula is used up to this fraction of the distance to the nearest singularity
+
+
+@dataclass(frozen=True, eq=False)
+class FloatLaw:
+    """An array of laws, with numbers for parameters.
+
+    Args:
+        drift: m, of the array's shape.
+        variance: v.
+        rates: One entry a jump.
+        sizes: One entry a jump.
+    """
+
+    drift: DoubleDouble
+    variance: DoubleDouble
+    rates: tuple[DoubleDouble, ...]
+    sizes: tuple[DoubleDouble, ...]
+
+    @classmethod
+    def from_expressions(
+        cls, drift: sp.Expr, variance: sp.Expr, jumps: Sequence[tuple[sp.Expr, sp.Expr]]
+    ) -> "FloatLaw":
+        """Round exact numbers to double-double."""
+        return cls(
+            DoubleDouble.of(drift),
+            DoubleDouble.of(variance),
+            tuple(DoubleDouble.of(rate) for rate, _ in jumps),
+            tuple(DoubleDouble.of(size) for _, size in jumps),
+        )
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array of laws."""
+        parts = (self.drift, self.variance, *self.rates, *self.sizes)
+        return np.broadcast_shapes(*(part.high.shape for part in parts))
+
+    @cached_property
+    def _triple(self) -> Triple:
+        def full(number: DoubleDouble) -> np.ndarray:
+            return np.ascontiguousarray(np.broadcast_to(number.high, self.shape)).reshape(-1)
+
+        empty = np.empty((0, max(int(np.prod(self.shape)), 0)))
+        return Triple(
+            full(self.drift),
+            full(self.variance),
+            np.stack([full(rate) for rate in self.rates]) if self.rates else empty,
+            np.stack([full(size) for size in self.sizes]) if self.sizes else empty,
+        )
+
+    @cached_property
+    def _is_point(self) -> bool:
+        return not self.rates and bool(np.all(self.variance.high == 0))
+
+    @cached_property
+    def _roots(self) -> RealRoots:
+        return real_roots(self._triple.poles, self._triple.weights)
+
+    def _place(self, a: np.ndarray, law: slice | np.ndarray = slice(None)) -> DoubleDouble:
+        """Return H(a) in double-double, corrected by -H'^2/(2 H'') because a is only nearly stationary."""
+
+        def flat(number: DoubleDouble) -> DoubleDouble:
+            high, low = (np.broadcast_to(part, self.shape).reshape(-1)[law] for part in (number.high, number.low))
+            return DoubleDouble(high, low)
+
+        variance = flat(self.variance)
+        has_variance = variance.high > 0
+        inverse = 1.0 / DoubleDouble.of(np.where(has_variance, a, 1.0))
+        total = flat(self.drift) + a + variance * inverse
+        weighted = variance.high * inverse.high**2
+        slope, bend = 1 - weighted, 2 * weighted * inverse.high
+        for rate, size in zip(self.rates, self.sizes, strict=True):
+            size_here, rate_here = flat(size), flat(rate)
+            distance = DoubleDouble.of(a) - size_here
+            live = rate_here.high * size_here.high != 0
+            distance = DoubleDouble(np.where(live, distance.high, 1.0), np.where(live, distance.low, 0.0))
+            total = total + rate_here * size_here * a / distance
+            weighted = rate_here.high * (size_here.high / distance.high) ** 2
+            slope, bend = slope - weighted, bend + 2 * weighted / distance.high
+        with np.errstate(divide="ignore", invalid="ignore"):
+            correction = np.where(bend != 0, slope**2 / (2 * bend), 0.0)
+        return total - np.where(np.isfinite(correction), correction, 0.0)
+
+    @cached_property
+    def _left_edge(self) -> DoubleDouble:
+        return self._place(self._roots.leftmost)
+
+    @cached_property
+    def _edge_places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return the places of the outer edges and of both ends of each gap."""
+        roots = self._roots
+        gap_left = [self._place(a).high for a in roots.gap_left]
+        gap_right = [self._place(a).high for a in roots.gap_right]
+        empty = np.empty((0, len(roots.leftmost)))
+        return (
+            self._left_edge.high,
+            self._place(roots.rightmost).high,
+            np.stack(gap_left) if gap_left else empty,
+            np.stack(gap_right) if gap_right else empty,
+        )
+
+    # Queries
+
+    def density(self, x: np.ndarray) -> np.ndarray:
+        """Return the density of the continuous part."""
+        if self._is_point:
+            return np.zeros(np.broadcast_shapes(self.shape, x.shape))
+        query = self._query(x)
+        values = np.zeros(query.x.shape)
+        w, bulk = query.w, query.bulk
+        with np.errstate(divide="ignore", invalid="ignore"):
+            size = w.real**2 + w.imag**2
+            values[bulk] = np.where(size > 0, w.imag / (np.pi * size), np.inf)
+        return values.reshape(query.shape)
+
+    def cdf(self, x: np.ndarray) -> np.ndarray:
+        """Return P(X <= x)."""
+        return self._mass(x, closed=True)
+
+    def mass_below(self, x: np.ndarray) -> np.ndarray:
+        """Return P(X < x)."""
+        return self._mass(x, closed=False)
+
+    def stieltjes(self, z: np.ndarray) -> np.ndarray:
+        """Return G(z), on the real line from above."""
+        shape = np.broadcast_shapes(self.shape, z.shape)
+        z = np.broadcast_to(z, shape).reshape(-1)
+        law = np.broadcast_to(np.arange(int(np.prod(self.shape))).reshape(self.shape), shape).reshape(-1)
+        triple = self._triple.take(law)
+        if self._is_point:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                return (1 / (z - triple.drift)).reshape(shape)
+        w = np.empty(z.shape, dtype=np.complex128)
+        real = z.imag == 0
+        w[~real] = solve(triple.take(~real), z.real[~real], np.abs(z.imag[~real]))
+        if real.any():
+            query = self._query(np.where(real, z.real, 0.0).reshape(shape))
+            w_real = np.empty(query.x.shape, dtype=np.complex128)
+            w_real[query.bulk] = query.w
+            outside = ~query.bulk & real
+            w_real[outside] = self._real_roots_at(query, outside)
+            w[real] = w_real[real]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            g = 1 / w
+        return np.where(z.imag < 0, np.conj(g), g).reshape(shape)
+
+    def support(self) -> tuple[tuple[float, float], ...]:
+        """Return the closed intervals of the support of one law, in order."""
+        if self._is_point:
+            return ((float(self.drift.high),) * 2,)
+        leftmost, rightmost, gap_left, gap_right = (np.squeeze(part, axis=-1) for part in self._edge_places)
+        ends = [float(leftmost)]
+        for left, right in zip(gap_left, gap_right, strict=True):
+            if np.isfinite(left):
+                ends += [float(left), float(right)]
+        ends.append(float(rightmost))
+        intervals = list(zip(ends[::2], ends[1::2], strict=True))
+        if self.variance.high == 0 and _sum_of(self.rates).high < 1:
+            intervals.append((float(self.drift.high),) * 2)
+        return tuple(sorted(intervals))
+
+    # The work
+
+    def _query(self, x: np.ndarray) -> "_Query":
+        shape = np.broadcast_shapes(self.shape, x.shape)
+        flat = np.broadcast_to(x, shape).reshape(-1)
+        if self.shape == ():
+            law: np.ndarray = np.zeros(1, dtype=np.intp)
+        else:
+            law = np.broadcast_to(np.arange(int(np.prod(self.shape))).reshape(self.shape), shape).reshape(-1)
+        left, right, gap_left, gap_right = self._edge_places
+        roots = self._roots
+        edge = self._left_edge
+        excess = (flat - edge.high[law]) - edge.low[law]
+        bulk = (excess > 0) & (flat < right[law])
+        a_left, a_right = np.broadcast_arrays(roots.leftmost[law], flat)[0].copy(), None
+        a_right = np.broadcast_to(roots.rightmost[law], flat.shape).copy()
+        x_left = np.broadcast_to(left[law], flat.shape).copy()
+        x_right = np.broadcast_to(right[law], flat.shape).copy()
+        gap = np.full(flat.shape, -1)
+        gap[flat >= x_right] = len(gap_left)
+        for number in range(len(gap_left)):
+            lower, upper = gap_left[number][law], gap_right[number][law]
+            inside = (flat >= lower) & (flat <= upper)
+            bulk &= ~inside
+            gap[inside] = number
+            below, above = flat < lower, flat > upper
+            first = below & (lower < x_right)
+            x_right = np.where(first, lower, x_right)
+            a_right = np.where(first, roots.gap_left[number][law], a_right)
+            x_left = np.where(above, upper, x_left)
+            a_left = np.where(above, roots.gap_right[number][law], a_left)
+        triple = self._triple.take(law) if self.shape == () else self._triple.take(law[bulk])
+        bracket = (a_left[bulk], a_right[bulk], x_left[bulk], x_right[bulk])
+        w = solve(triple, flat[bulk], None, bracket)
+        return _Query(shape, flat, np.broadcast_to(law, flat.shape), bulk, gap, w)
+
+    def _mass(self, x: np.ndarray, *, closed: bool) -> np.ndarray:
+        if self._is_point:
+            drift = np.broadcast_to(self.drift.high, np.broadcast_shapes(self.shape, x.shape))
+            return np.where(x >= drift if closed else x > drift, 1.0, 0.0)
+        query = self._query(x)
+        mass = self._plateau(query, closed)
+        law = query.law[query.bulk] if self.shape else np.zeros(1, dtype=np.intp)
+        triple, place, w = self._triple.take(law), query.x[query.bulk], query.w
+        angle = np.angle(w)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            inverse = np.where(w == 0, 0, 1 / w)
+        logs = ((place - triple.drift) * inverse - triple.variance * inverse * inverse / 2).imag + angle
+        for rate, size in zip(triple.rates, triple.sizes, strict=True):
+            logs = logs + rate * (np.angle(w - size) - angle)
+        mass[query.bulk] = np.clip(1 - logs / np.pi, 0.0, 1.0)
+        self._refine_near_left_edge(query, mass)
+        return mass.reshape(query.shape)
+
+    def _plateau(self, query: "_Query", closed: bool) -> np.ndarray:
+        """Return the mass below each place outside the bulk: a sum of rates of the poles on one side, no logarithm."""
+        mass = np.zeros(query.x.shape)
+        rates, sizes = self._triple.rates, self._triple.sizes
+        outside = np.flatnonzero(~query.bulk)
+        if not len(outside):
+            return mass
+        law, x, gap = query.law[outside], query.x[outside], query.gap[outside]
+        left_pole, right_pole, w_sign = self._gap_sides(law, x, gap, closed)
+        left = (rates[:, law] * (sizes[:, law] <= left_pole)).sum(axis=0)
+        right = (rates[:, law] * (sizes[:, law] >= right_pole)).sum(axis=0)
+        mass[outside] = np.where(w_sign < 0, left, 1 - right)
+        return np.clip(mass, 0.0, 1.0)
+
+    def _gap_sides(
+        self, law: np.ndarray, x: np.ndarray, gap: np.ndarray, closed: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the poles on both sides of each gap, and the sign of w at x."""
+        poles = self._triple.poles
+        bounds = np.concatenate([np.full((1, poles.shape[1]), -np.inf), poles, np.full((1, poles.shape[1]), np.inf)])
+        left_pole, right_pole = bounds[gap + 1, law], bounds[gap + 2, law]
+        roots = self._roots
+        starts = np.concatenate([np.full((1, poles.shape[1]), -np.inf), roots.gap_right * 0 + roots.gap_left])
+        starts = np.concatenate([starts, roots.rightmost[None]])[gap + 1, law]
+        ends = np.concatenate([roots.leftmost[None], roots.gap_right, np.full((1, poles.shape[1]), np.inf)])
+        ends = ends[gap + 1, law]
+        drift = self._triple.drift[law]
+        sign_by_place = np.where(x > drift, 1.0, np.where((x == drift) & closed, 1.0, -1.0))
+        holds_zero = (starts < 0) & (ends > 0) & (self._triple.variance[law] == 0)
+        middle = np.where(np.isinf(starts), ends - 1, np.where(np.isinf(ends), starts + 1, (starts + ends) / 2))
+        return left_pole, right_pole, np.where(holds_zero, sign_by_place, np.sign(middle))
+
+    def _refine_near_left_edge(self, query: "_Query", mass: np.ndarray) -> None:
+        """Replace the mass by the edge formula where w is near the left edge."""
+        law = query.law[query.bulk]
+        start = self._roots.leftmost[law]
+        poles = self._triple.poles
+        nearest = np.abs(poles - self._roots.leftmost).min(axis=0)
+        radius = np.minimum(nearest, np.abs(self._roots.leftmost))[law]
+        eta = query.w - start
+        near = np.flatnonzero(np.abs(eta) <= _NEAR * radius)
+        if not len(near):
+            return
+        law, start, eta = law[near], start[near], eta[near]
+        where = np.flatnonzero(query.bulk)[near]
+        edge = self._left_edge
+        delta = (DoubleDouble.of(query.x[where]) - DoubleDouble(edge.high[law], edge.low[law])).high
+        distances = start - poles[:, law]
+        strengths = self._triple.weights[:, law] / distances**2
+        eta = _edge_root(delta, eta, distances, strengths)
+        curvature = _edge_sum(eta, distances, strengths)
+        integral = np.zeros_like(eta)
+        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
+            inner = _edge_sum(node * eta, distances, strengths)
+            integral += weight * (node**2 * inner - curvature) / (start + node * eta) ** 2
+        mass[where] = np.abs((eta**3 * integral).imag) / np.pi
+
+    def _real_roots_at(self, query: "_Query", outside: np.ndarray) -> np.ndarray:
+        """Return the real w at places outside the bulk."""
+        return solve(self._triple.take(query.law[outside]), query.x[outside], np.zeros(int(outside.sum())))
+
+
+@dataclass(frozen=True, eq=False)
+class _Query:
+    """Flattened places, the law of each, whether it is inside the bulk, its gap otherwise, and w inside the bulk."""
+
+    shape: tuple[int, ...]
+    x: np.ndarray
+    law: np.ndarray
+    bulk: np.ndarray
+    gap: np.ndarray
+    w: np.ndarray
+
+
+def _edge_sum(eta: np.ndarray, distances: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    total = np.zeros_like(eta)
+    for distance, strength in zip(distances, strengths, strict=True):
+        total += strength / (distance + eta)
+    return total
+
+
+def _edge_root(delta: np.ndarray, eta: np.ndarray, distances: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    """Solve eta^2 S(eta) = delta by Newton's method from a near guess, until every point stands still."""
+    guess = 1j * np.sqrt(delta / np.abs(_edge_sum(np.zeros_like(eta), distances, strengths)))
+    eta = np.where(np.abs(eta) < 1e-3 * np.abs(distances).min(axis=0), guess, eta)
+    for _ in range(50):
+        value, slope = np.zeros_like(eta), np.zeros_like(eta)
+        for distance, strength in zip(distances, strengths, strict=True):
+            part = strength / (distance + eta)
+            value += part
+            slope -= part / (distance + eta)
+        step = (eta * eta * value - delta) / (eta * (2 * value + eta * slope))
+        eta = eta - step
+        if np.all(np.abs(step) <= 1e-15 * np.abs(eta)):
+            break
+    return eta
+
+
+def _sum_of(numbers: Sequence[DoubleDouble]) -> DoubleDouble:
+    total = DoubleDouble.of(0)
+    for number in numbers:
+        total = total + number
+    return total
