@@ -1,0 +1,70 @@
+"""The ledger and a run's outcome as plain text, for a terminal or a pipe."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+
+from verify.ledger import Claim
+from verify.store import Record
+
+ORDER = ("PROVED", "CERTIFIED", "SUPPORTED", "UNDECIDED", "REFUTED", "ERROR", "DEFERRED", "SKIPPED")
+
+
+def expectation(claim: Claim) -> str:
+    """Return what a claim is expected to come out as, in a word."""
+    return "open" if claim.open else ", ".join(str(verdict) for verdict in sorted(claim.expects, reverse=True))
+
+
+def ledger_lines(claims: Sequence[Claim]) -> list[str]:
+    """Return one line a claim: id, expectation, title."""
+    rows = [(claim.id, expectation(claim), claim.title) for claim in claims]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+    return [f"{name:{widths[0]}}  {expected:{widths[1]}}  {title}" for name, expected, title in rows]
+
+
+def claim_lines(claim: Claim) -> list[str]:
+    """Return everything the ledger knows of one claim."""
+    lines = [claim.id, claim.title, ""]
+    for paragraph in claim.statement.split("\n\n"):
+        lines += [*textwrap.wrap(" ".join(paragraph.split()), 100, break_long_words=False), ""]
+    lines.append(f"source       {claim.source}")
+    lines += [f"{'assuming' if place == 0 else '':12} {text}" for place, text in enumerate(claim.assumptions)]
+    lines.append(f"expected     {'an open question' if claim.open else expectation(claim)}")
+    if claim.corrects:
+        lines.append(f"corrects     {claim.corrects}")
+    if claim.decided_from != "quick":
+        lines.append(f"decided      from the {claim.decided_from} profile on")
+    lines.append(f"run it       lossproof run {claim.id}")
+    return lines
+
+
+def counts(records: Sequence[Record]) -> str:
+    """Return how many claims came out as what.
+
+    Examples:
+        >>> counts([{"verdict": "PROVED", "status": "DECIDED"}, {"verdict": None, "status": "SKIPPED"}])
+        '1 proved, 1 skipped'
+    """
+    found = Counter(record["verdict"] or record["status"] for record in records)
+    return ", ".join(f"{found[word]} {word.lower()}" for word in ORDER if found[word])
+
+
+def summary_lines(records: Sequence[Record], *, unfinished: int = 0) -> list[str]:
+    """Return a run's outcome: a sentence, and every claim that came out otherwise than expected, with the reason."""
+    surprising = [record for record in records if not record["as_expected"]]
+    number = len(records)
+    opening = f"{number} claim{'' if number == 1 else 's'}: {counts(records) or 'none finished'}."
+    verdict = "All as expected." if not surprising else f"{len(surprising)} not as expected:"
+    if unfinished:
+        opening += f" {unfinished} not finished."
+    lines = [f"{opening} {verdict}"]
+    for record in surprising:
+        lines.append(f"  {record['id']}  {record['verdict'] or record['status']}")
+        lines.append(textwrap.fill(record["why_not"], 100, initial_indent="    ", subsequent_indent="    "))
+        if record["error"]:
+            lines.append(textwrap.indent(record["error"]["traceback"].rstrip(), "    | "))
+    skipped = [record for record in records if any(f["status"] == "SKIPPED" for f in record["findings"])]
+    for record in skipped:
+        reason = next(f["message"] for f in record["findings"] if f["status"] == "SKIPPED")
+        lines.append(f"  {record['id']}  {reason}")
+    return lines

@@ -1,0 +1,170 @@
+"""The report of a run: one HTML file, drawn from the store alone, that asks nothing of the network.
+
+The file holds its style, its script, its formulas and its pictures. It opens from disk, is read on a phone, on paper,
+in light and in dark, and without its script. Nothing here runs a check or imports the theory: a report can be drawn
+again at any time, elsewhere, from the folder of a run, and comes out the same to the byte.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
+from markupsafe import Markup
+from numpy.typing import NDArray
+
+from verify.report import wording
+from verify.report.figures import figure_svg, series_of, swatch
+from verify.report.prose import Prose
+from verify.store import RunFolder
+
+Record = Mapping[str, Any]
+Arrays = Mapping[str, NDArray[Any]]
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def write_report(run_folder: Path, target: Path | None = None) -> Path:
+    """Draw the report of a stored run.
+
+    Args:
+        run_folder: The folder of a run, finished or not.
+        target: The file to write; default ``report.html`` in the folder.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ValueError: If the folder holds no readable run, a record lacks something, or a formula cannot be drawn.
+    """
+    folder = RunFolder.open(Path(run_folder))
+    claims = folder.records()
+    prose = Prose()
+    sections = {claim["id"]: _claim(claim, _arrays(folder, claim), prose) for claim in claims}
+    page = _render(
+        "report.html.j2",
+        f"the run in {folder.path}",
+        prose=prose,
+        run=folder.manifest,
+        claims=claims,
+        sections=sections,
+        sources={claim["source"]["reference"]["key"]: claim for claim in reversed(claims)},
+        lectures=_in_order(claim["source"]["printed"]["lecture"] for claim in claims if claim["source"]["printed"]),
+        themes=_in_order(claim["theme"] for claim in claims),
+        corrections=_corrections(claims),
+        unfinished=[identifier for identifier in folder.claim_ids if identifier not in sections],
+    )
+    page = Markup(page.replace("<!--glyphs-->", prose.formulas.glyphs(), 1))
+    path = Path(target) if target is not None else folder.path / "report.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8", newline="\n")
+    return path
+
+
+def claim_html(record: Record, arrays: Arrays | None = None) -> str:
+    """Draw one claim as a fragment for a notebook, with its own style and glyphs.
+
+    Args:
+        record: The claim as stored.
+        arrays: The arrays of its figures by the names in the record; without them the figures are left out.
+
+    Raises:
+        ValueError: If the record lacks something, or a formula cannot be drawn.
+    """
+    prose = Prose()
+    shown = dict(record) if arrays is not None else {**record, "figures": []}
+    return _fragment(_claim(shown, arrays or {}, prose), prose)
+
+
+def finding_html(record: Record) -> str:
+    """Draw one finding as a fragment for a notebook: what was predicted, measured and decided, and in words.
+
+    Raises:
+        ValueError: If the record lacks something, or a formula cannot be drawn.
+    """
+    prose = Prose()
+    title = f"finding {record.get('title', '')!r}"
+    return _fragment(_render("finding.html.j2", title, prose=prose, finding=record), prose)
+
+
+def merged(cells: Sequence[Record]) -> list[dict[str, Any]]:
+    """Merge the cells of a finding that would read the same into one, with their joint count.
+
+    Examples:
+        >>> [cell["count"] for cell in merged([{"region": 1, "count": 2}, {"region": 1, "count": 3}])]
+        [5]
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for cell in cells:
+        reads = repr(sorted((name, value) for name, value in cell.items() if name != "count"))
+        if reads in rows:
+            rows[reads]["count"] += cell["count"]
+        else:
+            rows[reads] = dict(cell)
+    return list(rows.values())
+
+
+def _claim(claim: Record, arrays: Arrays, prose: Prose) -> Markup:
+    def picture(figure: Record) -> Markup:
+        doubles = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
+        return figure_svg(figure, doubles, key=f"{claim['id']}/{figure['name']}")
+
+    title = f"claim {claim.get('id', '')!r}"
+    return _render("claim.html.j2", title, prose=prose, claim=claim, picture=picture, derivations=_derivations(claim))
+
+
+def _derivations(claim: Record) -> list[Record]:
+    found: list[Record] = []
+    for finding in claim.get("findings", ()):
+        derivation = finding.get("derivation")
+        if derivation and derivation not in found:
+            found.append(derivation)
+    return found
+
+
+def _corrections(claims: Sequence[Record]) -> dict[str, list[Record]]:
+    corrected: dict[str, list[Record]] = {}
+    for claim in claims:
+        if claim["corrects"]:
+            corrected.setdefault(claim["corrects"], []).append(claim)
+    return corrected
+
+
+def _arrays(folder: RunFolder, claim: Record) -> Arrays:
+    try:
+        return folder.arrays(claim["id"]) if claim["figures"] else {}
+    except Exception as error:  # safetensors has an error class of its own, beside those of the file system
+        raise ValueError(f"the arrays of claim {claim['id']!r} must be safetensors, got {error}.") from error
+
+
+def _fragment(body: str, prose: Prose) -> str:
+    style = _render("style.css", "the style")
+    return f'<div class="lossproof"><style>{style}</style>{prose.formulas.glyphs()}{body}</div>'
+
+
+def _render(template: str, subject: str, **context: Any) -> Markup:
+    try:
+        return Markup(_environment().get_template(template).render(**context))
+    except (UndefinedError, KeyError) as error:
+        raise ValueError(f"{subject} must be as the store's schema says, got a record where {error}.") from error
+    except ValueError as error:
+        raise ValueError(f"{subject}: {error}") from error
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(wording=wording, merged=merged, swatch=swatch, series_of=series_of)
+    return environment

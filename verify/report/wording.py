@@ -1,0 +1,214 @@
+"""Numbers, regions and outcomes in words, for a reader who knows the lecture and not the code.
+
+Conventions: an infinite end is None in the store; ends are JSON numbers, or decimal strings where they bound a ball.
+A region is written with three digits of its width; a minus is a real minus sign.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from markupsafe import Markup
+
+Record = Mapping[str, Any]
+
+OUTCOMES = {
+    "PROVED": "an identity: every step of its derivation leaves the exact remainder 0",
+    "CERTIFIED": "shown in ball arithmetic, with rigorous bounds on every rounding error",
+    "SUPPORTED": "measured: the data lie inside what is claimed and refute the rival",
+    "UNDECIDED": "the data do not tell the claim from its rival, or were blocked",
+    "REFUTED": "contradicted by the calculation or by the data",
+    "ERROR": "the check itself failed",
+    "DEFERRED": "run at toy size only; decided in a larger profile",
+    "SKIPPED": "not run: something it needs is not installed here",
+}
+"""Every outcome of a claim, from the strongest verdict down to the two that are no verdict, and what it means."""
+
+CHECKED = {
+    "exact": "checked exactly",
+    "certified": "checked in ball arithmetic",
+    "numeric": "checked at random points to 50 digits",
+    "argued": "argued in prose",
+}
+"""How a step of a derivation was checked."""
+
+_POSITIONS = {"inside": "inside it", "disjoint": "outside it", "straddling": "across its edge"}
+_ONES = "no one two three four five six seven eight nine ten eleven twelve".split()
+
+
+def outcome(record: Record) -> str:
+    """Return the verdict of a claim or finding, or why it has none.
+
+    Examples:
+        >>> outcome({"verdict": None, "status": "DEFERRED"})
+        'DEFERRED'
+    """
+    return str(record["verdict"] or record["status"])
+
+
+def counts(claims: Iterable[Record]) -> list[tuple[str, int]]:
+    """Count the outcomes that occur, the strongest first."""
+    found = Counter(outcome(claim) for claim in claims)
+    return [(name, found[name]) for name in OUTCOMES if found[name]]
+
+
+def headline(run: Record, claims: Sequence[Record]) -> str:
+    """Say in one sentence how a run came out.
+
+    Examples:
+        >>> good = {"verdict": "PROVED", "as_expected": True}
+        >>> bad, later = {**good, "as_expected": False}, {**good, "verdict": None}
+        >>> headline({"claims": ["a", "b"]}, [good, good])
+        'Both claims came out as expected.'
+        >>> headline({"claims": ["a", "b", "c", "d"]}, [good, bad, later])
+        'One of three claims came out as expected, one did not, one is without a verdict; one more was not reached.'
+    """
+    total, missing = len(claims), len(run["claims"]) - len(claims)
+    if not total:
+        return "No claim has been finished yet."
+    bad = sum(not claim["as_expected"] for claim in claims)
+    silent = sum(bool(claim["as_expected"]) and not claim["verdict"] for claim in claims)
+    good = total - bad - silent
+    if good == total:
+        text = {1: "the one claim", 2: "both claims"}.get(total, f"all {_count(total)} claims")
+    else:
+        text = f"{_count(good)} of {_count(total)} claims"
+    text += " came out as expected"
+    text += f", {_count(bad)} did not" if bad else ""
+    text += f", {_count(silent)} {_be(silent)} without a verdict" if silent else ""
+    text += f"; {_count(missing)} more {'was' if missing == 1 else 'were'} not reached" if missing > 0 else ""
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def remarks(claims: Sequence[Record]) -> str:
+    """Say which of the outcomes are errata and which are open questions; empty if there are none of either."""
+    errata = [claim for claim in claims if claim["erratum"]]
+    refuted = sum(claim["verdict"] == "REFUTED" for claim in errata)
+    questions = sum(bool(claim["open"]) for claim in claims)
+    parts = []
+    if errata:
+        what = "is a formula" if len(errata) == 1 else "are formulas"
+        known = {0: "none was", len(errata): "as it was" if len(errata) == 1 else "as all were"}
+        found = known.get(refuted, f"{_count(refuted)} {'was' if refuted == 1 else 'were'}")
+        parts.append(f"{_count(len(errata))} {what} tried as printed and expected to be refuted, {found}.")
+    if questions:
+        what = "is an open question" if questions == 1 else "are open questions"
+        parts.append(f"{_count(questions)} {what}, where any honest outcome will do.")
+    return " ".join(f"{part[0].upper()}{part[1:]}" for part in parts)
+
+
+def error_budget(claims: Iterable[Record]) -> str:
+    """Say how many comparisons were statistical and how often they may err."""
+    levels = [float(finding["level"]) for claim in claims for finding in claim["findings"] if finding["level"]]
+    if not levels:
+        return "No comparison of this run is statistical, so none of its verdicts depends on chance."
+    noun = "comparison is statistical" if len(levels) == 1 else "comparisons are statistical"
+    each = f"{max(levels):g}"
+    return (
+        f"{len(levels)} {noun}, each wrong by chance with probability at most {each}: "
+        f"{len(levels)} x {each} = {sum(levels):.2g} bounds the chance that any verdict of this run is a fluke."
+    )
+
+
+def interval(ends: Record | None, kind: str = "interval") -> Markup:
+    """Write a region, a claimed set or a rival set.
+
+    Examples:
+        >>> print(interval({"lower": 0.00713324, "upper": 0.00921781}), interval({"lower": None, "upper": -0.5}))
+        [0.00713, 0.00922] ≤ −0.5
+        >>> print(interval({"lower": "0.24999999", "upper": "0.25000003"}, "ball"))
+        0.25000001 ± 2 × 10<sup>−8</sup>
+    """
+    if ends is None:
+        return Markup("&ndash;")
+    lower, upper = _decimal(ends["lower"]), _decimal(ends["upper"])
+    if lower is None or upper is None:
+        if lower is not None:
+            return Markup("≥ ") + number(lower)
+        return Markup("any number") if upper is None else Markup("≤ ") + number(upper)
+    if lower == upper:
+        return number(lower) + Markup(", exactly" if kind == "exact" else "")
+    width = upper - lower
+    if kind == "ball" or lower == -upper:
+        middle = (lower + upper) / 2
+        if abs(middle) < width:
+            middle = Decimal(0)
+        radius = max(upper - middle, middle - lower)
+        digits = middle.adjusted() - radius.adjusted() + 1 if middle else 1
+        return number(middle, min(max(digits, 2), 30)) + Markup(" ± ") + number(radius, 3 if lower == -upper else 2)
+    largest = max(abs(lower), abs(upper))
+    digits = min(largest.adjusted() - width.adjusted() + 3, 30)
+    return Markup("[{}, {}]").format(*(number(end, digits, largest) for end in (lower, upper)))
+
+
+def number(value: Decimal, digits: int = 6, beside: Decimal | None = None) -> Markup:
+    """Write a number to some significant digits (of a larger one ``beside`` it), in powers of ten where it is far from 1.
+
+    Examples:
+        >>> print(number(Decimal("-1234.5678"), 6), number(Decimal("3.2e-21"), 3))
+        −1234.57 3.2 × 10<sup>−21</sup>
+    """
+    if not value:
+        return Markup("0")
+    scale = (beside or value).adjusted()
+    if -5 < scale < 7:
+        places = max(digits - 1 - scale, 0)
+        text = f"{value:.{places}f}"
+        if "." in text:
+            text = text.rstrip("0").rstrip(".")
+        return Markup("0" if text in ("-0", "0") else text.replace("-", "−"))
+    mantissa, _, exponent = f"{value:.{max(digits - 1, 0)}e}".partition("e")
+    if "." in mantissa:
+        mantissa = mantissa.rstrip("0").rstrip(".")
+    factor = {"1": "", "-1": "-"}.get(mantissa, f"{mantissa} × ")
+    return Markup(f"{factor}10<sup>{int(exponent)}</sup>".replace("-", "−"))
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a reader would say it.
+
+    Examples:
+        >>> duration(0.031), duration(12.75), duration(754.0)
+        ('0.03 s', '12.8 s', '12 min 34 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 1 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def position(name: str | None) -> str:
+    """Say where a region lies with respect to a set; empty where there is no set."""
+    return _POSITIONS.get(name or "", "")
+
+
+def domain(stored: object) -> str:
+    """Write the domain of a derivation, a sentence already or the ends of each parameter.
+
+    Examples:
+        >>> domain({"phi": ["0", "1"], "epsilon": ["0", None]})
+        '0 < phi < 1, epsilon > 0'
+    """
+    if not isinstance(stored, Mapping):
+        return str(stored or "")
+    return ", ".join(_box(name, *ends) for name, ends in stored.items())
+
+
+def _box(name: str, lower: object, upper: object) -> str:
+    infinite = (None, "oo", "-oo", "inf", "-inf")
+    if lower in infinite:
+        return f"{name} real" if upper in infinite else f"{name} < {upper}"
+    return f"{name} > {lower}" if upper in infinite else f"{lower} < {name} < {upper}"
+
+
+def _decimal(end: object) -> Decimal | None:
+    return None if end is None else Decimal(str(end))
+
+
+def _count(number: int) -> str:
+    return _ONES[number] if 0 <= number < len(_ONES) else str(number)
+
+
+def _be(number: int) -> str:
+    return "is" if number == 1 else "are"
