@@ -23,3 +23,4 @@ from .symbols import epsilon as epsilon
 from .symbols import g as g
 from .symbols import phi as phi
 from .symbols import z as z
+from .index import critical_energy as critical_energy

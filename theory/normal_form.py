@@ -76,6 +76,8 @@ class ExactForm:
         Raises:
             UndecidedError: If no such sign could be proved.
         """
+        if expression.is_number and (sign := _sign_of_number(expression)):
+            return sign
         numerator, denominator = self.numerator_and_denominator(expression)
         return self._sign(numerator) * self._sign(denominator)
 
@@ -418,3 +420,14 @@ def _symbols_of(polynomial: Any) -> list[sp.Symbol]:
 def _monic(numerator: Any, denominator: Any) -> tuple[sp.Expr, sp.Expr]:
     leading = sp.QQ.to_sympy(denominator.LC)
     return sp.expand(numerator.as_expr() / leading), sp.expand(denominator.as_expr() / leading)
+
+
+def _sign_of_number(number: sp.Expr) -> int:
+    """The sign of a real number by one ball that excludes zero; 0 if the ball does not decide."""
+    try:
+        value = complex_ball(number, {}, 512)
+    except NoBallError:
+        return 0
+    if not value.imag.contains(0) or value.real.contains(0):
+        return 0
+    return 1 if value.real > 0 else -1
