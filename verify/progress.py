@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from verify.runner import Listener
 from verify.store import Record, RunFolder
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ QUIET_SECONDS = 10.0
 """A plain line about items is printed at most this often."""
 
 
-def listener_for(stream: TextIO | None = None) -> Listener:
+def listener_for(stream: TextIO | None = None) -> "Bars | Lines":
     """Return bars for a terminal and plain lines for anything else."""
     stream = stream or sys.stderr
     return Bars(stream) if stream.isatty() else Lines(stream)
@@ -44,6 +43,7 @@ class Lines:
     """Plain lines."""
 
     def __init__(self, stream: TextIO) -> None:
+        self.folder: RunFolder | None = None
         self._stream = stream
         self._total = 0
         self._done = 0
@@ -52,7 +52,7 @@ class Lines:
 
     def run_started(self, folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> None:
         """Print what the run is about."""
-        self._total = len(claims)
+        self.folder, self._total = folder, len(claims)
         self._say(opening_line(folder, claims, finished))
 
     def claim_started(self, claim: str) -> None:
@@ -82,6 +82,7 @@ class Bars:
     """A bar for the claims and one for the items of the present claim, below a line for every outcome."""
 
     def __init__(self, stream: TextIO) -> None:
+        self.folder: RunFolder | None = None
         self._stream = stream
         self._progress: Progress | None = None
         self._claims: TaskID | None = None
@@ -93,6 +94,7 @@ class Bars:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+        self.folder = folder
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._progress = Progress(*columns, console=Console(file=self._stream), transient=True)
         self._progress.console.print(opening_line(folder, claims, finished), highlight=False, markup=False)

@@ -22,7 +22,7 @@ def write_junit(records: Sequence[Record], target: Path, *, strict: bool = False
     suites = ET.Element("testsuites", name="lossproof")
     for theme, group in groupby(sorted(records, key=lambda record: record["theme"]), key=lambda r: r["theme"]):
         cases = [_case(record, strict=strict) for record in group]
-        suite = ET.SubElement(suites, "testsuite", name=theme, **_totals(cases))
+        suite = ET.SubElement(suites, "testsuite", {"name": theme, **_totals(cases)})
         suite.extend(cases)
     for name, total in _totals(list(suites.iter("testcase"))).items():
         suites.set(name, total)

@@ -1,0 +1,201 @@
+"""The command `lossproof`.
+
+Exit codes: 0 everything as expected; 1 something is not; 2 bad usage, told in one sentence, with nothing touched;
+130 interrupted, with the run intact. Progress goes to the error stream, results to the output stream.
+"""
+
+import json
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from verify import provenance
+from verify.refusal import BadInputError
+
+app = typer.Typer(
+    name="lossproof",
+    help="The theory of neural-network loss landscapes on trial.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+ClaimFiles = Annotated[
+    list[Path] | None, typer.Option("--claims", metavar="FILE", help="A Python file of further claims.")
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+
+
+@app.command("list")
+def list_claims(
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
+    claims: ClaimFiles = None,
+) -> None:
+    """List the claims: id, what is expected of it, title."""
+    from verify.report.console import ledger_lines
+    from verify.runner import known_claims
+
+    known = known_claims(claims or ())
+    if not as_json:
+        typer.echo("\n".join(ledger_lines(known)))
+        return
+    entries = [
+        {
+            "id": claim.id,
+            "theme": claim.theme,
+            "title": claim.title,
+            "statement": claim.statement,
+            "source": claim.source.to_record(),
+            "assumptions": list(claim.assumptions),
+            "expects": [str(verdict) for verdict in sorted(claim.expects)],
+            "open": claim.open,
+            "erratum": claim.erratum,
+            "corrects": claim.corrects,
+            "decided_from": claim.decided_from,
+        }
+        for claim in known
+    ]
+    typer.echo(json.dumps(entries, ensure_ascii=False, indent=1))
+
+
+@app.command()
+def show(
+    claim: Annotated[str, typer.Argument(metavar="ID", help="The id of a claim.")], claims: ClaimFiles = None
+) -> None:
+    """Show one claim: statement, source, assumptions, what is expected of it."""
+    from verify.report.console import claim_lines
+    from verify.runner import known_claims, selected
+
+    for found in selected(known_claims(claims or ()), [claim]):
+        typer.echo("\n".join(claim_lines(found)))
+
+
+@app.command()
+def run(
+    patterns: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID-GLOB]...", help="Ids or globs; none means all claims.")
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="quick (the usual one), standard or full.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto (the usual one), cpu or cuda.")] = None,
+    jobs: Annotated[int, typer.Option(help="Number of processes for the items of a claim.")] = 1,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler whose workers compute the items.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Root seed, 0 if not given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the run, runs/<time> if not given.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out, or with the newest.")] = False,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the outcome as JUnit XML too.")] = None,
+    claims: ClaimFiles = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Count skipped checks as failures.")] = False,
+    open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
+) -> None:
+    """Check claims and write a report. With --claims and no ids, the claims of those files."""
+    from verify.progress import listener_for
+    from verify.report.console import summary_lines
+    from verify.report.junit import write_junit
+    from verify.runner import Request, execute, exit_code
+
+    if junit is not None and (junit.is_dir() or not junit.parent.is_dir()):
+        raise BadInputError(f"junit must be a file in a folder that exists, got {junit}.")
+    request = Request(
+        patterns=tuple(patterns or ()),
+        profile=profile,
+        device=device,
+        jobs=jobs,
+        scheduler=scheduler,
+        seed=seed,
+        out=out,
+        resume=resume,
+        claim_files=tuple(claims or ()),
+    )
+    listener = listener_for()
+    try:
+        folder = execute(request, listener)
+    except KeyboardInterrupt:
+        _end_interrupted(listener.folder.path if listener.folder else None)
+    records = folder.records()
+    typer.echo("\n".join(summary_lines(records, unfinished=len(folder.claim_ids) - len(records))))
+    report = folder.path / "report.html"
+    typer.echo(f"report: {report}")
+    if junit is not None:
+        write_junit(records, junit, strict=strict)
+    if open_report:
+        webbrowser.open(report.resolve().as_uri())
+    raise typer.Exit(exit_code(records, strict=strict))
+
+
+@app.command()
+def report(
+    run: RunArgument,
+    open_report: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+) -> None:
+    """Write the report of a run again, from what it stored."""
+    from verify.report.html import write_report
+    from verify.store import RunFolder
+
+    written = write_report(RunFolder.open(run).path)
+    typer.echo(f"report: {written}")
+    if open_report:
+        webbrowser.open(written.resolve().as_uri())
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="The folder of a run.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The folder of another run.")],
+) -> None:
+    """Say what differs between two runs; exit code 1 if a verdict moved or regions do not meet."""
+    from verify.differences import differences
+    from verify.store import RunFolder
+
+    found = differences(RunFolder.open(a), RunFolder.open(b))
+    typer.echo(str(found))
+    raise typer.Exit(0 if found.agree else 1)
+
+
+@app.command()
+def repl() -> None:
+    """Start IPython with theory, numerics and verify at hand."""
+    from verify.shell import start
+
+    start()
+
+
+@app.command()
+def doctor(claims: ClaimFiles = None) -> None:
+    """Say what is installed, what the machine offers, and what is missing for which claim."""
+    from verify.doctor import diagnosis
+
+    typer.echo("\n".join(diagnosis(claims or ())))
+
+
+def main() -> None:
+    """Run the command and exit."""
+    try:
+        provenance.check_floors()
+        app(prog_name="lossproof")
+    except BadInputError as error:
+        typer.echo(f"lossproof: {error}", err=True)
+        sys.exit(2)
+
+
+def _end_interrupted(folder: Path | None) -> NoReturn:
+    """Say how to go on, and exit at once even where a worker keeps a thread waiting."""
+    import os
+    import threading
+
+    if folder is None:
+        typer.echo("interrupted before anything was run.", err=True)
+    else:
+        typer.echo(f"interrupted; the run is intact, go on with: lossproof run --resume --out {folder}", err=True)
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if any(thread.is_alive() and not thread.daemon for thread in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(130)
+    raise typer.Exit(130)

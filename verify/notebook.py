@@ -1,0 +1,174 @@
+"""Running claims from Python: `verify.run("index.*")` is `lossproof run "index.*"`, and shows itself in a notebook."""
+
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from verify.progress import listener_for
+from verify.report.console import summary_lines
+from verify.runner import Request, execute, exit_code
+from verify.store import Record, RunFolder
+
+
+@dataclass(frozen=True)
+class StoredFinding:
+    """One finding of a stored claim; ``record`` is what the store keeps."""
+
+    record: Record
+
+    @property
+    def title(self) -> str:
+        """What was compared."""
+        return str(self.record["title"])
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, or the status where there is none."""
+        return str(self.record["verdict"] or self.record["status"])
+
+    @property
+    def message(self) -> str:
+        """What came out, in a sentence."""
+        return str(self.record["message"])
+
+    def __str__(self) -> str:
+        return f"{self.verdict}  {self.title}: {self.message}"
+
+    def _repr_html_(self) -> str:
+        rival = self.record["rival"]
+        rows = [("predicted", self.record["predicted"]), ("measured", self.record["measured"])]
+        if rival:
+            rows.append(("rival", f"{rival['name']}: {rival['value']}"))
+        body = "".join(f"<tr><th>{name}</th><td>{_text(words)}</td></tr>" for name, words in rows if words)
+        head = f"<p><b>{_text(self.verdict)}</b> {_text(self.title)}<br>{_text(self.message)}</p>"
+        return f"<div>{head}<table>{body}</table></div>"
+
+
+@dataclass(frozen=True)
+class StoredClaim:
+    """One claim of a run; ``record`` is what the store keeps."""
+
+    record: Record
+
+    @property
+    def id(self) -> str:
+        """The id of the claim."""
+        return str(self.record["id"])
+
+    @property
+    def verdict(self) -> str:
+        """The verdict, or the status where there is none."""
+        return str(self.record["verdict"] or self.record["status"])
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether it came out as expected."""
+        return bool(self.record["as_expected"])
+
+    @property
+    def findings(self) -> tuple[StoredFinding, ...]:
+        """Its findings, in order."""
+        return tuple(StoredFinding(record) for record in self.record["findings"])
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.id}  {self.verdict}: {self.record['title']}", *(f"  {f}" for f in self.findings)])
+
+    def _repr_html_(self) -> str:
+        surprise = "" if self.as_expected else f"<p><b>Not as expected.</b> {_text(self.record['why_not'])}</p>"
+        findings = "".join(finding._repr_html_() for finding in self.findings)
+        head = f"<p><b>{_text(self.verdict)}</b> <code>{_text(self.id)}</code> {_text(self.record['title'])}</p>"
+        return f"<section>{head}{surprise}{findings}</section>"
+
+
+class Run:
+    """A finished run: a mapping from claim ids to their outcomes, with the report beside it."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder.path
+        self.manifest = folder.manifest
+        self.claims = {record["id"]: StoredClaim(record) for record in folder.records()}
+
+    @property
+    def report(self) -> Path:
+        """The run's report."""
+        return self.folder / "report.html"
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether every claim came out as expected."""
+        return exit_code(self._records()) == 0
+
+    def __getitem__(self, claim: str) -> StoredClaim:
+        return self.claims[claim]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.claims)
+
+    def __len__(self) -> int:
+        return len(self.claims)
+
+    def __repr__(self) -> str:
+        return "\n".join([*summary_lines(self._records()), f"report: {self.report}"])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><code>{_text(claim.id)}</code></td><td>{_text(claim.verdict)}</td>"
+            f"<td>{'as expected' if claim.as_expected else '<b>not as expected</b>'}</td>"
+            f"<td>{_text(claim.record['title'])}</td></tr>"
+            for claim in self.claims.values()
+        )
+        words = _text(summary_lines(self._records())[0])
+        link = f'<a href="{_text(self.report.resolve().as_uri())}">report</a>'
+        return f"<div><p>{words} {link}</p><table>{rows}</table></div>"
+
+    def _records(self) -> list[Record]:
+        return [claim.record for claim in self.claims.values()]
+
+
+def run(
+    *patterns: str,
+    profile: str | None = None,
+    device: str | None = None,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    claims: str | Path | tuple[str | Path, ...] = (),
+) -> Run:
+    """Run claims and return what came out; the same as ``lossproof run``, with the same options.
+
+    Args:
+        patterns: Ids or globs; none means all claims, or those of ``claims`` if files are given.
+        profile: ``"quick"`` (the usual one), ``"standard"`` or ``"full"``.
+        device: ``"auto"`` (the usual one), ``"cpu"`` or ``"cuda"``.
+        jobs: Number of processes for the items of a claim.
+        scheduler: Address of a dask scheduler, instead of ``jobs``.
+        seed: Root seed, 0 if not given.
+        out: Folder of the run; by default a new one below ``runs``.
+        resume: Go on with the run in ``out``, or with the newest one.
+        claims: A file of further claims, or several.
+
+    Raises:
+        ValueError: If the request cannot be met, in one sentence.
+        KeyboardInterrupt: If interrupted; the run stays on disk and can be resumed.
+    """
+    files = (claims,) if isinstance(claims, str | Path) else tuple(claims)
+    request = Request(
+        patterns=patterns,
+        profile=profile,
+        device=device,
+        jobs=jobs,
+        scheduler=scheduler,
+        seed=seed,
+        out=None if out is None else Path(out),
+        resume=resume,
+        claim_files=tuple(Path(path) for path in files),
+    )
+    return Run(execute(request, listener_for()))
+
+
+def _text(words: Any) -> str:
+    return html.escape(str(words))
