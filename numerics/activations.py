@@ -77,9 +77,8 @@ def _derivative(function: Elementwise) -> Elementwise:
     """The derivative of an elementwise function: its vector-Jacobian product with ones."""
 
     def derivative(z: Tensor) -> Tensor:
-        _, pull = torch.func.vjp(function, z)
-        tangents: tuple[Tensor] = pull(torch.ones_like(z))
-        return tangents[0]
+        pull = torch.func.vjp(function, z)[1]
+        return torch.as_tensor(pull(torch.ones_like(z))[0])
 
     return derivative
 

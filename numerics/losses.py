@@ -3,8 +3,8 @@
 The lectures use four normalisations and a factor 2 moves every eigenvalue of a Hessian, so the factor is never implied:
 L = (1/2m) sum |e|^2 over m examples is ``SquaredError(prefactor=0.5)``.
 
-Every method takes outputs (members, batch, outputs). Targets are shared or one set per member. Derivatives are those of the
-value, so they carry the 1/batch of the mean.
+Every method takes outputs (members, batch, outputs). Targets are shared or one set per member. Derivatives are those
+of the value, so they carry the 1/batch of the mean.
 """
 
 import math
@@ -99,7 +99,8 @@ class SquaredError:
         _check_outputs(outputs)
         if targets.shape not in (outputs.shape, outputs.shape[1:]):
             raise ValueError(
-                f"targets must have shape {tuple(outputs.shape[1:])} or {tuple(outputs.shape)}, got {tuple(targets.shape)}."
+                f"targets must have shape {tuple(outputs.shape[1:])} or {tuple(outputs.shape)}, "
+                f"got {tuple(targets.shape)}."
             )
 
     def part(self, targets: Tensor, start: int, stop: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Multi-layer perceptrons as pure functions of a flat parameter tensor with a leading members axis.
 
-Conventions. A network of widths (n_0, ..., n_L) maps h_0 = x through z_l = W_l h_(l-1) + b_l and h_l = f(z_l); the last layer
-has no activation. The flat layout goes layer by layer: the weight (outputs x inputs, row-major), then the bias. Data are
-(batch, features), shared by all members, or (members, batch, features).
+Conventions. A network of widths (n_0, ..., n_L) maps h_0 = x through z_l = W_l h_(l-1) + b_l and h_l = f(z_l); the
+last layer has no activation. The flat layout goes layer by layer: the weight (outputs x inputs, row-major), then the
+bias. Data are (batch, features), shared by all members, or (members, batch, features).
 """
 
 import math
@@ -46,7 +46,8 @@ class Mlp:
 
     Args:
         widths: Units of every layer, input and output included; at least two.
-        activation: One of linear, relu, leaky_relu, tanh, sigmoid, softplus, erf, sine, quadratic, or an ``Activation``.
+        activation: One of linear, relu, leaky_relu, tanh, sigmoid, softplus, erf, sine, quadratic, or an
+            ``Activation``.
         bias: Whether layers have biases.
 
     Raises:
@@ -138,7 +139,7 @@ class Mlp:
             raise ValueError(f"theta must have shape (members, {self.parameters}), got {tuple(theta.shape)}.")
         layers: list[Layer] = []
         for (start, middle, end), fan_in in zip(self.spans, self.widths[:-1], strict=True):
-            weight = theta[:, start:middle].unflatten(1, (-1, fan_in))
+            weight = torch.unflatten(theta[:, start:middle], 1, (-1, fan_in))
             layers.append((weight, theta[:, middle:end] if self.bias else None))
         return layers
 

@@ -1,13 +1,13 @@
 """A training problem: network, parameters, data and loss that fit together; its gradient, and how small a gradient is.
 
-**Relative gradient norm.** By Cauchy-Schwarz |grad L| = |J' dL/do| <= |J|_F |dL/do|, where J is the Jacobian of all outputs o
-with respect to the parameters. The relative gradient norm of a point is
+**Relative gradient norm.** By Cauchy-Schwarz |grad L| = |J' dL/do| <= |J|_F |dL/do|, where J is the Jacobian of all
+outputs o with respect to the parameters. The relative gradient norm of a point is
 
     |grad L| / (|J|_F max(|dL/do|, |dL/do at o = 0|)),
 
-0 if the gradient is 0. It lies in [0, 1], does not depend on where training started, on the prefactor, or on the unit of the
-targets (squared error: the second norm is that of the targets), and falls to 0 both where the residuals vanish and where they
-become orthogonal to the columns of J. Rounding alone leaves it at about the machine precision.
+0 if the gradient is 0. It lies in [0, 1], does not depend on where training started, on the prefactor, or on the unit
+of the targets (squared error: the second norm is that of the targets), and falls to 0 both where the residuals vanish
+and where they become orthogonal to the columns of J. Rounding alone leaves it at about the machine precision.
 """
 
 import torch
@@ -28,7 +28,8 @@ def check_problem(
     """Refuse a problem whose pieces do not fit or hold NaN or infinity. Costs a look at every number, no forward pass.
 
     Raises:
-        ValueError: If a shape, dtype or device does not fit, an array is empty or not finite, or a label is out of range.
+        ValueError: If a shape, dtype or device does not fit, an array is empty or not finite, or a label is out of
+            range.
     """
     network.unflatten(theta)
     if 0 in theta.shape or 0 in x.shape:
@@ -37,12 +38,12 @@ def check_problem(
     loss.check(theta.new_empty(1).expand(len(theta), spread.shape[1], network.widths[-1]), y)
     if y.device != theta.device or (y.is_floating_point() and y.dtype != theta.dtype):
         raise ValueError(
-            f"y must be on theta's device and of its dtype, {theta.dtype} on {theta.device}, got {y.dtype} on {y.device}."
+            f"y must have theta's dtype and device, {theta.dtype} on {theta.device}, got {y.dtype} on {y.device}."
         )
     for name, values in (("theta", theta), ("x", x), ("y", y)):
         if not bool(values.isfinite().all()):
             raise ValueError(f"{name} must be finite, got NaN or infinity.")
-    if isinstance(loss, CrossEntropy) and not (0 <= int(y.min()) and int(y.max()) < network.widths[-1]):
+    if isinstance(loss, CrossEntropy) and not (int(y.min()) >= 0 and int(y.max()) < network.widths[-1]):
         raise ValueError(f"y must hold labels in [0, {network.widths[-1]}), got {int(y.min())}..{int(y.max())}.")
 
 
@@ -117,24 +118,23 @@ def relative_gradient_norm(
     return quotient(gradient.norm(dim=1), scale)
 
 
-def pull_scale(
-    pull: Float[Tensor, "members batch outputs"], loss: Loss, y: Targets
-) -> Float[Tensor, " members"]:
+def pull_scale(pull: Float[Tensor, "members batch outputs"], loss: Loss, y: Targets) -> Float[Tensor, " members"]:
     """max(|dL/do|, |dL/do at o = 0|): how hard the loss pulls on the outputs, or would on those of the zero network."""
     at_zero = loss.gradient(torch.zeros_like(pull), y)
     return torch.maximum(pull.flatten(1).norm(dim=1), at_zero.flatten(1).norm(dim=1))
 
 
 def quotient(gradient: Float[Tensor, " members"], scale: Float[Tensor, " members"]) -> Float[Tensor, " members"]:
-    """Gradient norm over its scale, 0 where the gradient is 0."""
-    return torch.where(gradient == 0, torch.zeros_like(gradient), gradient / scale)
+    """Gradient norm over its scale: 0 where the gradient is 0, infinity where it overflowed, never NaN."""
+    ratio = torch.where(gradient == 0, torch.zeros_like(gradient), gradient / scale)
+    return ratio.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def jacobian_norm(network: Mlp, trace: Trace) -> Float[Tensor, " members"]:
     """Frobenius norm of the Jacobian of all outputs, without forming it.
 
-    The gradient of output k with respect to layer l is an outer product, (do_k/dz_l) x (h_(l-1), 1), so its squared norm is a
-    product of two.
+    The gradient of output k with respect to layer l is an outer product, (do_k/dz_l) x (h_(l-1), 1), so its squared
+    norm is a product of two.
     """
     members, batch, outputs = trace.outputs.shape
     identity = torch.eye(outputs, dtype=trace.outputs.dtype, device=trace.outputs.device)
@@ -145,6 +145,6 @@ def jacobian_norm(network: Mlp, trace: Trace) -> Float[Tensor, " members"]:
         total = total + (back.square().sum(dim=(-2, -1)) * fan).sum(-1)
         if layer:
             slope = network.nonlinearity.slope(trace.pre[layer - 1])
-            back = (back.reshape(members, batch * outputs, -1) @ trace.weights[layer]).unflatten(1, (batch, outputs))
-            back = back * slope[:, :, None, :]
+            back = back.reshape(members, batch * outputs, -1) @ trace.weights[layer]
+            back = torch.unflatten(back, 1, (batch, outputs)) * slope[:, :, None, :]
     return total.sqrt()

@@ -2,11 +2,13 @@
 
 Conventions. A matrix is size x size and its law is that of the limit of large size.
 
-- Wigner of scale sigma: off-diagonal entries of variance sigma^2/size, diagonal ones of twice that (GOE); edges -+2 sigma.
-- Wishart of ratio r and scale s: J J' with J of shape size x p, p = round(size/r), entries N(0, s/p); Marchenko-Pastur of
-  ratio r, mean s, edges s (1 -+ sqrt r)^2, and for r > 1 an atom of weight 1 - 1/r at 0.
-- Residual block of a hidden unit: M = (1/m) sum_mu e_mu D_mu x_mu'. The residual part of the Hessian of a network with one
-  hidden layer is a direct sum of [[0, M], [M', 0]], one per unit, so that its eigenvalues are the -+singular values of M.
+- Wigner of scale sigma: off-diagonal entries of variance sigma^2/size, diagonal ones of twice that (GOE); edges -+2
+  sigma.
+- Wishart of ratio r and scale s: J J' with J of shape size x p, p = round(size/r), entries N(0, s/p);
+  Marchenko-Pastur of ratio r, mean s, edges s (1 -+ sqrt r)^2, and for r > 1 an atom of weight 1 - 1/r at 0.
+- Residual block of a hidden unit: M = (1/m) sum_mu e_mu D_mu x_mu'. The residual part of the Hessian of a network
+  with one hidden layer is a direct sum of [[0, M], [M', 0]], one per unit, so that its eigenvalues are the -+singular
+  values of M.
 
 All draws take one seed per member (see ``numerics.seeded``): CPU and CUDA, float32 and float64 see the same matrices.
 """
@@ -121,9 +123,9 @@ def sample_residual_blocks(
 ) -> Float[Tensor, "members width width"]:
     """Draw the block M = (1/m) sum_mu e_mu D_mu x_mu' that couples one hidden unit's two weight vectors.
 
-    e ~ N(0, 2 epsilon) and x ~ N(0, 1) independently in all coordinates. A linear unit is active on every sample; a ReLU
-    unit on exactly half of them, independently of e and x. (Which half does not matter, so only the active samples are drawn.)
-    Allocates the result and two samples x width matrices.
+    e ~ N(0, 2 epsilon) and x ~ N(0, 1) independently in all coordinates. A linear unit is active on every sample; a
+    ReLU unit on exactly half of them, independently of e and x. (Which half does not matter, so only the active
+    samples are drawn.) Allocates the result and two samples x width matrices.
 
     Args:
         width: Inputs, and outputs, of the network: n.
@@ -138,8 +140,8 @@ def sample_residual_blocks(
         One block per member.
 
     Raises:
-        ValueError: If a size is not positive, the energy is negative, the unit's kind is unknown, the samples of a ReLU unit
-            are odd, or there is no seed.
+        ValueError: If a size is not positive, the energy is negative, the unit's kind is unknown, the samples of a
+            ReLU unit are odd, or there is no seed.
 
     Examples:
         >>> block = sample_residual_blocks(100, samples=400, epsilon=0.3, active="linear", seeds=[1])
@@ -195,7 +197,8 @@ def threshold_spectrum(
 
     .. math:: \mathrm{index}(H_0 + s W) = \#\{\tau \in \mathrm{spec}(T) : s \tau > 1\}.
 
-    Only the lower triangle of ``wigner`` matters. Works one member at a time and allocates three matrices beside the input.
+    Only the lower triangle of ``wigner`` matters. Works one member at a time and allocates three matrices beside the
+    input.
 
     Args:
         wishart: Positive definite matrices H0 (ratio below 1).

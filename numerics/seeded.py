@@ -1,8 +1,9 @@
 """Random draws with one seed per member.
 
-Every ensemble of this floor is drawn here. Member k depends on ``seeds[k]`` and on the shape of its own draw, on nothing
-else: not on the other members, not on their number, not on the device and not on the dtype. Numbers are drawn in float64 on
-the CPU, then rounded to the dtype and moved, so that a float32 ensemble on a GPU is the float64 one of the CPU, rounded.
+Every ensemble of this floor is drawn here. Member k depends on ``seeds[k]`` and on the shape of its own draw, on
+nothing else: not on the other members, not on their number, not on the device and not on the dtype. Numbers are drawn
+in float64 on the CPU, then rounded to the dtype and moved, so that a float32 ensemble on a GPU is the float64 one of
+the CPU, rounded.
 """
 
 import operator

@@ -1,18 +1,19 @@
 r"""Dense Hessian of an ensemble of perceptrons, layer pair by layer pair.
 
-The Hessian of a loss L(o(theta)) splits into H = H0 + H1: the Gauss-Newton part H0 = sum_b J_b' l''_b J_b and the residual part
-H1 = sum_b sum_k (dl_b/do_k) d^2 o_k. In a perceptron z_l = W_l h_(l-1) + b_l, with delta_l = dL/dz_l, both have Kronecker
-structure in every example. For layers l <= l' let Q = d^2 L/(dz_l' dz_l) be the second derivative through z_l' and write
-h~ = (h, 1) for what a layer with biases takes in. Then
+The Hessian of a loss L(o(theta)) splits into H = H0 + H1: the Gauss-Newton part H0 = sum_b J_b' l''_b J_b and the
+residual part H1 = sum_b sum_k (dl_b/do_k) d^2 o_k. In a perceptron z_l = W_l h_(l-1) + b_l, with delta_l = dL/dz_l,
+both have Kronecker structure in every example. For layers l <= l' let Q = d^2 L/(dz_l' dz_l) be the second derivative
+through z_l' and write h~ = (h, 1) for what a layer with biases takes in. Then
 
 .. math::
-    \frac{\partial^2 L}{\partial W_l[i,a]\,\partial W_{l'}[j,c]} = \sum_b Q[j,i]\, \tilde h_{l'-1}[c]\, \tilde h_{l-1}[a]
+    \frac{\partial^2 L}{\partial W_l[i,a]\,\partial W_{l'}[j,c]}
+    = \sum_b Q[j,i]\, \tilde h_{l'-1}[c]\, \tilde h_{l-1}[a]
     + \sum_b \delta_{l'}[j]\, \frac{\partial h_{l'-1}[c]}{\partial z_l[i]}\, \tilde h_{l-1}[a],
 
-the last term for l < l' only. Q comes by a backward recursion, once from l'' alone without activation curvature (H0) and once
-from the activations' curvature alone (H1); the residuals enter through delta, so no factor for the number of outputs is left. Every
-block is one matrix product over the examples, for b examples 2 b entries operations; symmetric pairs of indices are computed once,
-which makes the result symmetric to the last bit.
+the last term for l < l' only. Q comes by a backward recursion, once from l'' alone without activation curvature (H0)
+and once from the activations' curvature alone (H1); the residuals enter through delta, so no factor for the number of
+outputs is left. Every block is one matrix product over the examples, for b examples 2 b entries operations; symmetric
+pairs of indices are computed once, which makes the result symmetric to the last bit.
 """
 
 from collections.abc import Iterator
@@ -59,11 +60,11 @@ def dense_hessian(
 ) -> HessianParts:
     """Assemble the Hessian of the loss of every member, Gauss-Newton and residual part apart.
 
-    Exactly symmetric; agrees with automatic differentiation to a few units of rounding of the largest entry. At a kink of a
-    piecewise linear activation the second derivative counts as 0.
+    Exactly symmetric; agrees with automatic differentiation to a few units of rounding of the largest entry. At a
+    kink of a piecewise linear activation the second derivative counts as 0.
 
-    Allocates the result, 2 members parameters^2 numbers; beside it the blocks of a few members, at most as much again, and for
-    one chunk of examples about chunk x (widest layer)^2 x layers^2 numbers per member.
+    Allocates the result, 2 members parameters^2 numbers; beside it the blocks of a few members, at most as much
+    again, and for one chunk of examples about chunk x (widest layer)^2 x layers^2 numbers per member.
 
     Args:
         network: The network.
@@ -77,13 +78,14 @@ def dense_hessian(
         The two parts.
 
     Raises:
-        ValueError: If shapes, dtypes or devices do not fit, something is not finite, a label is out of range, or the chunk is
-            not positive.
+        ValueError: If shapes, dtypes or devices do not fit, something is not finite, a label is out of range, or the
+            chunk is not positive.
 
     Examples:
         >>> from numerics.losses import SquaredError
         >>> x, y = torch.ones(1, 1), torch.zeros(1, 1)
-        >>> parts = dense_hessian(Mlp((1, 1, 1), "linear"), torch.tensor([[2.0, 3.0]]), x, y, SquaredError(prefactor=0.5))
+        >>> network, theta = Mlp((1, 1, 1), "linear"), torch.tensor([[2.0, 3.0]])
+        >>> parts = dense_hessian(network, theta, x, y, SquaredError(prefactor=0.5))
         >>> parts.gauss_newton  # outer product of (v, u) at (u, v) = (2, 3)
         tensor([[[9., 6.],
                  [6., 4.]]])
@@ -122,7 +124,9 @@ def assemble(
         for start in range(0, batch, chunk):
             stop = min(start + chunk, batch)
             share = (stop - start) / batch
-            _add_examples(blocks, network, theta[some], own_x[..., start:stop, :], loss.part(own_y, start, stop), loss, share)
+            _add_examples(
+                blocks, network, theta[some], own_x[..., start:stop, :], loss.part(own_y, start, stop), loss, share
+            )
         for part, block in zip(parts, blocks, strict=True):
             block.write(part[some])
     return HessianParts(*parts)
@@ -169,9 +173,9 @@ def output_jacobian(
 class _Blocks:
     """Sums over examples for the upper layer pairs of one part, in the order in which the products make them.
 
-    ``paired[l, l']`` holds the first term for l < l' as (j i, c a); ``own[l]`` the same for l = l' with pairs j <= i, c <= a only;
-    ``unit[l]`` that term where Q is diagonal, as (i, pairs); ``skip[l, l']`` the second term as (c i, j a), and
-    ``next[l]`` the second term for l' = l + 1, where c = i, as (i, j a).
+    ``paired[l, l']`` holds the first term for l < l' as (j i, c a); ``own[l]`` the same for l = l' with pairs j <= i,
+    c <= a only; ``unit[l]`` that term where Q is diagonal, as (i, pairs); ``skip[l, l']`` the second term as (c i, j
+    a), and ``next[l]`` the second term for l' = l + 1, where c = i, as (i, j a).
     """
 
     def __init__(self, network: Mlp) -> None:
@@ -196,22 +200,22 @@ class _Blocks:
                 pairs = _square_of_pairs(units[0], product.device)
                 inner = _square_of_pairs(fans[0], product.device)
                 block = product.index_select(2, inner).index_select(1, pairs)
-                block = block.unflatten(1, (units[0], units[0])).unflatten(-1, (fans[0], fans[0]))
+                block = torch.unflatten(torch.unflatten(block, 1, (units[0], units[0])), -1, (fans[0], fans[0]))
                 self._put(matrix, low, low, block.permute(0, 1, 3, 2, 4))
             elif kind == "unit":
                 inner = _square_of_pairs(fans[0], product.device)
-                block = product.index_select(2, inner).unflatten(-1, (fans[0], fans[0]))
+                block = torch.unflatten(product.index_select(2, inner), -1, (fans[0], fans[0]))
                 for rows, columns, view in self._views(matrix, low, low):
                     view.diagonal(dim1=1, dim2=3).add_(block[:, :, rows, columns].permute(0, 2, 3, 1))
             else:
                 if kind == "paired":
-                    block = product.unflatten(1, (units[1], units[0])).unflatten(-1, (fans[1], fans[0]))
+                    block = torch.unflatten(torch.unflatten(product, 1, (units[1], units[0])), -1, (fans[1], fans[0]))
                     block = block.permute(0, 2, 4, 1, 3)
                 elif kind == "skip":
-                    block = product.unflatten(1, (-1, units[0])).unflatten(-1, (units[1], fans[0]))
+                    block = torch.unflatten(torch.unflatten(product, 1, (-1, units[0])), -1, (units[1], fans[0]))
                     block = block.permute(0, 2, 4, 3, 1)
                 else:
-                    block = torch.diag_embed(product.unflatten(-1, (units[1], fans[0])).permute(0, 3, 2, 1))
+                    block = torch.diag_embed(torch.unflatten(product, -1, (units[1], fans[0])).permute(0, 3, 2, 1))
                     block = block.permute(0, 3, 1, 2, 4)
                 self._put(matrix, low, high, block)
                 self._put(matrix, high, low, block.permute(0, 3, 4, 1, 2))
@@ -220,19 +224,19 @@ class _Blocks:
         return self.network.widths[layer] + int(self.network.bias)
 
     def _put(self, matrix: Tensor, row: int, column: int, block: Tensor) -> None:
-        """Add a block (members, i, a, j, c) where its layers' parameters stand; a bias is the last a, and may be missing."""
+        """Add a block (members, i, a, j, c) where its layers' parameters stand. A bias is the last a, if any."""
         for rows, columns, view in self._views(matrix, row, column):
             part = block[:, :, rows][:, :, :, :, columns]
             if part.numel():
                 view.add_(part)
 
     def _views(self, matrix: Tensor, row: int, column: int) -> Iterator[tuple[slice, slice, Tensor]]:
-        """The parts of a layer pair in the flat layout as (members, i, a, j, c), with the a and the c that each one holds."""
+        """The parts of a layer pair in the flat layout as (members, i, a, j, c), with the a and c that each holds."""
         for rows, (row_start, row_stop) in self._segments(row):
             for columns, (column_start, column_stop) in self._segments(column):
                 view = matrix[:, row_start:row_stop, column_start:column_stop]
-                view = view.unflatten(2, (self.network.widths[column + 1], -1))
-                yield rows, columns, view.unflatten(1, (self.network.widths[row + 1], -1))
+                view = torch.unflatten(view, 2, (self.network.widths[column + 1], -1))
+                yield rows, columns, torch.unflatten(view, 1, (self.network.widths[row + 1], -1))
 
     def _segments(self, layer: int) -> list[tuple[slice, tuple[int, int]]]:
         start, middle, end = self.network.spans[layer]
@@ -327,14 +331,14 @@ def _pulled(q: Tensor | None, weight: Tensor, slope: Tensor, bend: Tensor | None
 
 
 def _through(rows: Tensor, weight: Tensor, slope: Tensor) -> Tensor:
-    """rows (members, examples, r, n_l) times dz_l/dz_(l-1) = W_l D_(l-1), as one product per member."""
+    """Move rows (members, examples, r, n_l) times dz_l/dz_(l-1) = W_l D_(l-1), as one product per member."""
     members, examples, count, _ = rows.shape
-    moved = (rows.reshape(members, examples * count, -1) @ weight).unflatten(1, (examples, count))
+    moved = torch.unflatten((rows.reshape(members, examples * count, -1) @ weight), 1, (examples, count))
     return moved * slope[:, :, None, :]
 
 
 def _square_of_pairs(size: int, device: torch.device) -> Tensor:
-    """For each (i, j) of a square, flattened, the position of its unordered pair in the order of ``torch.triu_indices``."""
+    """For each (i, j) of a square, flattened, the position of its unordered pair in ``torch.triu_indices``."""
     rows, columns = torch.triu_indices(size, size, device=device)
     square = torch.empty(size, size, dtype=torch.int64, device=device)
     square[rows, columns] = torch.arange(len(rows), device=device)
@@ -346,8 +350,8 @@ def _operand_sizes(network: Mlp) -> list[int]:
     """Numbers per member and example in the operands of each layer pair, roughly."""
     widths = network.widths
     fans = [width + int(network.bias) for width in widths]
-    sizes = []
-    for high in range(len(widths) - 1):
-        for low in range(high + 1):
-            sizes.append(3 * widths[high + 1] * widths[low + 1] + fans[high] * fans[low] + widths[high + 1] * fans[low])
-    return sizes
+    return [
+        3 * widths[high + 1] * widths[low + 1] + fans[high] * fans[low] + widths[high + 1] * fans[low]
+        for high in range(len(widths) - 1)
+        for low in range(high + 1)
+    ]

@@ -1,0 +1,183 @@
+"""Full-batch gradient descent and Adam for ensembles, with the parameters recorded on the way.
+
+Both take a fixed number of steps; how near to a critical point they end is reported, not assumed. A member that
+diverges stops at its last finite point and says so by its number of steps.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from numerics.losses import Loss, Targets
+from numerics.networks import Mlp
+from numerics.objective import check_problem, loss_and_gradient, relative_gradient_norm
+from numerics.training.result import TrainingResult
+
+Update = Callable[[Tensor, int], Tensor]
+
+
+def gradient_descent(
+    network: Mlp,
+    theta: Float[Tensor, "members parameters"],
+    x: Float[Tensor, "*members batch inputs"],
+    y: Targets,
+    loss: Loss,
+    *,
+    learning_rate: float,
+    steps: int,
+    record_at: Sequence[int] = (),
+    tolerance: float = 1e-9,
+) -> TrainingResult:
+    """Take ``steps`` steps theta <- theta - learning_rate * grad L in every member.
+
+    Allocates a handful of copies of the parameters, members x batch x (all units, three times) numbers, and the
+    records.
+
+    Args:
+        network: The network.
+        theta: Starting parameters, one row per member. Fixes dtype and device.
+        x: Inputs, shared or one set per member.
+        y: Targets of the loss, shared or one set per member.
+        loss: The loss.
+        learning_rate: Step size, positive.
+        steps: Number of steps, at least 0.
+        record_at: Steps, in 0..steps, at which the parameters are kept: 0 is the start, k the point after k steps.
+        tolerance: Relative gradient norm at which the end counts as converged, in (0, 1).
+
+    Returns:
+        The end of every member, and the trajectory at the recorded steps, ascending. A member that overflowed stands
+        still from its last finite point on; its ``steps`` are those that it took.
+
+    Raises:
+        ValueError: If the problem's pieces do not fit or are not finite, or a number is out of range.
+
+    Examples:
+        >>> from numerics.losses import SquaredError
+        >>> x, y = torch.ones(1, 1), torch.zeros(1, 1)
+        >>> end = gradient_descent(
+        ...     Mlp((1, 1), "linear"), torch.tensor([[8.0]]), x, y, SquaredError(prefactor=0.5),
+        ...     learning_rate=0.5, steps=3, record_at=(0, 1, 2),
+        ... )
+        >>> end.trajectory.flatten(), end.theta
+        (tensor([8., 4., 2.]), tensor([[1.]]))
+    """
+
+    def update(gradient: Tensor, step: int) -> Tensor:
+        return gradient * -learning_rate
+
+    return _descend(network, theta, x, y, loss, update, learning_rate, steps, record_at, tolerance)
+
+
+def adam(
+    network: Mlp,
+    theta: Float[Tensor, "members parameters"],
+    x: Float[Tensor, "*members batch inputs"],
+    y: Targets,
+    loss: Loss,
+    *,
+    learning_rate: float,
+    steps: int,
+    record_at: Sequence[int] = (),
+    tolerance: float = 1e-9,
+    betas: tuple[float, float] = (0.9, 0.999),
+    epsilon: float = 1e-8,
+) -> TrainingResult:
+    """Take ``steps`` full-batch steps of Adam in every member.
+
+    Allocates as ``gradient_descent`` does, and the two moments.
+
+    Args:
+        network: The network.
+        theta: Starting parameters, one row per member. Fixes dtype and device.
+        x: Inputs, shared or one set per member.
+        y: Targets of the loss, shared or one set per member.
+        loss: The loss.
+        learning_rate: Step size, positive.
+        steps: Number of steps, at least 0.
+        record_at: Steps, in 0..steps, at which the parameters are kept.
+        tolerance: Relative gradient norm at which the end counts as converged, in (0, 1).
+        betas: Decay of the first and the second moment, in [0, 1).
+        epsilon: Added to the root of the second moment, positive.
+
+    Returns:
+        As ``gradient_descent``.
+
+    Raises:
+        ValueError: If the problem's pieces do not fit or are not finite, or a number is out of range.
+
+    Examples:
+        >>> from numerics.losses import SquaredError
+        >>> x, y = torch.ones(1, 1), torch.zeros(1, 1)
+        >>> adam(
+        ...     Mlp((1, 1), "linear"), torch.tensor([[8.0]]), x, y, SquaredError(), learning_rate=0.5, steps=2
+        ... ).theta
+        tensor([[7.0011]])
+
+    References:
+        Kingma and Ba (2014), arXiv:1412.6980, Algorithm 1.
+    """
+    if not all(0 <= beta < 1 for beta in betas):
+        raise ValueError(f"betas must lie in [0, 1), got {betas}.")
+    if not (math.isfinite(epsilon) and epsilon > 0):
+        raise ValueError(f"epsilon must be a finite number > 0, got {epsilon}.")
+    first, second = torch.zeros_like(theta), torch.zeros_like(theta)
+
+    def update(gradient: Tensor, step: int) -> Tensor:
+        first.mul_(betas[0]).add_(gradient, alpha=1 - betas[0])
+        second.mul_(betas[1]).addcmul_(gradient, gradient, value=1 - betas[1])
+        root = (second / (1 - betas[1] ** step)).sqrt_().add_(epsilon)
+        return (first / root) * (-learning_rate / (1 - betas[0] ** step))
+
+    return _descend(network, theta, x, y, loss, update, learning_rate, steps, record_at, tolerance)
+
+
+def _descend(
+    network: Mlp,
+    theta: Tensor,
+    x: Tensor,
+    y: Targets,
+    loss: Loss,
+    update: Update,
+    learning_rate: float,
+    steps: int,
+    record_at: Sequence[int],
+    tolerance: float,
+) -> TrainingResult:
+    """Follow an update rule; ``update(gradient, step)`` is the move of step 1, 2, ..."""
+    check_problem(network, theta, x, y, loss)
+    if not (math.isfinite(learning_rate) and learning_rate > 0):
+        raise ValueError(f"learning_rate must be a finite number > 0, got {learning_rate}.")
+    if steps < 0:
+        raise ValueError(f"steps must be >= 0, got {steps}.")
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance must lie in (0, 1), got {tolerance}.")
+    moments = tuple(sorted(set(record_at)))
+    if moments and not (moments[0] >= 0 and moments[-1] <= steps):
+        raise ValueError(f"record_at must lie in 0..{steps}, the steps that are taken, got {tuple(record_at)}.")
+    theta = theta.clone()
+    value, gradient = loss_and_gradient(network, theta, x, y, loss)
+    alive = _finite(theta, value, gradient)
+    taken = torch.zeros(len(theta), dtype=torch.int64, device=theta.device)
+    records = [theta] if 0 in moments else []
+    for step in range(1, steps + 1):
+        trial = theta + update(gradient, step)
+        new_value, new_gradient = loss_and_gradient(network, trial, x, y, loss)
+        alive = alive & _finite(trial, new_value, new_gradient)
+        theta = torch.where(alive[:, None], trial, theta)
+        value = torch.where(alive, new_value, value)
+        gradient = torch.where(alive[:, None], new_gradient, gradient)
+        taken += alive
+        if step in moments:
+            records.append(theta)
+    norms = relative_gradient_norm(network, theta, x, y, loss)
+    trajectory = torch.stack(records) if records else theta.new_empty(0, *theta.shape)
+    value = value.nan_to_num(nan=torch.inf, posinf=torch.inf)
+    return TrainingResult(theta, value, norms, norms <= tolerance, taken, trajectory, moments)
+
+
+def _finite(theta: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+    """Members whose point, loss and gradient are all finite."""
+    return theta.isfinite().all(1) & value.isfinite() & gradient.isfinite().all(1)

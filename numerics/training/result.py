@@ -1,0 +1,29 @@
+"""What training hands back: where every member ended, and honestly whether it arrived."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """The end of a training run, one entry per member.
+
+    Attributes:
+        theta: Final parameters, always finite.
+        loss: Loss there, without weight decay.
+        relative_gradient: Relative gradient norm there (``numerics.objective``), of what was minimised.
+        converged: Whether it is at most the tolerance. Nothing else counts as converged: not a stall, not a small step.
+        steps: Steps tried by each member.
+        trajectory: Parameters at the recorded steps, (records, members, parameters); no records unless asked for.
+        recorded_at: The steps at which the trajectory was recorded, ascending; 0 is the start.
+    """
+
+    theta: Float[Tensor, "members parameters"]
+    loss: Float[Tensor, " members"]
+    relative_gradient: Float[Tensor, " members"]
+    converged: Bool[Tensor, " members"]
+    steps: Int[Tensor, " members"]
+    trajectory: Float[Tensor, "records members parameters"]
+    recorded_at: tuple[int, ...] = ()
