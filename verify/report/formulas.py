@@ -9,9 +9,11 @@ Conventions: in a drawing the baseline is y = 0, so ``vertical-align`` is minus 
 
 import hashlib
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from functools import lru_cache
 from html import escape
+from types import ModuleType
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -117,10 +119,8 @@ def _drawing(latex: str, display: bool) -> _Drawing:
     for letter in mathml.iter():
         if letter.tag.endswith("mi") and "mathvariant" not in letter.attrib:
             letter.text = _ITALIC.get(letter.text or "", letter.text)
-    import ziamath
-
     try:
-        picture = ziamath.Math(mathml, size=_SIZE).svgxml()
+        picture = _ziamath().Math(mathml, size=_SIZE).svgxml()
     except Exception as error:  # ziamath raises whatever its parser stumbles over
         raise ValueError(
             f"a formula must be one that ziamath can draw, got {latex!r} ({type(error).__name__})."
@@ -128,12 +128,17 @@ def _drawing(latex: str, display: bool) -> _Drawing:
     return _compact(picture, latex)
 
 
-def _mathml(latex: str, display: bool) -> ET.Element:
-    from ziamath.escapes import unescape
-    from ziamath.tex import tex2mml
+def _ziamath() -> ModuleType:
+    """Import ziamath, whose own import uses a function that newer Pythons warn of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import ziamath.zmath
+    return ziamath.zmath
 
+
+def _mathml(latex: str, display: bool) -> ET.Element:
     try:
-        return ET.fromstring(unescape(tex2mml(latex, inline=not display)))
+        return ET.fromstring(_ziamath().unescape(_ziamath().tex2mml(latex, inline=not display)))
     except Exception as error:  # latex2mathml has a dozen error classes, one a mistake
         name = type(error).__name__
         raise ValueError(f"a formula must be LaTeX that can be read, got {latex!r} ({name}).") from error

@@ -33,8 +33,8 @@ CHECKED = {
 }
 """How a step of a derivation was checked."""
 
-_POSITIONS = {"inside": "inside it", "disjoint": "outside it", "straddling": "across its edge"}
-_ONES = "no one two three four five six seven eight nine ten eleven twelve".split()
+_POSITIONS = {"inside": "contains the interval", "disjoint": "misses the interval", "straddling": "cuts the interval"}
+_ONES = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def outcome(record: Record) -> str:
@@ -143,7 +143,7 @@ def interval(ends: Record | None, kind: str = "interval") -> Markup:
 
 
 def number(value: Decimal, digits: int = 6, beside: Decimal | None = None) -> Markup:
-    """Write a number to some significant digits (of a larger one ``beside`` it), in powers of ten where it is far from 1.
+    """Write a number to some significant digits (of a larger one ``beside`` it), by powers of ten if far from 1.
 
     Examples:
         >>> print(number(Decimal("-1234.5678"), 6), number(Decimal("3.2e-21"), 3))
@@ -179,7 +179,7 @@ def duration(seconds: float) -> str:
 
 
 def position(name: str | None) -> str:
-    """Say where a region lies with respect to a set; empty where there is no set."""
+    """Say how a set lies to the region measured; empty where there is no set."""
     return _POSITIONS.get(name or "", "")
 
 

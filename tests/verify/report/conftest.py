@@ -253,7 +253,7 @@ def same_law(rng: np.random.Generator) -> tuple[dict[str, Any], dict[str, Any]]:
             finding(
                 "eigenvalues of sampled matrices",
                 "SameLaw",
-                message="At N = 400 the median distance to the law is 0.0081, within 0.02; it falls faster than 1/sqrt(N).",
+                message="At N = 400 the median distance to the law is 0.0081, and it falls faster than 1/sqrt(N).",
                 predicted="semicircle(variance=1)",
                 measured="20 draws at N = 100, 200, 400",
                 rival={"name": "the uniform law", "value": "uniform on [-2, 2]"},
@@ -322,7 +322,7 @@ def undecided(rng: np.random.Generator) -> tuple[dict[str, Any], dict[str, Any]]
                 "exponent of the residual part",
                 "Exponent",
                 verdict="UNDECIDED",
-                message="The interval [-0.61, -0.38] straddles the edge of the claimed set; about 3 times more data would do.",
+                message="The interval [-0.61, -0.38] straddles the claimed edge; about 3 times more data would do.",
                 predicted="-0.5",
                 measured="-0.492",
                 rival={"name": "no decay", "value": "0"},
