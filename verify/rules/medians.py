@@ -1,0 +1,162 @@
+"""Medians against a bound: the rules ``AtMost`` and ``AtLeast``."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from verify.comparison import LEVEL, Cell, Comparison, Rival
+from verify.intervals import Interval, in_words, median_error, median_interval
+from verify.rules.samples import (
+    as_columns,
+    as_numbers,
+    list_in_words,
+    more_data,
+    rival_numbers,
+    why_blocked,
+    worst_cell,
+)
+from verify.verdict import Evidence, Position
+
+
+def half_line(edge: float, side: int) -> Interval:
+    """Return the closed half-line below (side -1) or above (side +1) an edge."""
+    return Interval(-math.inf, edge) if side < 0 else Interval(edge, math.inf)
+
+
+class _HalfLine(Comparison):
+    """The order-statistic interval of the median inside a half-line."""
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        side: int,
+        bound: Any,
+        replicates: Any,
+        rival: Rival[Any],
+        dropped: int = 0,
+        decided_from: str | None = None,
+    ) -> None:
+        edges = as_numbers(bound, "bound")
+        others = rival_numbers(rival.value, len(edges))
+        for edge, other in zip(edges, others, strict=True):
+            if (other - edge) * side >= 0:
+                word = "above" if side < 0 else "below"
+                raise ValueError(f"the rival must lie {word} the bound, got {in_words(other)} for {in_words(edge)}.")
+        columns = as_columns(replicates, len(edges))
+        blocked = why_blocked(columns, dropped)
+        level = LEVEL / len(edges)
+        cells: list[Cell] = []
+        measured = advice = visible = ""
+        sign = "<=" if side < 0 else ">="
+        if blocked is None:
+            medians, errors = np.median(columns, axis=-1), median_error(columns)
+            lower, upper = median_interval(columns, level)
+            for cell, (edge, other) in enumerate(zip(edges, others, strict=True)):
+                region = Interval(float(lower[cell]), float(upper[cell]))
+                sets = half_line(edge, side), half_line(other, -side)
+                cells.append(Cell("median", Evidence.INTERVAL, region, *sets))
+            worst = worst_cell(cells)
+            centre = float(medians[worst])
+            measured = f"median {in_words(centre)} in {cells[worst].region}"
+            visible = f"a median beyond {in_words(edges[worst] - side * float(upper[worst] - lower[worst]))}"
+            if cells[worst].claim_position is Position.STRADDLING:
+                advice = more_data(cells[worst], centre, float(errors[worst]), columns.shape[-1])
+        super().__init__(
+            title=title,
+            rule="AtMost" if side < 0 else "AtLeast",
+            cells=tuple(cells),
+            blocked=blocked,
+            decided_from=decided_from,
+            predicted=f"{sign} {list_in_words(edges)}",
+            measured=measured,
+            rival=(rival.name, f"{'>=' if side < 0 else '<='} {list_in_words(others)}"),
+            sample_size=columns.shape[-1],
+            level=level * len(edges),
+            smallest_visible=visible or None,
+            advice=advice,
+        )
+
+
+class AtMost(_HalfLine):
+    """The exact order-statistic interval of the median, inside the half-line below a bound.
+
+    Args:
+        title: What is compared.
+        bound: The bound, or one per column of the replicates.
+        replicates: Independent draws, (n,) or (n, cells).
+        rival: A value above the bound, or one per cell; the rival set is the half-line beyond it.
+        dropped: How many members were left out as not converged.
+        decided_from: The smallest profile that decides.
+
+    Raises:
+        ValueError: If the rival does not lie above the bound, or shapes do not fit.
+
+    Examples:
+        >>> draws = [k / 40 for k in range(40)]
+        >>> finding = AtMost("a median", bound=1, replicates=draws, rival=Rival("two or more", 2)).decide()
+        >>> print(finding.verdict, "|", finding.measured)
+        SUPPORTED | median 0.4875 in [0.175, 0.8]
+    """
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        bound: Any,
+        replicates: Any,
+        rival: Rival[Any],
+        dropped: int = 0,
+        decided_from: str | None = None,
+    ) -> None:
+        super().__init__(
+            title,
+            side=-1,
+            bound=bound,
+            replicates=replicates,
+            rival=rival,
+            dropped=dropped,
+            decided_from=decided_from,
+        )
+
+
+class AtLeast(_HalfLine):
+    """The exact order-statistic interval of the median, inside the half-line above a bound.
+
+    Args:
+        title: What is compared.
+        bound: The bound, or one per column of the replicates.
+        replicates: Independent draws, (n,) or (n, cells).
+        rival: A value below the bound, or one per cell; the rival set is the half-line beyond it.
+        dropped: How many members were left out as not converged.
+        decided_from: The smallest profile that decides.
+
+    Raises:
+        ValueError: If the rival does not lie below the bound, or shapes do not fit.
+
+    Examples:
+        >>> draws = [k / 40 for k in range(40)]
+        >>> AtLeast("a median", bound=0.7, replicates=draws, rival=Rival("nothing", 0)).decide().verdict
+        <Verdict.UNDECIDED: 2>
+    """
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        bound: Any,
+        replicates: Any,
+        rival: Rival[Any],
+        dropped: int = 0,
+        decided_from: str | None = None,
+    ) -> None:
+        super().__init__(
+            title,
+            side=+1,
+            bound=bound,
+            replicates=replicates,
+            rival=rival,
+            dropped=dropped,
+            decided_from=decided_from,
+        )
