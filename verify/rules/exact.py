@@ -27,12 +27,13 @@ class Identity(Comparison):
     Args:
         title: What is compared.
         derivation: A ``theory.Derivation``.
-        claimed: The formula as stated; by default the derivation's own value.
+        claimed: The formula as stated; by default the derivation's own.
+        part: Which of the derivation's further results is meant; by default its main one.
         rival: Another formula, to be refuted at one exact point.
         decided_from: The smallest profile that decides.
 
     Raises:
-        ValueError: If the rival is the claimed formula.
+        ValueError: If the rival is the claimed formula, or the derivation has no such part.
 
     Examples:
         >>> import sympy as sp
@@ -52,11 +53,15 @@ class Identity(Comparison):
         derivation: Any,
         rival: Rival[Any],
         claimed: Any = None,
+        part: str | None = None,
         decided_from: str | None = None,
     ) -> None:
         from theory import exact_difference
 
-        formula = derivation.value if claimed is None else claimed
+        if part is not None and part not in derivation.parts:
+            raise ValueError(f"part must be one of {', '.join(derivation.parts) or 'none'}, got {part!r}.")
+        derived = derivation.value if part is None else derivation.parts[part].rhs
+        formula = derived if claimed is None else claimed
         if formula == rival.value:
             raise ValueError(f"the rival must be another formula than the claimed one, got {rival.value} twice.")
         record = derivation.record()
@@ -67,14 +72,14 @@ class Identity(Comparison):
         if failed:
             blocked = f"{len(failed)} of {len(record['steps'])} steps of the derivation failed, first: {failed[0]}"
         else:
-            difference = exact_difference(formula, derivation.value, derivation.domain)
-            other = exact_difference(rival.value, derivation.value, derivation.domain)
+            difference = exact_difference(formula, derived, derivation.domain)
+            other = exact_difference(rival.value, derived, derivation.domain)
             kind = _EVIDENCE.get(record["evidence"], Evidence.FLOAT)
             cells = (
                 Cell("claimed - derived", kind, _region(difference), claimed=_ZERO),
                 Cell("rival - derived", Evidence.EXACT, _region(other), rival=_ZERO),
             )
-            measured = f"{derivation.value}{_where(difference)}"
+            measured = f"{derived}{_where(difference)}"
             if cells[0].claim_position is Position.STRADDLING:
                 advice = "neither does the difference reduce to 0, nor does it exclude 0 at a point."
         super().__init__(
@@ -166,7 +171,7 @@ class Enclosure(Comparison):
         if within is not None:
             measured = f"{_summary(balls)} in {len(balls)} ball{plural}"
         else:
-            largest = max(abs(end) for region in regions for end in (region.lower, region.upper))
+            largest = max(abs(Fraction(end)) for region in regions for end in (region.lower, region.upper))
             measured = f"largest difference {in_words(largest)} in {len(balls)} ball{plural}"
         width = max(float(ball.upper - ball.lower) for ball in balls)
         super().__init__(
