@@ -24,3 +24,10 @@ from .symbols import g as g
 from .symbols import phi as phi
 from .symbols import z as z
 from .index import critical_energy as critical_energy
+from .two_layer_hessian import hessian_split as hessian_split
+from .two_layer_hessian import minimum_neighbourhood as minimum_neighbourhood
+from .two_layer_hessian import residual_block_structure as residual_block_structure
+from .two_layer_hessian import residual_scaling as residual_scaling
+from .two_layer_hessian import residual_variance as residual_variance
+from .zero_modes import gauge_zero_modes as gauge_zero_modes
+from .zero_modes import rescaling_zero_modes as rescaling_zero_modes

@@ -29,7 +29,8 @@ class Step:
         title: A sentence.
         relation: What is checked; None only for a step argued in prose.
         how: "exact", "certified", "numeric" or "argued".
-        witness: A second route to the right-hand side, from the definition (see `theory.proof.check_witness`).
+        witness: A second route to the right-hand side, from the definition (see `theory.proof.check_witness`); None
+            where the left-hand side is itself the definition.
         shown: LaTeX to show in place of what is checked.
         domain: Where the step holds, if that is not the derivation's domain.
 
