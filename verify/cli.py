@@ -20,7 +20,7 @@ app = typer.Typer(
     help="The theory of neural-network loss landscapes on trial.",
     no_args_is_help=True,
     add_completion=False,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
 )
 
 ClaimFiles = Annotated[

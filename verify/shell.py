@@ -20,7 +20,7 @@ def start() -> None:
     config.InteractiveShellApp.exec_lines = list(LINES)
     config.InteractiveShellApp.ignore_cwd = True
     config.TerminalInteractiveShell.banner1 = BANNER
-    config.TerminalIPythonApp.display_banner = True
+    config.TerminalInteractiveShell.enable_tip = False
     app: Any = TerminalIPythonApp.instance(config=config)
     app.initialize(argv=[])
     app.start()
