@@ -302,7 +302,9 @@ class FloatLaw:
         for node, weight in zip(_NODES, _WEIGHTS, strict=True):
             inner = _edge_sum(node * eta, distances, strengths)
             integral += weight * (node**2 * inner - curvature) / (start + node * eta) ** 2
-        mass[where] = np.abs((eta**3 * integral).imag) / np.pi
+        # an atom, at w = 0, lies to the left of every bulk that starts at w > 0
+        atom = np.clip(1 - self._triple.rates[:, law].sum(axis=0), 0, 1) * (self._triple.variance[law] == 0)
+        mass[where] = np.where(start > 0, atom, 0.0) + np.abs((eta**3 * integral).imag) / np.pi
 
     def _real_roots_at(self, query: "_Query", outside: np.ndarray) -> np.ndarray:
         """Return the real w at places outside the bulk."""
