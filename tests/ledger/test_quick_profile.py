@@ -1,0 +1,49 @@
+"""The whole ledger at the quick profile: every verdict is pinned, and every comparison has refuted its rival."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import verify
+
+EXPECTED = {}
+
+
+@pytest.fixture(scope="module")
+def claims(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """What a quick run stores, by claim id."""
+    folder = tmp_path_factory.mktemp("runs") / "quick"
+    verify.run(profile="quick", seed=0, out=folder)
+    records = [json.loads(path.read_text()) for path in sorted((Path(folder) / "claims").glob("*.json"))]
+    return {record["id"]: record for record in records}
+
+
+def test_every_verdict_is_pinned(claims: dict[str, dict[str, Any]]) -> None:
+    assert {name: record["verdict"] for name, record in claims.items()} == EXPECTED
+
+
+def test_every_claim_came_out_as_expected(claims: dict[str, dict[str, Any]]) -> None:
+    assert {name: record["why_not"] for name, record in claims.items() if not record["as_expected"]} == {}
+
+
+def test_every_decided_comparison_refutes_its_rival_or_lets_the_correction_stand(
+    claims: dict[str, dict[str, Any]],
+) -> None:
+    for name, record in claims.items():
+        if record["open"] or record["expects"] == ["UNDECIDED"]:
+            continue
+        for finding in record["findings"]:
+            outcome = finding["verdict"], finding["rival_position"]
+            if record["erratum"]:
+                assert outcome == ("REFUTED", "inside"), (name, finding["title"])
+            else:
+                assert outcome[0] in {"PROVED", "CERTIFIED", "SUPPORTED"}, (name, finding["title"])
+                assert outcome[1] == "disjoint", (name, finding["title"])
+
+
+def test_every_claim_of_the_lecture_is_in_the_ledger(claims: dict[str, dict[str, Any]]) -> None:
+    covered = [statement.covered for statement in verify.sources.STATEMENTS]
+    named = {claim for entry in covered if isinstance(entry, tuple) for claim in entry}
+    assert named <= claims.keys()

@@ -1,0 +1,220 @@
+"""The energy of minima: an exact law for linear networks, a rule of thumb for tanh ones, and slips about minima."""
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+import numerics
+import theory
+from verify import OPEN, Comparison, Equals, Identity, Rival, Slide, Source, Verdict, Workbench, claim
+from verify.sources import BALDI_HORNIK_1989, OXFORD_C65, PENNINGTON_BAHRI_2017
+
+FIGURE_6 = Slide(OXFORD_C65, "Empirical values of eps_c and alpha")
+RATIOS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))  # phi = 2n/m
+MEMORISATION = "inputs and targets are independent standard normal numbers, all widths are $n$, no biases"
+DECAY = 1e-4  # keeps the tanh units from saturating, so that every minimum is a point and not a limit at infinity
+TOGETHER = 8  # networks trained in one batch
+
+
+def minimum_energies(
+    width: int, samples: int, activation: str, decay: float, seed: int, networks: int, device: str
+) -> Mapping[str, Any]:
+    """Train two-layer networks to a minimum on Gaussian memorisation data and return their energies.
+
+    The energy is L/n over twice the draw's own mean square target, so that the zero network has exactly 1/2.
+    """
+    seeds = [seed + network for network in range(networks)]
+    x, y = numerics.gaussian_memorisation(inputs=width, outputs=width, samples=samples, seeds=seeds, device=device)
+    network = numerics.Mlp((width, width, width), activation, bias=False)
+    start = network.init([seed + networks + member for member in range(networks)], device=device)
+    loss = numerics.SquaredError(prefactor=0.5)
+    end = numerics.levenberg_marquardt(network, start, x, y, loss, weight_decay=decay)
+    return {
+        "energy": end.loss / (width * y.square().mean(dim=(1, 2))),
+        "converged": end.converged,
+        "relative_gradient": end.relative_gradient,
+    }
+
+
+def trained(bench: Workbench, activation: str, width: int, ratio: Fraction, networks: int) -> tuple[np.ndarray, int]:
+    """Return the energies of the networks that reached a minimum, and how many did not."""
+    purpose = f"{activation} networks"
+    samples = 2 * width / ratio
+    if samples.denominator != 1:
+        raise ValueError(f"2 width / ratio must be a whole number of samples, got width = {width}, ratio = {ratio}.")
+    seeds = bench.seeds(
+        f"{purpose} of width {width} at ratio {ratio.numerator} to {ratio.denominator}", networks // TOGETHER
+    )
+    decay = DECAY if activation == "tanh" else 0.0
+    results = bench.map(
+        purpose,
+        minimum_energies,
+        [
+            {
+                "width": width,
+                "samples": int(samples),
+                "activation": activation,
+                "decay": decay,
+                "seed": seed,
+                "networks": TOGETHER,
+                "device": bench.device,
+            }
+            for seed in seeds
+        ],
+    )
+    energy = np.concatenate([np.asarray(result["energy"]) for result in results])
+    arrived = np.concatenate([np.asarray(result["converged"]) for result in results])
+    return energy[arrived], int((~arrived).sum())
+
+
+def linear_minima(bench: Workbench) -> Iterator[tuple[Fraction, np.ndarray, int]]:
+    """Train linear networks at each ratio."""
+    width, networks = bench.size(quick=(9, 64), standard=(12, 128), full=(18, 256))
+    for ratio in RATIOS:
+        yield ratio, *trained(bench, "linear", width, ratio, networks)
+
+
+@claim(
+    "index.linear-minimum",
+    title="Mean minimum energy of linear networks",
+    source=Source(
+        BALDI_HORNIK_1989, "all critical points of linear networks; the mean is this project's derivation", FIGURE_6
+    ),
+    assumptions=(MEMORISATION,),
+    expects={Verdict.SUPPORTED},
+)
+def linear_minimum(bench: Workbench) -> Iterator[Comparison]:
+    r"""Linear networks trained to a minimum reach, on average over data and exactly at every finite size,
+
+    $$\mathbb E\,\epsilon_{\min} = \tfrac12 (1 - n/m) = \tfrac12 (1 - \phi/2), \qquad \phi = 2n/m.$$
+    """
+    phi = theory.phi
+    yield Identity(
+        "the mean, from the projection onto the row space of the inputs",
+        derivation=theory.linear_minimum_energy(),
+        claimed=(1 - phi / 2) / 2,
+        rival=Rival("the printed (1 - phi)/2", (1 - phi) / 2),
+    )
+    figure = bench.figure(
+        "linear-minima",
+        title="Energy of minima of linear networks",
+        x="parameters per residual, φ = 2n/m",
+        y="energy ε of the minimum",
+        caption="Points: mean over trained networks; bars: one standard deviation of a single network.",
+    )
+    grid = np.linspace(0, 1, 3)
+    figure.line(grid, (1 - grid / 2) / 2, "exact: (1 - φ/2)/2").line(grid, (1 - grid) / 2, "as printed: (1 - φ)/2")
+    for ratio, energies, dropped in linear_minima(bench):
+        figure.points([float(ratio)], [energies.mean()], f"trained, φ = {ratio}", errors=[energies.std()])
+        yield Equals(
+            f"mean energy at phi = {ratio}",
+            predicted=float((1 - ratio / 2) / 2),
+            replicates=energies,
+            dropped=dropped,
+            absolute=0.03,
+            rival=Rival("the printed (1 - phi)/2", float((1 - ratio) / 2)),
+        )
+
+
+@claim(
+    "index.linear-minimum-as-printed",
+    title="Minimum energy of linear networks, as printed",
+    source=Source(PENNINGTON_BAHRI_2017, "figure 6, caption", FIGURE_6),
+    assumptions=(MEMORISATION,),
+    expects={Verdict.REFUTED},
+)
+def linear_minimum_as_printed(bench: Workbench) -> Iterator[Comparison]:
+    r"""Linear networks reach $\epsilon = \tfrac12(1 - \phi)$ with $\phi = 2n/m$.
+
+    (The value belongs to $\phi = n/m$: a product of two $n \times n$ matrices has $n^2$ effective parameters, not $2n^2$.)
+    """
+    for ratio, energies, dropped in linear_minima(bench):
+        yield Equals(
+            f"mean energy at phi = {ratio}",
+            predicted=float((1 - ratio) / 2),
+            replicates=energies,
+            dropped=dropped,
+            absolute=0.03,
+            rival=Rival("the exact mean (1 - phi/2)/2", float((1 - ratio / 2) / 2)),
+        )
+
+
+@claim(
+    "index.tanh-minimum",
+    title="Minimum energy of tanh networks",
+    source=Source(PENNINGTON_BAHRI_2017, "figure 6, right", FIGURE_6),
+    assumptions=(MEMORISATION, f"weight decay {DECAY:g}, without which tanh units saturate and minima run to infinity"),
+    expects=OPEN,
+)
+def tanh_minimum(bench: Workbench) -> Iterator[Comparison]:
+    r"""Tanh networks trained to a minimum reach about $\epsilon = \tfrac12 (1 - \phi)^2$.
+
+    The paper found this fit at one width and left open whether it is a limit. *About* means within a fifth here.
+    """
+    widths, networks = bench.size(quick=((6, 9), 40), standard=((6, 9, 12), 64), full=((6, 9, 12, 18, 24), 128))
+    figure = bench.figure(
+        "tanh-minima",
+        title="Energy of minima of tanh networks, by width",
+        x="width n",
+        y="energy over the rule of thumb (1 - φ)²/2",
+        caption="Mean over trained networks with its standard error. Were the rule a limit, the points would tend to 1.",
+    )
+    figure.line([min(widths), max(widths)], [1, 1], "the rule")
+    for ratio in RATIOS:
+        rule = float((1 - ratio) ** 2 / 2)
+        runs = [trained(bench, "tanh", width, ratio, networks) for width in widths]
+        means = np.array([energies.mean() for energies, _ in runs])
+        errors = np.array([energies.std(ddof=1) / len(energies) ** 0.5 for energies, _ in runs])
+        figure.points(widths, means / rule, f"φ = {ratio}", errors=errors / rule)
+        energies, dropped = runs[-1]
+        yield Equals(
+            f"mean energy at phi = {ratio}, width {widths[-1]}",
+            predicted=rule,
+            replicates=energies,
+            dropped=dropped,
+            relative=0.2,
+            rival=Rival("the energy of a linear network", float((1 - ratio / 2) / 2)),
+        )
+
+
+@claim(
+    "index.near-a-minimum-as-printed",
+    title="Only non-negative eigenvalues near a minimum",
+    source=Source(PENNINGTON_BAHRI_2017, "section 4", Slide(OXFORD_C65, "Structure of the loss landscape")),
+    expects={Verdict.REFUTED},
+)
+def near_a_minimum_as_printed(bench: Workbench) -> Iterator[Comparison]:
+    r"""Near a minimum the Hessian has only non-negative eigenvalues.
+
+    (True *at* a minimum. The loss $L = (uv - 1)^2$ of a network of two weights is minimal at $(1, 1)$, and at
+    $(1 + t, 1 + t)$ the least eigenvalue is $-4t - 2t^2$, negative however small $t > 0$ is.)
+    """
+    derivation = theory.minimum_neighbourhood()
+    least = derivation.value
+    yield Identity(
+        "the least eigenvalue at (1 + t, 1 + t); were it never negative, it would be its own absolute value",
+        derivation=derivation,
+        claimed=-least,
+        rival=Rival("-4t - 2t^2", least),
+    )
+
+
+@claim(
+    "index.interpolation-threshold",
+    title="Interpolation threshold of a linear network",
+    source=Source(BALDI_HORNIK_1989, "section 2", Slide(OXFORD_C65, "Hessian for two layer net")),
+    assumptions=("inputs and targets in general position, all widths $n$",),
+    expects={Verdict.PROVED},
+)
+def interpolation_threshold(bench: Workbench) -> Iterator[Comparison]:
+    r"""A linear network $n$-$n$-$n$ fits generic targets iff $m \le n$, that is from $\phi = 2n/m = 2$ on.
+
+    The lecture calls $\phi > 1$ over-parameterised, counting $2n^2$ parameters; the product $W_2 W_1$ has only $n^2$.
+    """
+    yield Identity(
+        "the ratio at which generic targets are fitted",
+        derivation=theory.interpolation_threshold(),
+        rival=Rival("phi = 1, where parameters and residuals are equal in number", 1),
+    )
