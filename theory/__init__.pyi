@@ -15,6 +15,11 @@ from .free_probability.laws import relu_hessian as relu_hessian
 from .free_probability.laws import residual_hessian as residual_hessian
 from .free_probability.laws import semicircle as semicircle
 from .free_probability.laws import wishart_wigner_hessian as wishart_wigner_hessian
+from .index import critical_energy as critical_energy
+from .linear_network import CriticalSet as CriticalSet
+from .linear_network import critical_points as critical_points
+from .linear_network import interpolation_threshold as interpolation_threshold
+from .linear_network import linear_minimum_energy as linear_minimum_energy
 from .proof import Difference as Difference
 from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
@@ -23,7 +28,6 @@ from .symbols import epsilon as epsilon
 from .symbols import g as g
 from .symbols import phi as phi
 from .symbols import z as z
-from .index import critical_energy as critical_energy
 from .two_layer_hessian import hessian_split as hessian_split
 from .two_layer_hessian import minimum_neighbourhood as minimum_neighbourhood
 from .two_layer_hessian import residual_block_structure as residual_block_structure

@@ -77,12 +77,17 @@ def real_ball(expression: sp.Expr, values: Mapping[str, Fraction | sp.Expr], dig
             continue
         if not value.imag.contains(0):
             raise NoBallError(f"the value of {expression} at {dict(values)} is not real")
-        midpoint, radius = _dyadic(value.real.mid()), _dyadic(value.real.rad())
+        ball = ball_from_arb(value.real, digits)
         small = Fraction(1, 10**digits)
-        if radius <= small * max(abs(midpoint) - radius, small):
-            return Ball(midpoint, radius, digits)
+        if ball.radius <= small * max(abs(ball.midpoint) - ball.radius, small):
+            return ball
         precision *= 2
     raise NoBallError(f"the value of {expression} is not resolved to {digits} digits")
+
+
+def ball_from_arb(value: flint.arb, digits: int) -> Ball:
+    """Turn an Arb ball into ours, exactly."""
+    return Ball(_dyadic(value.mid()), _dyadic(value.rad()), digits)
 
 
 def _dyadic(value: flint.arb) -> Fraction:

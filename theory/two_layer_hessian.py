@@ -24,7 +24,7 @@ __all__ = [
     "residual_variance",
 ]
 
-_SOURCE = "Pennington and Bahri (2017), Geometry of neural network loss surfaces via random matrix theory, sections 3-4"
+_SOURCE = "Pennington and Bahri (2017), Geometry of neural network loss surfaces via random matrix theory"
 _POSITIVE_SIZES = Domain(m=(0, sp.oo))
 _a, _b = sp.symbols("theta_i theta_j", real=True)
 _mu, _count = sp.symbols("mu M", integer=True, positive=True)
@@ -63,7 +63,7 @@ def hessian_split() -> Derivation:
     gram = Theorem(
         "Gram matrices are positive semidefinite",
         "The quadratic form of $J^T J / m$ is $|J u|^2/m$, a sum of squares.",
-        "Horn and Johnson, Matrix Analysis, theorem 7.2.10",
+        "Horn and Johnson, Matrix Analysis, section 7.2",
         (
             Step("The number of samples is positive.", Relation(0, "<", 1 / m), "exact"),
             Step(
@@ -101,7 +101,7 @@ def hessian_split() -> Derivation:
         _POSITIVE_SIZES,
         assumptions=("residuals are twice differentiable at the weights in question",),
         theorems=(gram,),
-        source=f"{_SOURCE}, eq. (4)",
+        source=_SOURCE,
     )
 
 
@@ -135,7 +135,7 @@ def residual_block_structure() -> Derivation:
     similar = Theorem(
         "Similar matrices have one characteristic polynomial",
         "If $S^2 = 1$ then $S H_1 S$ and $H_1$ have the same eigenvalues with multiplicity.",
-        "Horn and Johnson, Matrix Analysis, theorem 1.3.3",
+        "Horn and Johnson, Matrix Analysis, section 1.3",
         (Step("S is its own inverse.", Relation(flip * flip, "=", sp.eye(2)), "exact"),),
     )
     residual, slopes, inputs = (sp.Function(name)(_mu) for name in ("e", "D", "x"))
@@ -196,7 +196,7 @@ def residual_block_structure() -> Derivation:
         _POSITIVE_SIZES,
         assumptions=("no unit sits on a kink at a sample", "squared error, one hidden layer, no skip connection"),
         theorems=(similar,),
-        source=f"{_SOURCE}, section 4.3",
+        source=_SOURCE,
     )
 
 

@@ -18,7 +18,7 @@ from theory.proof import Relation
 
 __all__ = ["gauge_zero_modes", "rescaling_zero_modes"]
 
-_SOURCE = "Pennington and Bahri (2017), Geometry of neural network loss surfaces via random matrix theory, section 4.1"
+_SOURCE = "Pennington and Bahri (2017), Geometry of neural network loss surfaces via random matrix theory"
 _REFERENCE = "Horn and Johnson, Matrix Analysis, section 0.4.6"
 
 # shapes (inputs, hidden, outputs) and ranks (of W1, of W2) of the exact instances
