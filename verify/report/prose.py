@@ -38,14 +38,15 @@ class Prose:
 
     def block(self, text: str) -> Markup:
         """Render Markdown as paragraphs, lists and tables."""
-        return Markup(_parser().render(text, {"formulas": self.formulas}))
+        return Markup(_parser().render(str(text), {"formulas": self.formulas}))
 
     def line(self, text: str) -> Markup:
         """Render Markdown inside a line: emphasis, code and formulas, no paragraphs."""
-        return Markup(_parser().renderInline(text, {"formulas": self.formulas}))
+        return Markup(_parser().renderInline(str(text), {"formulas": self.formulas}))
 
     def plain(self, text: str) -> Markup:
         """Escape a text that is not Markdown, and draw the formulas between its dollars."""
+        text = str(text)  # a missing one says so here
         pieces: list[str] = []
         end = 0
         for match in _FORMULA.finditer(text):

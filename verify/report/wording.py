@@ -112,7 +112,7 @@ def error_budget(claims: Iterable[Record]) -> str:
 
 
 def interval(ends: Record | None, kind: str = "interval") -> Markup:
-    """Write a region, a claimed set or a rival set.
+    """Write a region, or a claimed or rival set (kind ``"set"``: fixed beforehand, so written out).
 
     Examples:
         >>> print(interval({"lower": 0.00713324, "upper": 0.00921781}), interval({"lower": None, "upper": -0.5}))
@@ -138,7 +138,7 @@ def interval(ends: Record | None, kind: str = "interval") -> Markup:
         digits = middle.adjusted() - radius.adjusted() + 1 if middle else 1
         return number(middle, min(max(digits, 2), 30)) + Markup(" ± ") + number(radius, 3 if lower == -upper else 2)
     largest = max(abs(lower), abs(upper))
-    digits = min(largest.adjusted() - width.adjusted() + 3, 30)
+    digits = min(largest.adjusted() - width.adjusted() + (7 if kind == "set" else 3), 30)
     return Markup("[{}, {}]").format(*(number(end, digits, largest) for end in (lower, upper)))
 
 

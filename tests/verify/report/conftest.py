@@ -1,6 +1,7 @@
 """A stored run with one claim of every outcome, as the runner writes it: what the report has to draw."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -468,9 +469,9 @@ def sample_claims() -> list[tuple[dict[str, Any], dict[str, Any]]]:
     ]
 
 
-def write_run(folder: Path, claims: list[tuple[dict[str, Any], dict[str, Any]]], **changes: Any) -> Path:
+def write_run(folder: Path, finished: list[tuple[dict[str, Any], dict[str, Any]]], **changes: Any) -> Path:
     (folder / "claims").mkdir(parents=True)
-    for record, arrays in claims:
+    for record, arrays in finished:
         (folder / "claims" / f"{record['id']}.json").write_text(json.dumps(record), encoding="utf-8")
         if arrays:
             save_file(arrays, folder / "claims" / f"{record['id']}.safetensors")
@@ -487,7 +488,7 @@ def write_run(folder: Path, claims: list[tuple[dict[str, Any], dict[str, Any]]],
         "threads": 2,
         "started": "2026-01-02T03:04:05+00:00",
         "seconds": 12.75,
-        "claims": [record["id"] for record, _ in claims],
+        "claims": [record["id"] for record, _ in finished],
         "claim_files": [],
         "command": "lossproof run --profile quick --seed 0",
     }
@@ -499,3 +500,19 @@ def write_run(folder: Path, claims: list[tuple[dict[str, Any], dict[str, Any]]],
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run with one claim of every outcome."""
     return write_run(tmp_path_factory.mktemp("runs") / "sample", sample_claims())
+
+
+@pytest.fixture
+def records() -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """The claims of the sample and the arrays of their figures, to be changed at will."""
+    return sample_claims()
+
+
+@pytest.fixture
+def save(tmp_path: Path) -> Callable[..., Path]:
+    """A function that stores claims as a run and returns its folder."""
+
+    def stored(finished: list[tuple[dict[str, Any], dict[str, Any]]], **changes: Any) -> Path:
+        return write_run(tmp_path / "run", finished, **changes)
+
+    return stored

@@ -1,0 +1,105 @@
+import re
+
+import pytest
+
+from verify.report.formulas import Formulas, refuse_bad_formula
+from verify.report.prose import Prose
+
+
+@pytest.mark.parametrize(
+    ("latex", "rule"),
+    [
+        (r"\tfrac{1}{16", r"must have balanced braces, got '.*tfrac"),
+        (r"x}{", r"must have balanced braces, got 'x}{'"),
+        (r"\badmacro{x}", r"must use commands that can be drawn, got \\badmacro in"),
+        (r"\left( x", r"must be LaTeX that can be read, got '.*left\( x' \(ExtraLeftOrMissingRightError\)"),
+        (r"x^", r"must be LaTeX that can be read, got 'x\^'"),
+        (r"\frac{a}", r"must be one that ziamath can draw, got '.*frac{a}'"),
+        (r"\begin{foo}a\end{foo}", r"must use environments that can be drawn, got 'foo'"),
+        (r"\text{中}", r"must use characters that have a glyph, got one without"),
+        ("  ", r"must not be empty, got '  '"),
+    ],
+)
+def test_a_formula_that_would_be_drawn_wrongly_is_refused(latex: str, rule: str) -> None:
+    with pytest.raises(ValueError, match=rule):
+        refuse_bad_formula(latex)
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [
+        r"\{x\} \in \mathbb{R}",
+        r"\operatorname{tr}(H_0 H_1)",
+        r"\begin{pmatrix}0 & M \\ M^\top & 0\end{pmatrix}",
+        r"\begin{cases}a & x < 0 \\ b & x \ge 0\end{cases}",
+        r"\left.\frac{\partial z}{\partial g}\right|_{g < 0}",
+        r"\lVert x \rVert \le \sqrt[3]{\hat{y}}, \quad \text{if } \mathrm{d}x \ne 0",
+    ],
+)
+def test_what_papers_write_is_drawn(latex: str) -> None:
+    refuse_bad_formula(latex)
+
+
+def test_the_baseline_of_a_letter_is_the_baseline_of_the_text() -> None:
+    """What the view box has below y = 0 is what the picture is lowered by, in em of 24 units."""
+    svg = Formulas().draw("g")
+    _, y, _, height = (float(number) for number in re.search(r'viewBox="([^"]*)"', svg)[1].split())
+    lowered = float(re.search(r"vertical-align:([-.\d]+)em", svg)[1])
+    assert lowered < 0
+    assert lowered == pytest.approx(-(y + height) / 24, abs=1e-3)
+
+
+def test_a_formula_takes_the_colour_and_the_size_of_the_text() -> None:
+    svg = Formulas().draw(r"\frac{a}{\sqrt{b}} + \boxed{c}")
+    assert 'fill="currentColor"' in svg
+    assert 'stroke="currentColor"' in svg
+    assert "black" not in svg
+    assert re.search(r"width:[.\d]+em;height:[.\d]+em", svg)
+
+
+def test_every_glyph_that_a_formula_places_is_defined_once() -> None:
+    formulas = Formulas()
+    drawn = [formulas.draw(latex) for latex in ("x", r"x + \Big| y \Big|", r"\left(\frac{x}{y}\right)^2")]
+    used = set(re.findall(r'href="#(\w+)"', "".join(drawn)))
+    defined = re.findall(r'id="(\w+)"', formulas.glyphs())
+    assert used == set(defined)
+    assert len(defined) == len(set(defined))
+
+
+def test_a_tall_bar_put_together_from_pieces_is_drawn_and_always_named_alike() -> None:
+    first, second = Formulas(), Formulas()
+    assert first.draw(r"\Bigg|") == second.draw(r"\Bigg|")
+    assert re.search(r'id="h[0-9a-f]{12}" d="M', first.glyphs())
+
+
+def test_phi_is_italic_as_other_variables_are() -> None:
+    assert Formulas().draw(r"\phi") == Formulas().draw("\N{MATHEMATICAL ITALIC PHI SYMBOL}").replace(
+        "\N{MATHEMATICAL ITALIC PHI SYMBOL}", r"\phi"
+    )
+
+
+def test_dollars_make_formulas_and_prices_stay_prices() -> None:
+    prose = Prose()
+    text = prose.line(r"between $5 and $6, \$x\$, but $a_1*b*c$ and $$\sum_j x_j$$")
+    assert text.count("<svg") == 2
+    assert "between $5 and $6, $x$, but" in text
+    assert "<em>" not in text
+    assert text.count('class="display"') == 1
+
+
+def test_statements_are_markdown_without_raw_html_and_without_pictures() -> None:
+    html = Prose().block("A *b* <script>x</script> ![c](http://d/e.png)\n\n| a | b |\n| - | - |\n| 1 | $x$ |")
+    assert "<em>b</em>" in html
+    assert "&lt;script&gt;" in html
+    assert "<img" not in html
+    assert "<td><svg" in html
+
+
+def test_plain_text_is_escaped_and_its_formulas_are_drawn() -> None:
+    text = Prose().plain("2*x*3 < 4 & $y$")
+    assert text.startswith("2*x*3 &lt; 4 &amp; <svg")
+
+
+def test_a_bad_formula_in_a_statement_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"commands that can be drawn, got \\nosuch"):
+        Prose().block(r"Let $\nosuch$ be.")
