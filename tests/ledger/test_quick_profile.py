@@ -28,7 +28,7 @@ def test_every_claim_came_out_as_expected(claims: dict[str, dict[str, Any]]) -> 
     assert {name: record["why_not"] for name, record in claims.items() if not record["as_expected"]} == {}
 
 
-def test_every_decided_comparison_refutes_its_rival_or_lets_the_correction_stand(
+def test_every_comparison_refutes_its_rival_or_is_refuted_by_it(
     claims: dict[str, dict[str, Any]],
 ) -> None:
     for name, record in claims.items():

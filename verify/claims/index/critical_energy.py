@@ -105,6 +105,7 @@ def models() -> dict[str, Any]:
 @claim(
     "index.critical-energy-relu",
     title="Critical energy, ReLU network",
+    corrects="index.critical-energy-relu-scale",
     source=Source(PENNINGTON_BAHRI_2017, "section 5, critical energy with ReLU units", RELU_SLIDE),
     assumptions=(FREE, "each unit is active on half of the samples, independently of the residuals", "$0 < \\phi < 1$"),
     expects={Verdict.CERTIFIED},
@@ -112,7 +113,8 @@ def models() -> dict[str, Any]:
 def critical_energy_relu(bench: Workbench) -> Iterator[Comparison]:
     r"""With the residual part of a ReLU network and a Gauss-Newton part of mean $s$, negative eigenvalues appear at
 
-    $$\epsilon_c = s^2\, \frac{27 - 18\xi - \xi^2 + 8\xi^{3/2}}{32\,\phi\,(1 - \phi)^3}, \qquad \xi = 1 + 16\phi - 8\phi^2.$$
+    $$\epsilon_c = s^2\, \frac{27 - 18\xi - \xi^2 + 8\xi^{3/2}}{32\,\phi\,(1 - \phi)^3},
+    \qquad \xi = 1 + 16\phi - 8\phi^2.$$
     """
     phi, scale = theory.phi, theory.s
     xi = 1 + 16 * phi - 8 * phi**2
@@ -141,7 +143,8 @@ def critical_energy_relu(bench: Workbench) -> Iterator[Comparison]:
     expects={Verdict.REFUTED},
 )
 def critical_energy_relu_scale(bench: Workbench) -> Iterator[Comparison]:
-    r"""With Wishart entries of variance $\sigma^2/p$, the critical energy of the ReLU network has the prefactor $\sigma^2$:
+    r"""With Wishart entries of variance $\sigma^2/p$, the critical energy of the ReLU network has the
+    prefactor $\sigma^2$:
 
     $$\epsilon_c = \sigma^2\, \frac{27 - 18\xi - \xi^2 + 8\xi^{3/2}}{32\,\phi\,(1 - \phi)^3}.$$
 
@@ -162,9 +165,7 @@ def critical_energy_relu_scale(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "index.critical-energy-linear",
     title="Critical energy, linear network",
-    source=Source(
-        PENNINGTON_BAHRI_2017, "section 4, with the exact residual part in place of a Wigner matrix", TOY_SLIDE
-    ),
+    source=Source(PENNINGTON_BAHRI_2017, "section 4, with the exact residual part, not Wigner's", TOY_SLIDE),
     assumptions=(FREE, "residuals are independent of the inputs", "$0 < \\phi < 1$"),
     expects={Verdict.PROVED},
 )

@@ -56,6 +56,7 @@ def power_law_to_first_order(law: Any, ratio: Fraction, excess: Fraction) -> Any
 @claim(
     "index.three-halves",
     title="The index grows with the power 3/2",
+    corrects="index.absolute-value-as-printed",
     source=Source(PENNINGTON_BAHRI_2017, "section 4, index near the critical energy", FRACTION_SLIDE),
     assumptions=("the Gauss-Newton part is Marchenko-Pastur and free from the residual part", "$0 < \\phi < 1$"),
     expects={Verdict.CERTIFIED},
@@ -63,18 +64,22 @@ def power_law_to_first_order(law: Any, ratio: Fraction, excess: Fraction) -> Any
 def three_halves(bench: Workbench) -> Iterator[Comparison]:
     r"""Just above the critical energy the index grows as
 
-    $$\alpha = \alpha_0\, d^{3/2} \left(1 + A_1 d + A_2 d^2 + \dots\right), \qquad d = (\epsilon - \epsilon_c)/\epsilon_c > 0,$$
+    $$\alpha = \alpha_0\, d^{3/2} \left(1 + A_1 d + A_2 d^2 + \dots\right),
+    \qquad d = (\epsilon - \epsilon_c)/\epsilon_c > 0,$$
 
-    $$\alpha_0 = \frac{(1 - \phi)(1 + v)(3 + v)}{3\pi\sqrt v\,(1 + v + 2\phi)^2}, \qquad v^2 = 1 + 8\phi + 4c\phi(1 - \phi),$$
+    $$\alpha_0 = \frac{(1 - \phi)(1 + v)(3 + v)}{3\pi\sqrt v\,(1 + v + 2\phi)^2},
+    \qquad v^2 = 1 + 8\phi + 4c\phi(1 - \phi),$$
 
     with $c = 0, 1, 2$ for the Wigner matrix, the linear and the ReLU network.
     """
+    from sympy import pi
+
     phi = theory.phi
     ratios = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))
     laws = {name: theory.index_power_law(model) for name, model in models().items()}
     for sparsity, (name, law) in enumerate(laws.items()):
         v = (1 + 8 * phi + 4 * sparsity * phi * (1 - phi)) ** Fraction(1, 2)
-        unit = (1 - phi) * (1 + v) * (3 + v) / (3 * theory.pi * (1 + v + 2 * phi) ** 2)
+        unit = (1 - phi) * (1 + v) * (3 + v) / (3 * pi * (1 + v + 2 * phi) ** 2)
         yield Identity(
             f"the amplitude, {name}",
             derivation=law,
@@ -116,7 +121,9 @@ def three_halves(bench: Workbench) -> Iterator[Comparison]:
     expects={Verdict.REFUTED},
 )
 def absolute_value_as_printed(bench: Workbench) -> Iterator[Comparison]:
-    r"""Near the critical energy, on both sides of it, the index is about $\alpha_0 \left|(\epsilon - \epsilon_c)/\epsilon_c\right|^{3/2}$.
+    r"""Near the critical energy, on both sides of it, the index is about
+
+    $$\alpha = \alpha_0 \left|(\epsilon - \epsilon_c)/\epsilon_c\right|^{3/2}.$$
 
     (Below the critical energy there are no negative eigenvalues: $\alpha = 0$. The law holds above it only.)
     """

@@ -79,9 +79,8 @@ def linear_minima(bench: Workbench) -> Iterator[tuple[Fraction, np.ndarray, int]
 @claim(
     "index.linear-minimum",
     title="Mean minimum energy of linear networks",
-    source=Source(
-        BALDI_HORNIK_1989, "all critical points of linear networks; the mean is this project's derivation", FIGURE_6
-    ),
+    corrects="index.linear-minimum-as-printed",
+    source=Source(BALDI_HORNIK_1989, "critical points of linear networks; the mean is derived here", FIGURE_6),
     assumptions=(MEMORISATION,),
     expects={Verdict.SUPPORTED},
 )
@@ -128,7 +127,8 @@ def linear_minimum(bench: Workbench) -> Iterator[Comparison]:
 def linear_minimum_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""Linear networks reach $\epsilon = \tfrac12(1 - \phi)$ with $\phi = 2n/m$.
 
-    (The value belongs to $\phi = n/m$: a product of two $n \times n$ matrices has $n^2$ effective parameters, not $2n^2$.)
+    (The value belongs to $\phi = n/m$: a product of two $n \times n$ matrices has $n^2$ effective parameters,
+    not $2n^2$.)
     """
     for ratio, energies, dropped in linear_minima(bench):
         yield Equals(
@@ -159,7 +159,7 @@ def tanh_minimum(bench: Workbench) -> Iterator[Comparison]:
         title="Energy of minima of tanh networks, by width",
         x="width n",
         y="energy over the rule of thumb (1 - φ)²/2",
-        caption="Mean over trained networks with its standard error. Were the rule a limit, the points would tend to 1.",
+        caption="Mean over trained networks, standard error. Were the rule a limit, the points would tend to 1.",
     )
     figure.line([min(widths), max(widths)], [1, 1], "the rule")
     for ratio in RATIOS:
