@@ -70,7 +70,7 @@ class Domain:
         """Yield exact rational points of the box, always the same ones.
 
         Raises:
-            ValueError: If the count is negative, or a bound is irrational.
+            ValueError: If the count is negative.
         """
         if count < 0:
             raise ValueError(f"count must be >= 0, got {count}.")
@@ -80,12 +80,12 @@ class Domain:
             for name, lower, upper in self.bounds:
                 share = Fraction(source.randrange(1, _GRID), _GRID)
                 if lower.is_finite and upper.is_finite:
-                    low, high = as_fraction(lower), as_fraction(upper)
+                    low, high = _near(lower), _near(upper)
                     point[name] = low + (high - low) * share
                 elif lower.is_finite:
-                    point[name] = as_fraction(lower) + share / (1 - share)
+                    point[name] = _near(lower) + share / (1 - share)
                 elif upper.is_finite:
-                    point[name] = as_fraction(upper) - share / (1 - share)
+                    point[name] = _near(upper) - share / (1 - share)
                 else:
                     point[name] = 4 * (2 * share - 1)
             yield point
@@ -125,6 +125,11 @@ class Domain:
             right = f" < {upper}" if upper.is_finite else ""
             parts.append(f"{left}{name}{right}" if left or right else f"{name} real")
         return ", ".join(parts)
+
+
+def _near(bound: sp.Expr) -> Fraction:
+    """The bound itself, or a rational number within 1e-40 of it."""
+    return as_fraction(bound if bound.is_Rational else sp.Rational(str(bound.evalf(60))).limit_denominator(10**40))
 
 
 def _bound(name: str, value: object) -> sp.Expr:

@@ -74,8 +74,8 @@ def linear_minimum_energy() -> Derivation:
     cochran = Theorem(
         "Cochran's theorem",
         "If $P$ is an orthogonal projector of rank $r$, independent of a Gaussian matrix $Y$ with $n$ independent "
-        "standard rows, then $|Y (1 - P)|^2$ and $|Y P|^2$ are independent and chi-square with $n (m - r)$ and $n r$ degrees of "
-        "freedom; their ratio to the sum follows a Beta law.",
+        "standard rows, then $|Y (1 - P)|^2$ and $|Y P|^2$ are independent and chi-square with $n (m - r)$ and $n r$ "
+        "degrees of freedom; their ratio to the sum follows a Beta law.",
         "Muirhead, Aspects of Multivariate Statistical Theory, chapter 1",
         (
             Step(

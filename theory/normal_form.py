@@ -15,7 +15,6 @@ it has at one point. `simplify` decides nothing in this module.
 
 from dataclasses import dataclass, field
 from functools import reduce
-from operator import mul
 from typing import Any
 
 import sympy as sp
@@ -100,7 +99,10 @@ class ExactForm:
         if expression.is_Pow and expression.exp.is_Rational:
             return self._power(self._rational(expression.base), expression.exp)
         if isinstance(expression, sp.Abs):
-            return self.sign(expression.args[0]) * self._rational(expression.args[0])
+            try:
+                return self.sign(expression.args[0]) * self._rational(expression.args[0])
+            except UndecidedError:
+                return self._opaque(expression)
         return self._opaque(expression)
 
     def _opaque(self, expression: sp.Expr) -> sp.Expr:
@@ -144,6 +146,8 @@ class ExactForm:
     def _radical(self, order: int, base: sp.Expr) -> sp.Expr:
         if base == 1:
             return sp.Integer(1)
+        if order > 2 and order % 2 == 0:  # b^(1/4) is the root of b^(1/2), so that the two know each other
+            return self._radical(order // 2, self._radical(2, base))
         numerator, _ = self._quotient(base)
         base = numerator.as_expr()
         key = (order, base)
@@ -199,8 +203,8 @@ class ExactForm:
             if part.is_Pow and part.exp.is_Integer:
                 top, bottom = build(part.base)
                 if part.exp < 0:
-                    if not top:
-                        raise UndecidedError(f"the denominator {part.base} is identically zero")
+                    if not top or (reductions and self._vanishes(top.as_expr())):
+                        raise UndecidedError(f"the denominator {part.base} vanishes identically or is not resolved")
                     top, bottom = bottom, top
                 result = (polynomials.one, polynomials.one)
                 for _ in range(abs(int(part.exp))):
@@ -312,79 +316,27 @@ class ExactForm:
 
     def _sign_at_one(self, expression: sp.Expr) -> int:
         """The sign at the point where every positive generator is 1."""
+        value = self._ball_at(expression, first=1, step=0)
+        if value is None or value.real.contains(0):
+            raise UndecidedError(f"the sign of {expression} at one point is not resolved")
+        return 1 if value.real > 0 else -1
+
+    def _vanishes(self, expression: sp.Expr) -> bool:
+        """Whether no ball at one generic point shows that a polynomial with radicals is not zero."""
+        value = self._ball_at(expression, first=2, step=3)
+        return value is None or value.contains(0)
+
+    def _ball_at(self, expression: sp.Expr, *, first: int, step: int) -> Any:
+        """A ball of a polynomial where the generators other than radicals are first, first + step, ... over first."""
         for radical in reversed(self.radicals):
             q, base = self.radicals[radical]
             expression = expression.subs(radical, base ** sp.Rational(1, q))
-        values: dict[sp.Symbol, sp.Expr] = {symbol: sp.Integer(1) for symbol in expression.free_symbols}
+        symbols = sorted(expression.free_symbols, key=lambda symbol: (symbol.name, getattr(symbol, "dummy_index", 0)))
+        values = {symbol: sp.Rational(first + step * index, first) for index, symbol in enumerate(symbols)}
         try:
-            ball = complex_ball(expression.xreplace(values), {}, 256).real
-        except NoBallError as error:
-            raise UndecidedError(str(error)) from error
-        if ball > 0:
-            return 1
-        if ball < 0:
-            return -1
-        raise UndecidedError(f"the sign of {expression} at one point is not resolved")
-
-
-def scalar_parts(difference: Any) -> list[sp.Expr]:
-    """Split a matrix, a tuple or an expression in non-commuting symbols into commutative parts that must all vanish.
-
-    Examples:
-        >>> A, B = sp.symbols("A B", commutative=False)
-        >>> scalar_parts((A + B) ** 2 - A**2 - B**2 - 2 * A * B)
-        [-1, 1]
-        >>> scalar_parts(A * A**-1 - 1)
-        [0]
-    """
-    if isinstance(difference, sp.MatrixBase | tuple | sp.Tuple):
-        return [part for entry in difference for part in scalar_parts(entry)]
-    difference = sp.sympify(difference)
-    if difference.is_commutative is not False:
-        return [_merged_sums(difference)]
-    words: dict[tuple[sp.Expr, ...], sp.Expr] = {}
-    for term in sp.Add.make_args(sp.expand(difference)):
-        commuting, word = term.args_cnc()
-        words[tuple(word)] = words.get(tuple(word), sp.Integer(0)) + reduce(mul, commuting, sp.Integer(1))
-    return [_merged_sums(coefficient) for _, coefficient in sorted(words.items(), key=str)] or [sp.Integer(0)]
-
-
-def subtract(left: Any, right: Any) -> Any:
-    """Subtract expressions, matrices or tuples entry by entry.
-
-    Raises:
-        ValueError: If the two sides have different shapes.
-    """
-    if isinstance(left, sp.Tuple | tuple) or isinstance(right, sp.Tuple | tuple):
-        if not (isinstance(left, sp.Tuple | tuple) and isinstance(right, sp.Tuple | tuple) and len(left) == len(right)):
-            raise ValueError(f"both sides must be tuples of one length, got {left} and {right}.")
-        return sp.Tuple(*(subtract(x, y) for x, y in zip(left, right, strict=True)))
-    if isinstance(left, sp.MatrixBase) != isinstance(right, sp.MatrixBase) or (
-        isinstance(left, sp.MatrixBase) and left.shape != right.shape
-    ):
-        raise ValueError(f"both sides must be matrices of one shape, got {left} and {right}.")
-    return left - right
-
-
-def _merged_sums(expression: sp.Expr) -> sp.Expr:
-    """Bring finite sums over the same range under one sign: linearity of the sum."""
-    if not expression.has(sp.Sum):
-        return expression
-    ranges: dict[tuple[Any, ...], sp.Expr] = {}
-    rest = sp.Integer(0)
-    for term in sp.Add.make_args(sp.expand(expression)):
-        factors = sp.Mul.make_args(term)
-        sums = [factor for factor in factors if isinstance(factor, sp.Sum)]
-        if len(sums) != 1:
-            rest += term
-            continue
-        coefficient = reduce(mul, (factor for factor in factors if factor is not sums[0]), sp.Integer(1))
-        summand = coefficient * sums[0].function
-        ranges[sums[0].limits] = ranges.get(sums[0].limits, sp.Integer(0)) + summand
-    for limits, summand in ranges.items():
-        numerator = ExactForm(Domain()).numerator_and_denominator(_merged_sums(summand))[0]
-        rest += sp.Sum(summand, *limits) if numerator else 0
-    return rest
+            return complex_ball(expression.xreplace(values), {}, 256)
+        except NoBallError:
+            return None
 
 
 def _reduce(element: Any, position: int, order: int, base: Any) -> Any:

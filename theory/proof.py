@@ -16,8 +16,9 @@ import sympy as sp
 
 from theory.ball import Ball
 from theory.balls_of_expressions import NoBallError, complex_ball, real_ball
+from theory.componentwise import scalar_parts, subtract
 from theory.domain import Domain
-from theory.normal_form import ExactForm, UndecidedError, scalar_parts, subtract
+from theory.normal_form import ExactForm, UndecidedError
 
 Kind = Literal["=", "<", "!="]
 How = Literal["exact", "certified", "numeric", "argued"]

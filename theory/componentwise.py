@@ -1,0 +1,78 @@
+"""Splitting a difference of two objects into scalar expressions that must all vanish.
+
+Conventions: tuples and matrices are compared entry by entry. An expression in non-commuting symbols is a sum of words
+with commuting coefficients, and words are independent: there are no relations but A A^-1 = 1. Finite sums over one range
+are merged, so that linearity of the sum needs no mention.
+"""
+
+from functools import reduce
+from operator import mul
+from typing import Any
+
+import sympy as sp
+
+from theory.domain import Domain
+from theory.normal_form import ExactForm
+
+
+def scalar_parts(difference: Any) -> list[sp.Expr]:
+    """Split a matrix, a tuple or an expression in non-commuting symbols into commutative parts that must all vanish.
+
+    Examples:
+        >>> A, B = sp.symbols("A B", commutative=False)
+        >>> scalar_parts((A + B) ** 2 - A**2 - B**2 - 2 * A * B)
+        [-1, 1]
+        >>> scalar_parts(A * A**-1 - 1)
+        [0]
+    """
+    if isinstance(difference, sp.MatrixBase | tuple | sp.Tuple):
+        return [part for entry in difference for part in scalar_parts(entry)]
+    difference = sp.sympify(difference)
+    if difference.is_commutative is not False:
+        return [_merged_sums(difference)]
+    words: dict[tuple[sp.Expr, ...], sp.Expr] = {}
+    for term in sp.Add.make_args(sp.expand(difference)):
+        commuting, word = term.args_cnc()
+        words[tuple(word)] = words.get(tuple(word), sp.Integer(0)) + reduce(mul, commuting, sp.Integer(1))
+    return [_merged_sums(coefficient) for _, coefficient in sorted(words.items(), key=str)] or [sp.Integer(0)]
+
+
+def subtract(left: Any, right: Any) -> Any:
+    """Subtract expressions, matrices or tuples entry by entry.
+
+    Raises:
+        ValueError: If the two sides have different shapes.
+    """
+    if isinstance(left, sp.Tuple | tuple) or isinstance(right, sp.Tuple | tuple):
+        if not (isinstance(left, sp.Tuple | tuple) and isinstance(right, sp.Tuple | tuple) and len(left) == len(right)):
+            raise ValueError(f"both sides must be tuples of one length, got {left} and {right}.")
+        return sp.Tuple(*(subtract(x, y) for x, y in zip(left, right, strict=True)))
+    if isinstance(left, sp.MatrixBase) != isinstance(right, sp.MatrixBase) or (
+        isinstance(left, sp.MatrixBase) and left.shape != right.shape
+    ):
+        raise ValueError(f"both sides must be matrices of one shape, got {left} and {right}.")
+    return left - right
+
+
+def _merged_sums(expression: sp.Expr) -> sp.Expr:
+    """Bring finite sums over the same range under one sign: linearity of the sum."""
+    if not expression.has(sp.Sum):
+        return expression
+    ranges: dict[tuple[Any, ...], sp.Expr] = {}
+    rest = sp.Integer(0)
+    for term in sp.Add.make_args(sp.expand(expression)):
+        factors = sp.Mul.make_args(term)
+        sums = [factor for factor in factors if isinstance(factor, sp.Sum)]
+        if len(sums) != 1:
+            rest += term
+            continue
+        coefficient = reduce(mul, (factor for factor in factors if factor is not sums[0]), sp.Integer(1))
+        if coefficient.free_symbols & set(sums[0].bound_symbols):  # a free symbol called like the summation index
+            rest += term
+            continue
+        summand = coefficient * sums[0].function
+        ranges[sums[0].limits] = ranges.get(sums[0].limits, sp.Integer(0)) + summand
+    for limits, summand in ranges.items():
+        numerator = ExactForm(Domain()).numerator_and_denominator(_merged_sums(summand))[0]
+        rest += sp.Sum(summand, *limits) if numerator else 0
+    return rest
