@@ -224,7 +224,7 @@ class Comparison:
             return f"{subject} agrees with the claim and refutes the rival ({name})."
         if position is Position.INSIDE:
             return f"{subject} agrees with the claim but has no power against the rival ({name})."
-        return f"{subject} leaves the claim undecided{': ' + self.advice if self.advice else ''}."
+        return f"{subject} leaves the claim undecided{': ' + self.advice.rstrip('.') if self.advice else ''}."
 
 
 @dataclass(frozen=True, kw_only=True)
