@@ -27,6 +27,7 @@ from .symbols import alpha as alpha
 from .symbols import epsilon as epsilon
 from .symbols import g as g
 from .symbols import phi as phi
+from .symbols import s as s
 from .symbols import z as z
 from .two_layer_hessian import hessian_split as hessian_split
 from .two_layer_hessian import minimum_neighbourhood as minimum_neighbourhood
