@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from verify.report.rows import measure_rows_once
+
 _SIZE = 24.0  # pixels per em in a drawing
 _GLYPH_SIZE = 12.0  # pixels per em in which ziafont draws a glyph's symbol
 _ITALIC = {
@@ -133,6 +135,7 @@ def _ziamath() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import ziamath.zmath
+    measure_rows_once()
     return ziamath.zmath
 
 

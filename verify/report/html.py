@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from verify.refusal import BadInputError
 from verify.report import wording
 from verify.report.figures import figure_svg, series_of, swatch
 from verify.report.prose import Prose
@@ -37,7 +38,7 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
         The file written.
 
     Raises:
-        ValueError: If the folder holds no readable run, a record lacks something, or a formula cannot be drawn.
+        BadInputError: If the folder holds no readable run, a record lacks something, or a formula cannot be drawn.
     """
     folder = RunFolder.open(Path(run_folder))
     claims = folder.records()
@@ -71,7 +72,7 @@ def claim_html(record: Record, arrays: Arrays | None = None) -> str:
         arrays: The arrays of its figures by the names in the record; without them the figures are left out.
 
     Raises:
-        ValueError: If the record lacks something, or a formula cannot be drawn.
+        BadInputError: If the record lacks something, or a formula cannot be drawn.
     """
     prose = Prose()
     shown = dict(record) if arrays is not None else {**record, "figures": []}
@@ -82,7 +83,7 @@ def finding_html(record: Record) -> str:
     """Draw one finding as a fragment for a notebook: what was predicted, measured and decided, and in words.
 
     Raises:
-        ValueError: If the record lacks something, or a formula cannot be drawn.
+        BadInputError: If the record lacks something, or a formula cannot be drawn.
     """
     prose = Prose()
     title = f"finding {record.get('title', '')!r}"
@@ -136,7 +137,7 @@ def _arrays(folder: RunFolder, claim: Record) -> Arrays:
     try:
         return folder.arrays(claim["id"]) if claim["figures"] else {}
     except Exception as error:  # safetensors has an error class of its own, beside those of the file system
-        raise ValueError(f"the arrays of claim {claim['id']!r} must be safetensors, got {error}.") from error
+        raise BadInputError(f"the arrays of claim {claim['id']!r} must be safetensors, got {error}.") from error
 
 
 def _fragment(body: str, prose: Prose) -> str:
@@ -148,9 +149,9 @@ def _render(template: str, subject: str, **context: Any) -> Markup:
     try:
         return Markup(_environment().get_template(template).render(**context))
     except (UndefinedError, KeyError) as error:
-        raise ValueError(f"{subject} must be as the store's schema says, got a record where {error}.") from error
+        raise BadInputError(f"{subject} must be as the store's schema says, got a record where {error}.") from error
     except ValueError as error:
-        raise ValueError(f"{subject}: {error}") from error
+        raise BadInputError(f"{subject}: {error}") from error
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

@@ -130,6 +130,8 @@ def interval(ends: Record | None, kind: str = "interval") -> Markup:
     if lower == upper:
         return number(lower) + Markup(", exactly" if kind == "exact" else "")
     width = upper - lower
+    if kind == "exact" and lower * upper > 0:
+        return Markup("≈ ") + number((lower + upper) / 2, 8)  # a number known exactly, stored between two doubles
     if kind == "ball" or lower == -upper:
         middle = (lower + upper) / 2
         if abs(middle) < width:

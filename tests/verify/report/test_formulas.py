@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -103,3 +105,25 @@ def test_plain_text_is_escaped_and_its_formulas_are_drawn() -> None:
 def test_a_bad_formula_in_a_statement_is_refused() -> None:
     with pytest.raises(ValueError, match=r"commands that can be drawn, got \\nosuch"):
         Prose().block(r"Let $\nosuch$ be.")
+
+
+def test_measuring_rows_once_draws_the_same_formulas() -> None:
+    """In a fresh process, formulas drawn by ziamath alone and with the heights kept are equal to the byte."""
+    code = """
+import warnings
+warnings.simplefilter("ignore")
+import xml.etree.ElementTree as ET
+from ziamath.zmath import Math, tex2mml, unescape
+from verify.report.rows import measure_rows_once
+formulas = [
+    r"\\left(\\frac{\\left(a+\\sqrt{\\frac{b}{c}}\\right)}{\\left(1+\\frac{x}{\\frac{y}{z}}\\right)^{2}}\\right)^{3}",
+    r"\\left.\\frac{\\partial z}{\\partial g}\\right|_{g<0} + \\Big|_{x=\\frac12}^{y}",
+    r"\\begin{cases}\\frac{a}{b} & x<0 \\\\ \\left|\\frac{b}{2}\\right| & x\\ge 0\\end{cases}",
+    r"\\underbrace{\\left(\\frac{x}{y}\\right)}_{y} \\overline{\\left[\\frac12\\right]} \\sum_{j=1}^n x_j",
+]
+draw = lambda latex: Math(ET.fromstring(unescape(tex2mml(latex))), size=24).svg()
+before = [draw(latex) for latex in formulas]
+measure_rows_once()
+assert before == [draw(latex) for latex in formulas]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -14,6 +14,7 @@ from verify.report import wording
         (0.25, None, "interval", "≥ 0.25"),
         (None, None, "interval", "any number"),
         (0, 0, "exact", "0, exactly"),
+        (0.00036830567100757, 0.00036830567100759, "exact", "≈ 0.00036830567"),
         (-0.02, 0.02, "interval", "0 ± 0.02"),
         (0.1 + 0.2, 0.5, "set", "[0.3, 0.5]"),
         ("-1e-20", "1e-20", "ball", "0 ± 10<sup>−20</sup>"),
