@@ -140,6 +140,11 @@ def absolute_value_as_printed(bench: Workbench) -> Iterator[Comparison]:
         )
 
 
+def semicircle_like(law: Any) -> Any:
+    """Return the semicircle of a law's mean and variance."""
+    return theory.point_mass(law.free_cumulant(1)) + theory.semicircle(law.free_cumulant(2))
+
+
 @claim(
     "index.closed-form",
     title="The index without integration",
@@ -153,15 +158,20 @@ def closed_form(bench: Workbench) -> Iterator[Comparison]:
 
     $$\alpha = 1 + \frac1\pi\,\mathrm{Im}\left[\log G + \Phi(G)\right].$$
     """
-    ratios, energies = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4), Fraction(3, 2)), (Fraction(1, 2), Fraction(2))
+    few, many = (Fraction(1, 4), Fraction(3, 2)), tuple(Fraction(k, 4) for k in range(1, 8))
+    ratios, digits = bench.size(quick=(few, 12), standard=(many, 20), full=(many, 40))
+    energy = Fraction(1, 2)
     for name, model in models().items():
-        laws = [model.at(phi=ratio, epsilon=energy) for ratio in ratios for energy in energies]
+        laws = [model.at(phi=ratio, epsilon=energy) for ratio in ratios]
         yield Enclosure(
             f"the closed form against certified integration of the density, {name}",
-            values=[law.index(digits=25) for law in laws],
-            predicted=[law.integrated_density(None, 0, digits=20) for law in laws],
-            digits=18,
-            rival=Rival("half of the mass, as for a symmetric law", Fraction(1, 2)),
+            values=[law.index(digits=digits) for law in laws],
+            predicted=[law.integrated_density(-20, 0, digits=digits) for law in laws],
+            digits=digits - 2,
+            rival=Rival(
+                "a semicircle of the same mean and variance",
+                [semicircle_like(law).index(digits=digits) for law in laws],
+            ),
         )
 
 

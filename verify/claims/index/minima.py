@@ -71,7 +71,7 @@ def trained(bench: Workbench, activation: str, width: int, ratio: Fraction, netw
 
 def linear_minima(bench: Workbench) -> Iterator[tuple[Fraction, np.ndarray, int]]:
     """Train linear networks at each ratio."""
-    width, networks = bench.size(quick=(9, 64), standard=(12, 128), full=(18, 256))
+    width, networks = bench.size(quick=(9, 128), standard=(12, 256), full=(18, 512))
     for ratio in RATIOS:
         yield ratio, *trained(bench, "linear", width, ratio, networks)
 
