@@ -56,8 +56,9 @@ class DoubleDouble:
             high = float(exact)
             return cls(np.float64(high), np.float64(float(exact - Fraction(high))))
         if isinstance(value, sp.Expr):
-            digits = sp.N(value, 45)
-            return cls.of(Fraction(str(digits)))
+            sign, mantissa, exponent, _ = value.evalf(45)._mpf_
+            exact = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+            return cls.of(-exact if sign else exact)
         array = np.asarray(value, dtype=np.float64)
         return cls(array, np.zeros_like(array))
 

@@ -90,19 +90,22 @@ class FloatLaw:
     def _roots(self) -> RealRoots:
         return real_roots(self._triple.poles, self._triple.weights)
 
-    def _place(self, a: np.ndarray, law: slice | np.ndarray = slice(None)) -> DoubleDouble:
-        """Return H(a) in double-double, corrected by -H'^2/(2 H'') because a is only nearly stationary."""
+    def _place(self, a: np.ndarray) -> DoubleDouble:
+        """Return H(a) in double-double, corrected by -H'^2/(2 H'') because a is only nearly stationary.
+
+        Axis 0 of ``a`` counts edges, axis 1 laws.
+        """
 
         def flat(number: DoubleDouble) -> DoubleDouble:
-            high, low = (np.broadcast_to(part, self.shape).reshape(-1)[law] for part in (number.high, number.low))
-            return DoubleDouble(high, low)
+            return DoubleDouble(*(np.broadcast_to(p, self.shape).reshape(-1) for p in (number.high, number.low)))
 
-        variance = flat(self.variance)
-        has_variance = variance.high > 0
-        inverse = 1.0 / DoubleDouble.of(np.where(has_variance, a, 1.0))
-        total = flat(self.drift) + a + variance * inverse
-        weighted = variance.high * inverse.high**2
-        slope, bend = 1 - weighted, 2 * weighted * inverse.high
+        total, slope, bend = flat(self.drift) + a, np.ones_like(a), np.zeros_like(a)
+        if np.any(self.variance.high):
+            variance = flat(self.variance)
+            inverse = 1.0 / DoubleDouble.of(np.where(variance.high > 0, a, 1.0))
+            total = total + variance * inverse
+            weighted = variance.high * inverse.high**2
+            slope, bend = slope - weighted, bend + 2 * weighted * inverse.high
         for rate, size in zip(self.rates, self.sizes, strict=True):
             size_here, rate_here = flat(size), flat(rate)
             distance = DoubleDouble.of(a) - size_here
@@ -117,21 +120,23 @@ class FloatLaw:
 
     @cached_property
     def _left_edge(self) -> DoubleDouble:
-        return self._place(self._roots.leftmost)
+        """The left edge of each law, in double-double."""
+        place = self._outer_places
+        return DoubleDouble(place.high[0], place.low[0])
+
+    @cached_property
+    def _outer_places(self) -> DoubleDouble:
+        return self._place(np.stack([self._roots.leftmost, self._roots.rightmost]))
 
     @cached_property
     def _edge_places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return the places of the outer edges and of both ends of each gap."""
-        roots = self._roots
-        gap_left = [self._place(a).high for a in roots.gap_left]
-        gap_right = [self._place(a).high for a in roots.gap_right]
-        empty = np.empty((0, len(roots.leftmost)))
-        return (
-            self._left_edge.high,
-            self._place(roots.rightmost).high,
-            np.stack(gap_left) if gap_left else empty,
-            np.stack(gap_right) if gap_right else empty,
-        )
+        gaps = np.stack([self._roots.gap_left, self._roots.gap_right])
+        outer = self._outer_places.high
+        if np.isnan(gaps).all():
+            return outer[0], outer[1], gaps[0], gaps[1]
+        places = self._place(gaps.reshape(-1, gaps.shape[-1])).high.reshape(gaps.shape)
+        return outer[0], outer[1], places[0], places[1]
 
     # Queries
 
@@ -185,7 +190,7 @@ class FloatLaw:
         leftmost, rightmost, gap_left, gap_right = (np.squeeze(part, axis=-1) for part in self._edge_places)
         ends = [float(leftmost)]
         for left, right in zip(gap_left, gap_right, strict=True):
-            if np.isfinite(left):
+            if right - left > 8 * np.finfo(np.float64).eps * max(abs(left), abs(right)):
                 ends += [float(left), float(right)]
         ends.append(float(rightmost))
         intervals = list(zip(ends[::2], ends[1::2], strict=True))

@@ -9,7 +9,7 @@ mean is m + sum_j r_j s_j. Adding two laws is adding free random variables: the 
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -253,7 +253,7 @@ class SpectralLaw:
         """
         self._need_bound()
         if digits is not None:
-            return self._many(self._balls.stieltjes, z, check_digits(digits))
+            return self._certify("stieltjes", z, check_digits(digits))
         return _plain(self._floats.stieltjes(_complex_places(z)))
 
     def support(self, *, digits: int | None = None) -> tuple[tuple[Any, Any], ...]:
@@ -307,16 +307,14 @@ class SpectralLaw:
     def _evaluate(self, name: str, x: Any, digits: int | None) -> Any:
         self._need_bound()
         if digits is not None:
-            return self._many(getattr(self._balls, name), x, check_digits(digits))
+            return self._certify(name, x, check_digits(digits))
         return _plain(getattr(self._floats, name)(real_places("x", x)))
 
-    @staticmethod
-    def _many(function: Callable[[Any, int], Any], places: Any, digits: int) -> "Any":
-        if isinstance(places, np.ndarray):
-            return tuple(function(place, digits) for place in places.ravel())
-        if isinstance(places, list | tuple):
-            return tuple(function(place, digits) for place in places)
-        return function(places, digits)
+    def _certify(self, name: str, places: Any, digits: int) -> Any:
+        if isinstance(places, np.ndarray | list | tuple):
+            row = places.ravel() if isinstance(places, np.ndarray) else places
+            return self._balls.many(name, list(row), digits)
+        return getattr(self._balls, name)(places, digits)
 
     # Printing and pickling
 
