@@ -47,7 +47,7 @@ class FunctionName:
         if not isinstance(function, FunctionType):
             raise ValueError(f"{rule}, got {function!r}.")
         name, module = function.__qualname__, function.__module__
-        if name == "<lambda>":
+        if name.endswith("<lambda>"):
             raise ValueError(f"{rule}, got a lambda.")
         if module == "__main__":
             raise ValueError(f"{rule}, got {name} of __main__: put it into a file.")

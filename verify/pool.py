@@ -84,6 +84,9 @@ class ProcessPool:
 class DaskPool:
     """The workers of a dask cluster that is already there."""
 
+    TIMEOUT = 10.0
+    """Seconds to wait for the scheduler."""
+
     def __init__(self, address: str) -> None:
         try:
             from distributed import Client
@@ -92,7 +95,7 @@ class DaskPool:
                 f"scheduler needs the package distributed (pip install 'lossproof[distributed]'), got {address!r}."
             ) from None
         try:
-            self._client: Any = cast("Any", Client)(address, timeout=10, set_as_default=False)
+            self._client: Any = cast("Any", Client)(address, timeout=self.TIMEOUT, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
             raise BadInputError(
                 f"scheduler must be the address of a running dask scheduler, got {address!r}."

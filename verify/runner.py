@@ -305,10 +305,9 @@ def _resumed(request: Request) -> tuple[RunFolder, tuple[Claim, ...]]:
         raise BadInputError(f"{rule} has source {manifest['source_hash']}, got {provenance.source_hash()}.")
     here, there = provenance.versions(), manifest["versions"]
     for name in sorted({*here, *there}):
-        if here.get(name) != there.get(name):
-            raise BadInputError(
-                f"{rule} has {name} {there.get(name, 'missing')}, got {here.get(name, 'none installed')}."
-            )
+        now, then = here.get(name, "not installed"), there.get(name, "not installed")
+        if now != then:
+            raise BadInputError(f"{rule} has {name} {then}, got {now}.")
     for name, given in (("profile", request.profile), ("seed", request.seed)):
         if given is not None and given != manifest[name]:
             raise BadInputError(f"{rule} has {name} {manifest[name]}, got {given}.")

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from verify.figure import Figure
+
+
+def figure(**changes: str) -> Figure:
+    return Figure(**{"name": "a-figure", "title": "A figure", "x": "x", "y": "y", **changes})  # type: ignore[arg-type]
+
+
+def test_every_array_is_stored_under_the_name_that_the_record_gives() -> None:
+    drawn = (
+        figure()
+        .line([0, 1], [1, 2], "theory")
+        .points([0, 1], [1, 2], "measured", errors=[[0.1, 0.1], [0.2, 0.3]])
+        .band([0, 1], [0, 1], [2, 3], "interval")
+        .histogram([0.0, 1.0, 1.0], "spectrum", bins=4)
+        .segments([0], [0], [1], [1], "tree")
+        .heat([0, 1, 2], [0, 1], [[1, 2, 3], [4, 5, 6]], "loss")
+    )
+    layers = drawn.record()["layers"]
+    assert [layer["kind"] for layer in layers] == ["line", "points", "band", "histogram", "segments", "heat"]
+    assert {name for layer in layers for name in layer["arrays"].values()} == set(drawn.arrays())
+    assert layers[1]["arrays"]["errors"] == "figure/a-figure/1/errors"
+
+
+def test_a_histogram_has_area_one() -> None:
+    arrays = figure().histogram([0.0, 0.5, 1.0, np.nan, 3.0], "spectrum", bins=7).arrays()
+    edges, density = arrays["figure/a-figure/0/edges"], arrays["figure/a-figure/0/density"]
+    assert np.sum(np.diff(edges) * density) == pytest.approx(1, rel=1e-14)
+
+
+def test_what_is_not_finite_is_a_gap() -> None:
+    arrays = figure().line([0, 1, 2], [1, np.inf, 3], "theory").arrays()
+    np.testing.assert_array_equal(arrays["figure/a-figure/0/y"], [1, np.nan, 3])
+
+
+def test_tensors_are_taken() -> None:
+    import torch
+
+    arrays = figure().line(torch.arange(3), torch.ones(3, requires_grad=True), "theory").arrays()
+    assert arrays["figure/a-figure/0/y"].dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "A figure"}, "name must be lower-case words"),
+        ({"y_scale": "cubic"}, "y_scale must be 'linear' or 'log'"),
+    ],
+)
+def test_a_malformed_figure_is_refused(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        figure(**changes)
+
+
+def test_layers_whose_arrays_do_not_fit_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"a line layer must be vectors of one length, got x \(2,\), y \(3,\)"):
+        figure().line([0, 1], [0, 1, 2], "theory")
+    with pytest.raises(ValueError, match=r"errors must have the shape of y, \(2,\)"):
+        figure().points([0, 1], [0, 1], "measured", errors=[1, 2, 3])
+    with pytest.raises(ValueError, match=r"z must have shape .* = \(1, 2\), got \(2, 1\)"):
+        figure().heat([0, 1], [0], [[1], [2]], "loss")
+    with pytest.raises(ValueError, match="edges must be one more than densities, got 2 edges and 2"):
+        figure().histogram(edges=[0, 1], density=[1, 1], label="spectrum")
+    with pytest.raises(ValueError, match="either values, or edges together with density"):
+        figure().histogram([1.0], "spectrum", edges=[0, 1])

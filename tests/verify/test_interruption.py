@@ -1,0 +1,110 @@
+"""A run that is killed or interrupted while items are in flight goes on to the numbers of an undisturbed one."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from verify.runner import Request, execute
+from verify.store import RunFolder
+
+CLAIM = "kinds.supported"
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds} s in vain.")
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "zombie" in status.read_text()
+
+
+def stored(out: Path) -> int:
+    return len(list((out / "partial" / CLAIM / "draws").glob("*.json")))
+
+
+def start_slowly(start: Start, tmp_path: Path, kinds: Path, *, jobs: int) -> "subprocess.Popen[str]":
+    """Start a run of 24 slow items and return it while some are stored and some in flight."""
+    (tmp_path / "marks").mkdir()
+    process = start(
+        *("run", CLAIM, "--claims", kinds, "--out", tmp_path / "run", "--jobs", str(jobs)),
+        LOSSPROOF_TEST_PACE="0.15",
+        LOSSPROOF_TEST_MARKS=str(tmp_path / "marks"),
+    )
+    wait_until(lambda: stored(tmp_path / "run") >= 3 or process.poll() is not None)
+    assert process.poll() is None, process.communicate()
+    return process
+
+
+def resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """Go on, computing only what was not stored."""
+    before = stored(tmp_path / "run")
+    assert 3 <= before < 24
+    (tmp_path / "later").mkdir()
+    monkeypatch.setenv("LOSSPROOF_TEST_MARKS", str(tmp_path / "later"))
+    folder = execute(Request(out=tmp_path / "run", resume=True))
+    assert len(list((tmp_path / "later").iterdir())) == 24 - before
+    return folder
+
+
+def test_a_killed_run_loses_the_items_in_flight_and_nothing_else(
+    start: Start, tmp_path: Path, kinds: Path, finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = start_slowly(start, tmp_path, kinds, jobs=2)
+    process.kill()
+    process.communicate()
+    workers = {int(mark.name.rpartition("-")[2]) for mark in (tmp_path / "marks").iterdir()}
+    assert len(workers) == 2
+    wait_until(lambda: all(is_gone(worker) for worker in workers), seconds=5)
+    assert RunFolder.open(tmp_path / "run").manifest["state"] == "running"
+
+    folder = resumed(tmp_path, monkeypatch)
+    assert folder.manifest["state"] == "complete"
+    assert folder.claim(CLAIM)["findings"] == finished.claim(CLAIM)["findings"]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_ends_a_run_quietly_and_intact(
+    start: Start, tmp_path: Path, kinds: Path, finished: RunFolder, monkeypatch: pytest.MonkeyPatch, jobs: int
+) -> None:
+    process = start_slowly(start, tmp_path, kinds, jobs=jobs)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=5)
+    assert process.returncode == 130
+    assert "Traceback" not in output + errors
+    assert f"the run is intact, go on with: lossproof run --resume --out {tmp_path / 'run'}" in errors
+    assert RunFolder.open(tmp_path / "run").manifest["state"] == "interrupted"
+
+    folder = resumed(tmp_path, monkeypatch)
+    assert folder.claim(CLAIM)["findings"] == finished.claim(CLAIM)["findings"]
+
+
+def test_from_python_ctrl_c_is_an_exception_and_the_run_is_marked(
+    tmp_path: Path, kinds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import verify
+
+    (tmp_path / "marks").mkdir()
+    monkeypatch.setenv("LOSSPROOF_TEST_MARKS", str(tmp_path / "marks"))
+    monkeypatch.setenv("LOSSPROOF_TEST_CTRL_C", "5")
+    with pytest.raises(KeyboardInterrupt):
+        verify.run(CLAIM, claims=kinds, out=tmp_path / "run")
+    assert RunFolder.open(tmp_path / "run").manifest["state"] == "interrupted"
+    assert stored(tmp_path / "run") == 4
+
+    monkeypatch.delenv("LOSSPROOF_TEST_CTRL_C")
+    assert verify.run(out=tmp_path / "run", resume=True)[CLAIM].verdict == "SUPPORTED"

@@ -1,0 +1,29 @@
+from pathlib import Path
+
+import pytest
+
+import verify
+
+
+def test_a_run_from_python_shows_itself(tmp_path: Path, kinds: Path) -> None:
+    run = verify.run("kinds.certified", "kinds.surprise", claims=kinds, out=tmp_path / "run", seed=2)
+    assert run.report.exists()
+    assert (len(run), list(run)) == (2, ["kinds.certified", "kinds.surprise"])
+    assert run["kinds.certified"].verdict == "CERTIFIED"
+    assert not run.as_expected
+    assert run.manifest["seed"] == 2
+
+    page = run._repr_html_()
+    assert "<code>kinds.surprise</code>" in page
+    assert "not as expected" in page
+    assert repr(run).startswith("2 claims: 1 certified, 1 supported.")
+    (finding,) = run["kinds.surprise"].findings
+    assert "<b>SUPPORTED</b> the mean" in finding._repr_html_()
+    assert "Not as expected." in run["kinds.surprise"]._repr_html_()
+    assert str(finding) in str(run["kinds.surprise"])
+    assert finding.message in str(finding)
+
+
+def test_bad_requests_from_python_are_value_errors(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"id must match a claim of the ledger, got 'no\.claim'"):
+        verify.run("no.claim", out=tmp_path / "run")

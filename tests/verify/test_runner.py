@@ -1,0 +1,316 @@
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from verify import provenance
+from verify.pool import DaskPool, ProcessPool, open_pool
+from verify.refusal import BadInputError
+from verify.runner import Request, Silence, execute, exit_code, known_claims, selected
+from verify.store import Record, RunFolder
+
+provenance_versions = provenance.versions()
+
+
+class Ear(Silence):
+    """Notes which claims are computed."""
+
+    def __init__(self) -> None:
+        self.computed: list[str] = []
+        self.finished: list[str] = []
+
+    def run_started(self, folder: RunFolder, claims: Any, finished: Any) -> None:
+        self.finished = list(finished)
+
+    def claim_finished(self, record: Record) -> None:
+        self.computed.append(record["id"])
+
+
+def numbers(folder: RunFolder, claim: str) -> Any:
+    """Return everything a claim found, and none of what a clock says."""
+    record = folder.claim(claim)
+    return record["verdict"], record["findings"], record["figures"]
+
+
+@pytest.fixture
+def small(tmp_path: Path, kinds: Path) -> RunFolder:
+    """A finished run of two cheap claims."""
+    return execute(Request(patterns=("kinds.certified",), claim_files=(kinds,), out=tmp_path / "run", seed=5))
+
+
+@pytest.mark.parametrize(
+    ("claim", "outcome", "as_expected"),
+    [
+        ("kinds.supported", "SUPPORTED", True),
+        ("kinds.erratum", "REFUTED", True),
+        ("kinds.certified", "CERTIFIED", True),
+        ("kinds.open", "UNDECIDED", True),
+        ("kinds.surprise", "SUPPORTED", False),
+        ("kinds.deferred", "DEFERRED", True),
+        ("kinds.skipped", "SKIPPED", True),
+        ("kinds.error", "ERROR", False),
+        ("kinds.empty", "ERROR", False),
+    ],
+)
+def test_a_claim_of_every_kind_comes_out_as_it_should(
+    finished: RunFolder, claim: str, outcome: str, as_expected: bool
+) -> None:
+    record = finished.claim(claim)
+    assert (record["verdict"] or record["status"], record["as_expected"]) == (outcome, as_expected)
+    assert bool(record["why_not"]) is not as_expected
+
+
+def test_a_failing_check_keeps_its_findings_and_its_traceback(finished: RunFolder) -> None:
+    record = finished.claim("kinds.error")
+    assert [finding["verdict"] for finding in record["findings"]] == ["SUPPORTED"]
+    assert record["error"]["type"] == "ZeroDivisionError"
+    assert "fell off the table" in record["error"]["traceback"]
+    assert (finished.path / "partial" / "kinds.error" / "draws").is_dir()
+
+
+def test_a_finished_run_is_complete_and_keeps_no_single_items(finished: RunFolder) -> None:
+    assert finished.manifest["state"] == "complete"
+    assert (finished.path / "report.html").exists()
+    assert [path.name for path in (finished.path / "partial").iterdir()] == ["kinds.error"]
+
+
+def test_a_deferred_finding_keeps_what_it_would_have_said(finished: RunFolder) -> None:
+    (finding,) = finished.claim("kinds.deferred")["findings"]
+    assert (finding["status"], finding["verdict"], finding["would_be"]) == ("DEFERRED", None, "SUPPORTED")
+
+
+def test_the_stored_command_makes_the_claim_again(finished: RunFolder, kinds: Path) -> None:
+    command = finished.claim("kinds.open")["command"]
+    assert command == f"lossproof run kinds.open --profile quick --seed 0 --claims {kinds}"
+
+
+def test_spawned_processes_find_the_same_numbers(finished: RunFolder, tmp_path: Path, kinds: Path) -> None:
+    request = Request(patterns=("kinds.supported", "kinds.erratum"), claim_files=(kinds,), out=tmp_path / "a", jobs=2)
+    folder = execute(request)
+    for claim in request.patterns:
+        assert numbers(folder, claim) == numbers(finished, claim)
+
+
+def test_a_cluster_finds_the_same_numbers(finished: RunFolder, tmp_path: Path, kinds: Path, cluster: str) -> None:
+    request = Request(
+        patterns=("kinds.supported", "kinds.error"), claim_files=(kinds,), out=tmp_path / "a", scheduler=cluster
+    )
+    folder = execute(request)
+    for claim in request.patterns:
+        assert numbers(folder, claim) == numbers(finished, claim)
+    assert folder.manifest["scheduler"] == cluster
+
+
+@pytest.fixture
+def cluster() -> Iterator[str]:
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+        yield local.scheduler_address
+
+
+def test_another_seed_gives_other_numbers(finished: RunFolder, tmp_path: Path, kinds: Path) -> None:
+    folder = execute(Request(patterns=("kinds.supported",), claim_files=(kinds,), out=tmp_path / "a", seed=1))
+    assert numbers(folder, "kinds.supported") != numbers(finished, "kinds.supported")
+
+
+def test_an_unchanged_run_is_not_computed_again(small: RunFolder) -> None:
+    before = {path: path.stat().st_mtime_ns for path in small.path.rglob("*.*")}
+    ear = Ear()
+    execute(Request(out=small.path, resume=True), ear)
+    assert (ear.computed, ear.finished) == ([], ["kinds.certified"])
+    before.pop(small.path / ".lock")
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def test_a_run_grows_by_further_claims(small: RunFolder) -> None:
+    ear = Ear()
+    folder = execute(Request(out=small.path, resume=True, patterns=("kinds.s*",)), ear)
+    assert ear.computed == ["kinds.supported", "kinds.surprise", "kinds.skipped"]
+    assert folder.claim_ids == ["kinds.supported", "kinds.certified", "kinds.surprise", "kinds.skipped"]
+    again = Ear()
+    execute(Request(out=small.path, resume=True), again)
+    assert again.computed == ["kinds.skipped"]  # what was missing may be there now
+
+
+def test_a_report_that_is_missing_is_written(small: RunFolder) -> None:
+    (small.path / "report.html").unlink()
+    ear = Ear()
+    execute(Request(out=small.path, resume=True), ear)
+    assert ear.computed == []
+    assert (small.path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 6}, "has seed 5, got 6"),
+        ({"profile": "full"}, "has profile quick, got full"),
+        ({"claim_files": (Path(__file__),)}, r"has claim files .*claims_of_every_kind.py \(.*, got .*test_runner.py"),
+        ({"patterns": ("kinds.none",)}, r"id must match a claim of the ledger, got 'kinds.none' \(did you mean"),
+    ],
+)
+def test_a_run_is_resumed_only_as_it_was_started(small: RunFolder, changes: dict[str, Any], message: str) -> None:
+    before = (small.path / "run.json").read_bytes()
+    with pytest.raises(BadInputError, match=message):
+        execute(Request(out=small.path, resume=True, **changes))
+    assert (small.path / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "here", "message"),
+    [
+        ("source_hash", lambda: "fedcba", r"has source .*, got fedcba"),
+        ("versions", lambda: {**provenance_versions, "torch": "1.0"}, r"has torch .*, got 1\.0"),
+        ("versions", lambda: {**provenance_versions, "gudhi": "3"}, r"has gudhi not installed, got 3"),
+        ("resolve_device", lambda device: "cuda", r"has device cpu, got cuda"),
+    ],
+)
+def test_a_run_is_resumed_only_where_it_was_started(
+    small: RunFolder, monkeypatch: pytest.MonkeyPatch, name: str, here: Any, message: str
+) -> None:
+    monkeypatch.setattr(provenance, name, here)
+    with pytest.raises(BadInputError, match=message):
+        execute(Request(out=small.path, resume=True))
+
+
+def test_a_changed_claim_file_is_another_one(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(CLAIM)
+    folder = execute(Request(claim_files=(file,), out=tmp_path / "run"))
+    assert folder.claim("mine.one")["verdict"] == "SUPPORTED"
+    file.write_text(CLAIM.replace("1.0]", "1.5]"))
+    with pytest.raises(BadInputError, match="has claim files"):
+        execute(Request(out=folder.path, resume=True))
+    file.unlink()
+    with pytest.raises(BadInputError, match=r"claims must name an existing Python file, got .*mine.py"):
+        execute(Request(out=folder.path, resume=True))
+
+
+CLAIM = '''
+from verify import *
+
+@claim("mine.one", source=Source(Reference("me", "Me", 2026, "Mine"), "eq. 1"), expects={Verdict.SUPPORTED})
+def one(bench):
+    """One is one."""
+    yield Agrees("one", measured=[1.0], predicted=[1.0], tolerance=0.1, reason="by hand", rival=Rival("two", [4.0]))
+'''
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (Request(profile="huge"), "profile must be one of quick, standard, full, got 'huge'"),
+        (Request(device="abacus"), "device must be 'auto', 'cpu' or 'cuda', got 'abacus'"),
+        (Request(seed=-1), "seed must be at least 0, got -1"),
+        (Request(jobs=0), "jobs must be at least 1, got 0"),
+        (Request(patterns=("kinds.suported",)), r"got 'kinds.suported' \(did you mean 'kinds.supported'\?\)"),
+        (Request(scheduler="tcp://127.0.0.1:1"), r"scheduler must be the address of a running dask scheduler"),
+        (Request(claim_files=(Path("nowhere.py"),)), "claims must name an existing Python file, got 'nowhere.py'"),
+    ],
+)
+def test_bad_requests_are_refused_before_anything_is_made(
+    tmp_path: Path, kinds: Path, request_: Request, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(DaskPool, "TIMEOUT", 0.5)
+    changes = {"out": tmp_path / "run", "claim_files": request_.claim_files or (kinds,)}
+    with pytest.raises(BadInputError, match=message):
+        execute(Request(**{**vars(request_), **changes}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "_cuda_is_available", lambda: False)
+    assert provenance.resolve_device("auto") == "cpu"
+    with pytest.raises(BadInputError, match="torch finds no CUDA device"):
+        provenance.resolve_device("cuda")
+
+
+def test_without_dask_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(BadInputError, match=r"pip install 'lossproof\[distributed\]'"):
+        open_pool(scheduler="tcp://127.0.0.1:1")
+
+
+def test_ids_are_unique_across_files(kinds: Path) -> None:
+    with pytest.raises(BadInputError, match=r"ids must be unique in the ledger, got 'kinds.supported' twice"):
+        known_claims((kinds, kinds))
+
+
+def test_globs_select_in_the_order_of_the_ledger(kinds: Path) -> None:
+    found = selected(known_claims((kinds,)), ("kinds.e*", "kinds.open"))
+    assert [claim.id for claim in found] == ["kinds.erratum", "kinds.open", "kinds.error", "kinds.empty"]
+
+
+def test_skipped_checks_fail_only_if_strict(finished: RunFolder) -> None:
+    records = [finished.claim(claim) for claim in ("kinds.skipped", "kinds.deferred", "kinds.open")]
+    assert exit_code(records) == 0
+    assert exit_code(records, strict=True) == 1
+    assert exit_code([finished.claim("kinds.surprise")]) == 1
+
+
+def test_a_worker_that_dies_is_an_error_and_the_pool_recovers(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(DEADLY)
+    folder = execute(Request(claim_files=(file,), out=tmp_path / "run", jobs=2))
+    assert folder.claim("mine.deadly")["error"]["type"] == "BrokenProcessPool"
+    assert folder.claim("mine.fine")["verdict"] == "SUPPORTED"
+    assert not [thread for thread in threading.enumerate() if "Executor" in type(thread).__name__]
+
+
+DEADLY = '''
+import os
+from verify import *
+
+def live(*, k):
+    if k == 3:
+        os._exit(9)
+    return {"k": float(k)}
+
+def check(bench, items):
+    found = [run["k"] for run in bench.map("lives", live, [{"k": k} for k in items])]
+    yield Agrees("lives", measured=found, predicted=items, tolerance=0.1, reason="by hand", rival=Rival("no", [9.0]*2))
+
+source = Source(Reference("me", "Me", 2026, "Mine"), "eq. 1")
+
+@claim("mine.deadly", source=source, expects={Verdict.SUPPORTED})
+def deadly(bench):
+    """A worker dies."""
+    yield from check(bench, [1, 3])
+
+@claim("mine.fine", source=source, expects={Verdict.SUPPORTED})
+def fine(bench):
+    """All workers live."""
+    yield from check(bench, [1, 2])
+'''
+
+
+def test_items_are_computed_by_one_thread_and_the_process_keeps_its_own(tmp_path: Path) -> None:
+    import torch
+
+    from verify.pool import SerialPool
+    from verify.workbench import Workbench
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        (result,) = Workbench("a.b", folder=tmp_path, pool=SerialPool()).map("threads", thread_count, [{}])
+        assert result["threads"] == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def thread_count() -> dict[str, Any]:
+    import torch
+
+    return {"threads": torch.get_num_threads(), "row": np.zeros(1)}
+
+
+def test_a_pool_is_closed_twice_without_harm() -> None:
+    pool = ProcessPool(2)
+    pool.close()
+    pool.close(abandon=True)
