@@ -29,6 +29,8 @@ from .sources import Reference as Reference
 from .sources import Slide as Slide
 from .sources import Slip as Slip
 from .sources import Source as Source
+from .sources import Statement as Statement
+from .statements import STATEMENTS as STATEMENTS
 from .verdict import OPEN as OPEN
 from .verdict import PROFILES as PROFILES
 from .verdict import Status as Status

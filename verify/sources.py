@@ -1,8 +1,8 @@
-"""Where the statements come from: the bibliography, the lectures, and what the lectures say.
+"""Where the statements come from: the bibliography and the lectures.
 
 A claim names its source: the paper and the equation, and the slide of a lecture that printed the statement. Each
-statement of a lecture that the ledger covers is listed in ``STATEMENTS``, in this project's words, with the claim
-that tries it or with a :class:`Slip`, a note on wording or attribution that no computation could try.
+statement of a lecture that the ledger covers is listed in ``verify.statements``, in this project's words, with the
+claims that try it or with a :class:`Slip`, a note on wording or attribution that no computation could try.
 """
 
 import re

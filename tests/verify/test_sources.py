@@ -1,0 +1,57 @@
+"""The bibliography is well formed, and every listed statement leads somewhere."""
+
+import json
+import re
+
+import pytest
+
+from verify import sources
+from verify.ledger import discover
+from verify.sources import LECTURES, OXFORD_C65, PENNINGTON_BAHRI_2017, Reference, Slide, Slip, Source
+from verify.statements import STATEMENTS
+
+REFERENCES = [value for value in vars(sources).values() if isinstance(value, Reference)]
+COVERED = sorted(
+    {name for statement in STATEMENTS if not isinstance(statement.covered, Slip) for name in statement.covered}
+)
+
+
+def test_reference_keys_are_unique_and_name_the_year() -> None:
+    keys = [reference.key for reference in REFERENCES]
+    assert len(set(keys)) == len(keys)
+    assert all(key.endswith(str(reference.year)) for key, reference in zip(keys, REFERENCES, strict=True))
+
+
+def test_a_source_is_plain_json_and_reads_as_a_citation() -> None:
+    source = Source(PENNINGTON_BAHRI_2017, "section 4", Slide(OXFORD_C65, "The two layer ReLU net"))
+    record = json.loads(json.dumps(source.to_record()))
+    assert record["reference"]["year"] == 2017
+    assert record["printed"]["slide"] == "The two layer ReLU net"
+    assert str(source).startswith("Pennington and Bahri (2017), section 4, Theories of Deep Learning, Oxford C6.5")
+    assert Source(PENNINGTON_BAHRI_2017, "section 4").to_record()["printed"] is None
+
+
+def test_there_are_four_lectures() -> None:
+    assert len({lecture.key for lecture in LECTURES}) == 4
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement.text[:40])
+def test_every_statement_has_a_claim_or_a_note(statement: sources.Statement) -> None:
+    assert statement.text.endswith(".")
+    assert statement.text.count("$") % 2 == 0
+    if isinstance(statement.covered, Slip):
+        assert str(statement.covered) == f"{statement.covered.said}: {statement.covered.meant}"
+    else:
+        assert statement.covered
+        assert all(re.fullmatch(r"(spectrum|index)\.[a-z-]+", name) for name in statement.covered)
+
+
+def test_every_claim_that_a_statement_names_is_in_the_ledger() -> None:
+    assert set(COVERED) <= {claim.id for claim in discover()}
+
+
+def test_a_malformed_identifier_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"arxiv must be an identifier such as 1804.10200, got 'v1'"):
+        Reference("key", "A", 2000, "T", arxiv="v1")
+    with pytest.raises(ValueError, match=r"doi must look like 10.1137/19M1308943, got 'https://doi.org/10.1/x'"):
+        Reference("key", "A", 2000, "T", doi="https://doi.org/10.1/x")

@@ -1,0 +1,178 @@
+r"""What the lectures say about the random-matrix model of the Hessian, in this project's words, and what tries it.
+
+The model is that of Pennington and Bahri (2017): a net with one hidden layer and all widths n on m samples, squared
+error, the energy epsilon = L/n, and phi = 2n/m parameters per residual (the slides write tau). Text is Markdown with
+LaTeX between dollars.
+"""
+
+from typing import Final
+
+from verify.sources import OXFORD_C65, Slide, Slip, Statement
+
+
+def _slide(title: str, text: str, *covered: str | Slip) -> Statement:
+    """List a statement of the lecture with the claims that try it, or with the note on it."""
+    slips = [cover for cover in covered if isinstance(cover, Slip)]
+    ids = tuple(cover for cover in covered if isinstance(cover, str))
+    return Statement(Slide(OXFORD_C65, title), text, slips[0] if slips else ids)
+
+
+_HESSIAN = "Hessian for two layer net"
+_SHAPE = "Local shape of loss landscape"
+_MODEL = "Random matrix model of the Hessian"
+_LAWS = "Wigner and Wishart distributions"
+_TRANSFORMS = "Method to compute the spectrum under addition"
+_JOINT = "Stieltjes and R Transform for joint spectra"
+_FRACTION = "Fraction of negative eigenvalues"
+_BREAKPOINT = "Breakpoint dependence on eps_c and oversampling"
+_RELU = "The two layer ReLU net"
+_FIGURE_6 = "Empirical values of eps_c and alpha"
+_SUMMARY = "Structure of the loss landscape"
+
+STATEMENTS: Final[tuple[Statement, ...]] = (
+    _slide(
+        _HESSIAN,
+        r"The Hessian is $H_0 + H_1$, with $H_0 = JJ^T/m$ positive semidefinite and $H_1$ linear in the residuals.",
+        "spectrum.hessian-split",
+    ),
+    _slide(
+        _HESSIAN,
+        r"The net is over-parameterised when $\tau = 2n/m$ exceeds 1 and under-parameterised when it is below 1.",
+        "index.interpolation-threshold",
+    ),
+    _slide(
+        _SHAPE,
+        r"$H_0$ does not depend on the size of the error, and $H_1$ is as large as the error is.",
+        "spectrum.residual-scale",
+        "spectrum.residual-along-training",
+    ),
+    _slide(_SHAPE, r"$H_1$ is indefinite.", "spectrum.residual-is-indefinite"),
+    _slide(
+        _MODEL,
+        r"Weights are independent normal variables, data are independent, residuals are normal, and $H_0$ and $H_1$ "
+        r"are freely independent.",
+        "spectrum.assumptions-on-trained-nets",
+    ),
+    _slide(
+        _MODEL,
+        r"Residuals have variance $2\epsilon$ with $\epsilon = L/n$, and the gradient vanishes as $n$ and $m$ grow.",
+        "spectrum.residual-variance",
+    ),
+    _slide(
+        _LAWS,
+        r"A Wigner matrix with entries of variance $\sigma^2$ follows the semicircle law on $[-2\sigma, 2\sigma]$.",
+        "spectrum.semicircle",
+        "spectrum.wigner-scale-as-printed",
+    ),
+    _slide(
+        _LAWS,
+        r"A Wishart matrix $JJ^T$ with entries of variance $\sigma^2/p$ follows the Marchenko-Pastur law with edges "
+        r"$\sigma(1 \pm \sqrt\tau)^2$ and, for $\tau > 1$, an atom of weight $1 - 1/\tau$ at 0.",
+        "spectrum.marchenko-pastur",
+        "spectrum.wishart-scale-as-printed",
+    ),
+    _slide(
+        _TRANSFORMS,
+        r"The Stieltjes transform is defined for $z$ in $\mathbb{C}/\mathbb{R}$.",
+        Slip(
+            "a quotient of the complex by the real numbers",
+            r"the set difference $\mathbb{C} \setminus \mathbb{R}$: the transform is defined off the real line",
+        ),
+    ),
+    _slide(
+        _TRANSFORMS,
+        r"$R(G(z)) + 1/G(z) = z$, the density is the boundary value of $-\operatorname{Im} G/\pi$, and R-transforms of "
+        r"freely independent variables add.",
+        "spectrum.semicircle",
+        "spectrum.marchenko-pastur",
+        "spectrum.free-sum",
+        "index.closed-form",
+    ),
+    _slide(
+        _JOINT,
+        r"$H_0$ can be modelled by a Wishart matrix with $R = 1/(1 - \tau z)$.",
+        "spectrum.gauss-newton-is-wishart",
+        "spectrum.gauge-zero-modes",
+    ),
+    _slide(
+        _JOINT,
+        r"$H_1$ can be modelled by a Wigner matrix with $R = 2\epsilon z$.",
+        "spectrum.residual-is-wigner",
+        "spectrum.residual-linear",
+    ),
+    _slide(
+        _JOINT,
+        r"As the energy grows the spectrum becomes more semicircular and negative eigenvalues emerge (figure 1).",
+        "spectrum.more-semicircular",
+        "spectrum.free-sum",
+    ),
+    _slide(
+        _FRACTION,
+        r"The fraction of negative eigenvalues is the mass of the spectral density below 0.",
+        "index.closed-form",
+        "index.sampled-curve",
+    ),
+    _slide(
+        _FRACTION,
+        r"When the index $\alpha$ is small it is about $\alpha_0 |(\epsilon - \epsilon_c)/\epsilon_c|^{3/2}$.",
+        "index.three-halves",
+        "index.absolute-value-as-printed",
+        "index.sampled-curve",
+    ),
+    _slide(
+        _BREAKPOINT,
+        r"$\epsilon_c = (1 - 20\tau - 8\tau^2 + (1 + 8\tau)^{3/2})/16$ for the Wishart plus Wigner model.",
+        "index.critical-energy-toy",
+        "index.critical-energy-linear",
+    ),
+    _slide(
+        _RELU,
+        r"ReLU sets about half of the entries to zero, so that $R_{H_1} = \epsilon\tau z/(2 - \epsilon\tau^2 z^2)$.",
+        "spectrum.residual-relu",
+    ),
+    _slide(
+        _RELU,
+        r"ReLU gives $H_1$ its structure of off-diagonal blocks.",
+        Slip(
+            "the block structure is credited to ReLU",
+            "units without activation have the same blocks; ReLU halves the rate of the jumps and changes nothing else",
+        ),
+    ),
+    _slide(
+        _RELU,
+        r"$H_0$ can still be modelled by a Wishart matrix, which is less clear an assumption.",
+        "spectrum.gauss-newton-is-wishart",
+    ),
+    _slide(
+        _RELU,
+        r"$\epsilon_c = \sigma^2(27 - 18\xi - \xi^2 + 8\xi^{3/2})/(32\tau(1 - \tau)^3)$, $\xi = 1 + 16\tau - 8\tau^2$.",
+        "index.critical-energy-relu",
+        "index.critical-energy-relu-scale",
+    ),
+    _slide(
+        _FIGURE_6,
+        r"The fits of index against energy support the exponent 3/2 on trained nets.",
+        Slip(
+            "figure 6 is said to support the exponent 3/2",
+            "in the model itself the local exponent is near 3/2 only within about a percent of the critical energy, "
+            "where a net of this size has less than one negative eigenvalue; it is tried on the exact curve",
+        ),
+    ),
+    _slide(
+        _FIGURE_6,
+        r"Minima of tanh nets have an energy of about $(1 - \phi)^2/2$.",
+        "index.tanh-minimum",
+    ),
+    _slide(
+        _FIGURE_6,
+        r"Minima of linear nets have the energy $(1 - \phi)/2$.",
+        "index.linear-minimum-as-printed",
+        "index.linear-minimum",
+    ),
+    _slide(
+        _SUMMARY,
+        r"Near a minimum the Hessian has no negative eigenvalue.",
+        "index.near-a-minimum-as-printed",
+    ),
+)
+"""The statements of Oxford C6.5, lecture 9, on the model, in the order of the slides."""
