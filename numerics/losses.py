@@ -9,7 +9,7 @@ of the value, so they carry the 1/batch of the mean.
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -18,6 +18,7 @@ from torch import Tensor
 Targets = Float[Tensor, "*members batch outputs"] | Int[Tensor, "*members batch"]
 
 
+@runtime_checkable
 class Loss(Protocol):
     """What a loss has to offer: value and derivatives with respect to the outputs."""
 

@@ -1,0 +1,53 @@
+"""Inertia: counts that add up, a cut that is stated, and matrices that are none of this function's business."""
+
+import pytest
+import torch
+
+from numerics import inertia, sample_wishart
+
+
+def _orthogonal(size: int, seed: int) -> torch.Tensor:
+    square = torch.randn(size, size, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.linalg.qr(square).Q
+
+
+def test_prescribed_spectra_are_counted(device: str) -> None:
+    spectra = [[-3.0, -1e-3, 0.0, 1e-9, 2.0], [-1.0, -1.0, -1.0, 0.5, 4.0], [0.0, 0.0, 0.0, 0.0, 0.0]]
+    matrices = []
+    for seed, spectrum in enumerate(spectra):
+        q = _orthogonal(5, seed)
+        matrices.append(q @ torch.diag(torch.tensor(spectrum, dtype=torch.float64)) @ q.T)
+    counts = inertia(torch.stack(matrices).to(device), tolerance=1e-6)
+    assert counts.negative.tolist() == [2, 3, 0]
+    assert counts.unresolved.tolist() == [2, 0, 5]
+    assert counts.positive.tolist() == [1, 2, 0]
+    torch.testing.assert_close(
+        counts.tolerance.cpu(), torch.tensor([3e-6, 4e-6, 0.0], dtype=torch.float64), rtol=1e-12, atol=0.0
+    )
+
+
+def test_exact_zeros_of_a_wishart_matrix_are_unresolved_and_not_negative() -> None:
+    counts = inertia(sample_wishart(60, ratio=2.0, seeds=range(5)), tolerance=1e-12)
+    assert counts.negative.tolist() == [0] * 5
+    assert counts.unresolved.tolist() == [30] * 5
+
+
+def test_inertia_survives_congruence() -> None:
+    """Sylvester's law: S A S' has the inertia of A."""
+    a = torch.diag(torch.tensor([-2.0, -1.0, 1.0, 5.0], dtype=torch.float64))
+    s = torch.randn(4, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    moved = inertia((s @ a @ s.T)[None], tolerance=1e-10)
+    assert (moved.negative.item(), moved.positive.item()) == (2, 2)
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"matrix must have shape \(members, size, size\), got \(3, 3\)"):
+        inertia(torch.eye(3), tolerance=1e-3)
+    with pytest.raises(ValueError, match="matrix must be finite, got NaN or infinity"):
+        inertia(torch.full((1, 2, 2), float("nan")), tolerance=1e-3)
+    with pytest.raises(ValueError, match=r"matrix must be symmetric, but member 0 differs from its transpose by 1.0"):
+        inertia(torch.tensor([[[0.0, 1.0], [0.0, 0.0]]]), tolerance=1e-3)
+    for tolerance in (0.0, -1.0, 1.0, float("nan"), 1e-17):
+        with pytest.raises(ValueError, match=r"tolerance must lie in \[size \* machine precision, 1\)"):
+            inertia(torch.eye(3, dtype=torch.float64)[None], tolerance=tolerance)
