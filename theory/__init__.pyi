@@ -16,6 +16,8 @@ from .free_probability.laws import residual_hessian as residual_hessian
 from .free_probability.laws import semicircle as semicircle
 from .free_probability.laws import wishart_wigner_hessian as wishart_wigner_hessian
 from .index import critical_energy as critical_energy
+from .index import index_power_law as index_power_law
+from .index import threshold_family as threshold_family
 from .linear_network import CriticalSet as CriticalSet
 from .linear_network import critical_points as critical_points
 from .linear_network import interpolation_threshold as interpolation_threshold

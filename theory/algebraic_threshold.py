@@ -1,8 +1,8 @@
 r"""Critical energies as algebraic numbers, for a law in which nothing but the energy is free.
 
-Conventions as in `theory.energy_curve`. At a rational energy the left edge is positive if and only if R(-h) - 1/h has a
-zero where every margin is positive (Sturm's count), because that function of h has one maximum there. The critical energy
-is the one root of the discriminant between an energy with such a zero and an energy without.
+Conventions as in `theory.energy_curve`. At a rational energy the left edge is positive if and only if R(-h) - 1/h has
+a zero where every margin is positive (Sturm's count), because that function of h has one maximum there. The critical
+energy is the one root of the discriminant between an energy with such a zero and an energy without.
 """
 
 from fractions import Fraction
@@ -58,7 +58,7 @@ def algebraic_energy(curve: EnergyCurve) -> Derivation:
         *_below(curve, lower),
         *_above(curve, upper),
         Step(
-            "Between the two the critical energy is the only root of a factor of the discriminant, whose slope has no zero",
+            "Between the two it is the only root of a factor of the discriminant, whose slope has no zero",
             Relation(factor.diff().as_expr().subs(curve.root, between), "!=", 0)
             if factor.degree() > 1
             else Relation(1, "!=", 0),

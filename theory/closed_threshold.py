@@ -1,11 +1,12 @@
 r"""Critical energies in closed form: the largest energy on the zero level of the left edge.
 
-Conventions as in `theory.energy_curve`. The *level* is the energy at which the point -h satisfies R(-h) = 1/h; an h is
-*feasible* if R(-h) > 1/h at energy zero. As R(-h) falls while the energy grows, the left edge is positive if and only if
-the energy lies below the level at some feasible h: the critical energy is the maximum of the level.
+Conventions as in `theory.energy_curve`. The *level* is the energy at which the point -h satisfies R(-h) = 1/h; an h
+is *feasible* if R(-h) > 1/h at energy zero. As R(-h) falls while the energy grows, the left edge is positive if
+and only if the energy lies below the level at some feasible h: the critical energy is the maximum of the level.
 """
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import sympy as sp
@@ -14,12 +15,20 @@ from theory.balls_of_expressions import real_ball
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.energy_curve import EnergyCurve
-from theory.family import recognise
 from theory.free_probability.law import SpectralLaw
+from theory.model import recognise
 from theory.normal_form import ExactForm, UndecidedError
 from theory.proof import Relation, Witness
 
-__all__ = ["SOURCE", "NoClosedFormError", "closed_form", "edge_theorem", "falling_edge", "left_edge_witness"]
+__all__ = [
+    "SOURCE",
+    "NoClosedFormError",
+    "closed_form",
+    "edge_theorem",
+    "falling_edge",
+    "feasible_box",
+    "left_edge_witness",
+]
 
 SOURCE = "Pennington and Bahri (2017), Geometry of neural network loss surfaces via random matrix theory, section 4"
 
@@ -41,7 +50,7 @@ def closed_form(curve: EnergyCurve) -> Derivation:
     h, level = curve.h, curve.level
     if level is None:
         raise NoClosedFormError(f"R(-h) = 1/h is of degree {curve.numerator.degree(curve.root)} in {curve.root}.")
-    domain, start = _feasible(curve)
+    domain, start = feasible_box(curve)
     form = ExactForm(domain)
     falling = falling_edge(curve, domain)
     _check_unbounded(curve, form)
@@ -80,7 +89,7 @@ def closed_form(curve: EnergyCurve) -> Derivation:
             "Second route: the discriminant of the edge equation vanishes there",
             Relation(_discriminant(curve, value), "=", 0),
             "exact",
-            shown=rf"\mathrm{{disc}}_h\left(R(-h) - \frac{{1}}{{h}}\right) = 0",
+            shown=r"\mathrm{disc}_h\left(R(-h) - \frac{1}{h}\right) = 0",
         ),
         Step(
             "The critical energy, held against the index just below and just above",
@@ -113,9 +122,9 @@ def edge_theorem(hypotheses: tuple[Step, ...]) -> Theorem:
     """State that the left edge is a maximum on the negative axis and falls with the energy."""
     return Theorem(
         "the edge as a maximum",
-        "the left edge of a law with a free Levy triple is the maximum of $R(-h) - 1/h$ over the $h > 0$ at which every "
-        "margin $1 + s_j h$ is positive; if $R(-h)$ falls as the energy grows, the edge is positive exactly below the "
-        "largest energy at which $R(-h) = 1/h$ has a solution",
+        "the left edge of a law with a free Levy triple is the maximum of $R(-h) - 1/h$ over the $h > 0$ at which "
+        "every margin $1 + s_j h$ is positive; if $R(-h)$ falls as the energy grows, the edge is positive exactly "
+        "below the largest energy at which $R(-h) = 1/h$ has a solution",
         "Bercovici and Voiculescu (1993), Free convolution of measures with unbounded support; Biane (1997)",
         hypotheses,
     )
@@ -135,8 +144,8 @@ def falling_edge(curve: EnergyCurve, domain: Domain) -> tuple[Step, ...]:
         proved = False
     if not proved:
         raise ValueError(
-            f"law must have a left edge that falls as {curve.energy.name} grows: the slope {whole} of R(-h) could not be "
-            "proved negative."
+            f"law must have a left edge that falls as {curve.energy.name} grows: the slope {whole} of R(-h) could not "
+            "be proved negative."
         )
     variable = sp.latex(curve.root)
     where = r"\quad\text{where}\quad " + r",\ ".join(f"{sp.latex(k)} = {sp.latex(x)} > 0" for k, x in margins.items())
@@ -163,12 +172,12 @@ def left_edge_witness(law: SpectralLaw, energy: sp.Symbol) -> Witness:
         left = below.support(digits=_DIGITS)[0][0]
         right = above.support(digits=_DIGITS)[0][0]
         below_zero, above_zero = below.index(digits=_DIGITS), above.index(digits=_DIGITS)
-        return left.lower > 0 > right.upper and below_zero.contains(0) and above_zero.lower > below_zero.upper
+        return bool(left.lower > 0 > right.upper and below_zero.contains(0) and above_zero.lower > below_zero.upper)
 
     return witness
 
 
-def _feasible(curve: EnergyCurve) -> tuple[Domain, sp.Expr]:
+def feasible_box(curve: EnergyCurve) -> tuple[Domain, sp.Expr]:
     """Find the box on which R(-h) > 1/h at energy zero and large h, and the leading coefficient that shows it."""
     h = curve.h
     start = sp.cancel(sp.together((curve.transform - 1 / h).subs(curve.root, 0)))
@@ -197,7 +206,7 @@ def _cut(bounds: dict[str, tuple[sp.Expr, sp.Expr]], expression: sp.Expr) -> lis
         alone = [factor for factor, _ in factors if factor.free_symbols == {symbol}]
         roots = {root for factor in alone for root in sp.Poly(factor, symbol).ground_roots()}
         places = [lower, *sorted(root for root in roots if lower < root < upper), upper]
-        boxes += [{**bounds, symbol.name: pair} for pair in zip(places, places[1:], strict=False)]
+        boxes += [{**bounds, symbol.name: pair} for pair in pairwise(places)]
     return boxes
 
 

@@ -1,8 +1,9 @@
 r"""The curve on which the left edge of a law can touch zero, as its energy grows.
 
-Conventions: h = -g > 0, where g is the Stieltjes transform at zero from the left of the spectrum; margin_j = 1 - size_j g
-is positive for every jump there. The curve is F(h, energy) = R(-h) - 1/h = 0. Jumps of one rate and opposite sizes are
-joined, so that their roots disappear; an unpaired root of the energy disappears by ``energy = root^2``.
+Conventions: h = -g > 0, where g is the Stieltjes transform at zero from the left of the spectrum; every margin
+1 - size_j g = 1 + size_j h is positive there. The curve is F(h, energy) = R(-h) - 1/h = 0. Jumps of one
+rate and opposite sizes are joined, so that their roots disappear; an unpaired root of the energy disappears by
+``energy = root^2``.
 """
 
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ class EnergyCurve:
 
     @cached_property
     def slope(self) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-        """The derivative of R(-h) by the variable of the curve, with positive margins as symbols, and what they stand for."""
+        """The slope of R(-h) in the variable of the curve, with symbols for margins, and what these stand for."""
         pairs, single = self.joined
         h, root = self.h, self.root
         drift, variance = self.in_root(self.law.drift), self.in_root(self.law.variance)
@@ -146,7 +147,7 @@ class EnergyCurve:
 
     @cached_property
     def discriminant_factors(self) -> tuple[sp.Poly, ...]:
-        """The irreducible factors, in the variable of the curve, of the resultant of the numerator and its slope in h."""
+        """The irreducible factors of the resultant of the numerator and its slope in h."""
         numerator = self.numerator.as_expr()
         resultant = sp.resultant(numerator, sp.diff(numerator, self.h), self.h)
         _, factors = sp.factor_list(resultant)

@@ -8,13 +8,16 @@ negative jump size (over all h > 0 if there is none). A model is given as a law 
 import sympy as sp
 
 from theory.algebraic_threshold import algebraic_energy
-from theory.closed_threshold import NoClosedFormError, closed_form
+from theory.closed_threshold import NoClosedFormError, closed_form, feasible_box
 from theory.derivation import Derivation
 from theory.energy_curve import EnergyCurve
+from theory.family import threshold_family
 from theory.free_probability.law import SpectralLaw
+from theory.model import recognise
+from theory.power_law import family_power_law
 from theory.symbols import epsilon
 
-__all__ = ["critical_energy"]
+__all__ = ["critical_energy", "index_power_law", "threshold_family"]
 
 
 def critical_energy(law: SpectralLaw, energy: sp.Symbol = epsilon) -> Derivation:
@@ -40,7 +43,7 @@ def critical_energy(law: SpectralLaw, energy: sp.Symbol = epsilon) -> Derivation
         >>> from theory.free_probability.laws import wishart_wigner_hessian
         >>> toy = critical_energy(wishart_wigner_hessian())
         >>> toy.result
-        Eq(epsilon_c, (-8*phi**2 - 20*phi + (8*phi + 1)**(3/2) + 1)/16)
+        Eq(epsilon_c, -phi**2/2 - 5*phi/4 + (8*phi + 1)**(3/2)/16 + 1/16)
         >>> print(toy.at(phi="1/2", digits=10), toy.evidence)
         0.01127124297 exact
         >>> critical_energy(wishart_wigner_hessian().at(phi="1/2")).value
@@ -63,3 +66,44 @@ def critical_energy(law: SpectralLaw, energy: sp.Symbol = epsilon) -> Derivation
             f"the critical {energy.name} must have a closed form while parameters are free: {error} It is algebraic of "
             f"degree {degree} over the other parameters; bind them by law.at({names})."
         ) from error
+
+
+def index_power_law(law: SpectralLaw, energy: sp.Symbol = epsilon) -> Derivation:
+    r"""Derive how the index leaves zero above the critical energy.
+
+    .. math:: \alpha = \alpha_0 d^{3/2} (1 + A_1 d + A_2 d^2 + O(d^3)), \qquad d = \epsilon/\epsilon_c - 1,
+
+    for the family of `threshold_family`, which holds the three models at every Wishart scale.
+
+    Args:
+        law: A member of the family, such as `relu_hessian()`.
+        energy: Which parameter is the energy.
+
+    Returns:
+        A derivation whose result is alpha in the relative excess ``delta``; its parts are exponent, amplitude, A1, A2.
+
+    Raises:
+        TypeError: If the law is no SpectralLaw or the energy is no symbol.
+        ValueError: If the law is no Wishart part plus a residual part of one pair of jumps, or a semicircle, of second
+            moment proportional to the energy.
+
+    Examples:
+        >>> from theory.free_probability.laws import wishart_wigner_hessian
+        >>> toy = index_power_law(wishart_wigner_hessian())
+        >>> print(toy.parts["exponent"], toy.evidence)
+        Eq(exponent, 3/2) exact
+    """
+    if not isinstance(law, SpectralLaw):
+        raise TypeError(f"law must be a SpectralLaw, got {law!r}.")
+    curve = EnergyCurve(law, energy)
+    model = recognise(law, energy)
+    if model is None:
+        raise ValueError(
+            "law must be a Wishart part plus a residual part (a semicircle or one pair of jumps) whose second moment "
+            f"is proportional to {energy.name}, got {law}."
+        )
+    try:
+        domain, _ = feasible_box(curve)
+    except NoClosedFormError as error:
+        raise ValueError(f"law must have a positive left edge at small {energy.name}: {error}") from error
+    return family_power_law(law, energy, model, domain)
