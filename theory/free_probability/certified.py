@@ -1,13 +1,14 @@
 """The ball tier: every answer about one bound law as a certified ball, to any number of digits.
 
-The float tier supplies guesses only; what is returned is enclosed as in ``krawczyk``. Precision is doubled until a ball is
-as small as was asked. At an exact edge no root can be isolated (it is double); there w lies between the roots at two
+The float tier supplies guesses only; what is returned is enclosed as in ``krawczyk``. Precision is doubled until a ball
+is as small as was asked. At an exact edge no root can be isolated (it is double); there w lies between the roots at two
 neighbouring places because Re w increases, and below a height at which f < 1.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import flint
@@ -17,6 +18,7 @@ import sympy as sp
 from theory.ball import Ball, ComplexBall
 from theory.exact_numbers import exact_number
 from theory.free_probability.certified_edges import Edge, NotCertifiedError, edges_of
+from theory.free_probability.coefficients import is_positive
 from theory.free_probability.krawczyk import (
     Coefficients,
     ball_of_number,
@@ -81,9 +83,9 @@ class CertifiedLaw:
         """Return G(z), on the real line from above."""
         real, imag = _complex_parts(z)
         sign = -1 if imag.is_negative else 1
-        if imag.is_zero and self.law.variance == 0 and _equal(real, self.law.drift) and self._rate_sum.is_Rational:
-            if self._rate_sum <= 1:
-                raise ValueError(f"z must not be a pole or a singular point of G, got z = {z}.")
+        at_drift = imag.is_zero and self.law.variance == 0 and _equal(real, self.law.drift)
+        if at_drift and not is_positive(self._rate_sum - 1):
+            raise ValueError(f"z must not be a pole or a singular point of G, got z = {z}.")
         height = sign * imag
 
         def attempt(precision: int, number: int) -> tuple[flint.arb, flint.arb] | None:
@@ -130,7 +132,7 @@ class CertifiedLaw:
             if number.is_Rational:
                 balls.append(Ball(Fraction(int(number.p), int(number.q)), Fraction(0), digits))
             else:
-                balls += refine(lambda p, _, n=number: (ball_of_number(n, p),), digits, str(number))
+                balls += refine(partial(_attempt_number, number), digits, str(number))
         return tuple(balls)
 
     # Coefficients, edges, roots
@@ -233,9 +235,10 @@ class CertifiedLaw:
             centre = flint.arb(x.mid())
             spread = x.rad() + flint.arb(2) ** -bits
             ends = [self._neighbour(centre + sign * spread, coefficients, inner) for sign in (-1, 1)]
-            if ends[0] is None or ends[1] is None:
+            found = [flint.acb(end.w) for end in ends if end is not None]
+            if len(found) < 2:
                 return None
-            left, right = (flint.acb(end.w) for end in ends)
+            left, right = found
             if not left.real < right.real:
                 return None
             lower, upper = left.real.lower(), right.real.upper()
@@ -289,10 +292,9 @@ class CertifiedLaw:
             return flint.arb(0)
         w = located.w
         if located.kind == "edge" and w.contains(0) and self.law.variance == 0:
-            raise ValueError(
-                "x must not be a place of infinite density, such as the drift of a law with rates of sum 1."
-            )
-        return w.imag / (flint.arb.pi() * (w.real**2 + w.imag**2))
+            return None  # more precision tells x from the place of infinite density
+        density: flint.arb = w.imag / (flint.arb.pi() * (w.real**2 + w.imag**2))
+        return density
 
     def _mass_of(self, located: Located, coefficients: Coefficients) -> flint.arb | None:
         w = located.w
@@ -304,7 +306,8 @@ class CertifiedLaw:
             logs -= (coefficients.variance / (2 * w * w)).imag
         for rate, size in coefficients.jumps:
             logs += rate * (_upper_argument(w - size) - angle)
-        return 1 - logs / flint.arb.pi()
+        mass: flint.arb = 1 - logs / flint.arb.pi()
+        return mass
 
     def _density_at_drift(self) -> sp.Expr | None:
         weight = 1 - self._rate_sum
@@ -338,6 +341,10 @@ def _upper_argument(w: flint.acb) -> flint.arb:
     return w.arg()
 
 
+def _attempt_number(number: sp.Expr, precision: int, _: int) -> tuple[flint.arb]:
+    return (ball_of_number(number, precision),)
+
+
 def refine(attempt: Callable[[int, int], Any], digits: int, what: str) -> Any:
     """Double the precision until every enclosure of the attempt is small, and return them as balls."""
     precision = int(3.33 * digits) + 30
@@ -368,8 +375,7 @@ def _ball(value: flint.arb, digits: int) -> Ball | None:
 
 def dyadic(value: flint.arb) -> Fraction:
     """Return the rational number that an exact arb holds."""
-    mantissa, exponent = value.man_exp()
-    mantissa, exponent = int(mantissa), int(exponent)
+    mantissa, exponent = (int(part) for part in value.man_exp())
     return Fraction(mantissa << exponent) if exponent >= 0 else Fraction(mantissa, 1 << -exponent)
 
 

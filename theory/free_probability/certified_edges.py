@@ -4,6 +4,7 @@ Between two neighbouring poles f is convex: if f < 1 somewhere there are exactly
 f > 1 there is none. Two bands that touch in one point (f = 1 at its minimum) are recognised by an exact discriminant.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -53,7 +54,7 @@ def edges_of(
     """
     poles = sorted(coefficients.poles(), key=lambda pole: float(pole[0]))
     edges = [_edge(coefficients, poles, outer[0], 1)]
-    for (left, right), guess in zip(zip(poles, poles[1:], strict=False), gaps, strict=True):
+    for (left, right), guess in zip(itertools.pairwise(poles), gaps, strict=True):
         pair = _gap(law, poles, left[0], right[0], guess)
         if pair is not None:
             edges += [_edge(coefficients, poles, pair[0], -1), _edge(coefficients, poles, pair[1], 1)]
@@ -92,7 +93,7 @@ def _lowest(poles: Poles, left: flint.arb, right: flint.arb) -> tuple[flint.arb,
     low, high = left.mid(), right.mid()
     a = ((low + high) / 2).mid()
     for _ in range(60 + 4 * flint.ctx.prec.bit_length()):
-        value, slope, bend = _convex(poles, a)
+        _, slope, bend = _convex(poles, a)
         if slope > 0:
             high = a
         else:

@@ -1,7 +1,7 @@
 """Vectorised double-double arithmetic: a number is the unevaluated sum of two float64, about 32 decimal digits.
 
-It is used where one subtraction of nearly equal numbers would cost all digits of float64: for the parameters of a law and
-for the places of its edges. Error-free sums and products are Knuth's and Dekker's.
+It is used where one subtraction of nearly equal numbers would cost all digits of float64: for the parameters of a law
+and for the places of its edges. Error-free sums and products are Knuth's and Dekker's.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ class DoubleDouble:
         if isinstance(value, Fraction | sp.Rational | int):
             exact = Fraction(int(value.numerator), int(value.denominator))
             high = float(exact)
-            return cls(np.float64(high), np.float64(float(exact - Fraction(high))))
+            return cls(np.asarray(high), np.asarray(float(exact - Fraction(high))))
         if isinstance(value, sp.Expr):
             sign, mantissa, exponent, _ = value.evalf(45)._mpf_
             exact = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
@@ -96,7 +96,8 @@ class DoubleDouble:
         rest = self - divisor * first
         second = rest.high / divisor.high
         rest = rest - divisor * second
-        return DoubleDouble(*_quick_sum(first, second)) + rest.high / divisor.high
+        correction: np.ndarray = rest.high / divisor.high
+        return DoubleDouble(*_quick_sum(first, second)) + correction
 
     def __rtruediv__(self, other: "float | np.ndarray") -> "DoubleDouble":
         return self._read(other) / self

@@ -5,9 +5,9 @@ With w = 1/g, poles p_k and weights c_k (c = v at p = 0; c_j = r_j s_j^2 at s_j)
 .. math:: H(w) = w + m + \frac v w + \sum_j \frac{r_j s_j w}{w - s_j}, \qquad
           f(a) = \sum_k \frac{c_k}{(a - p_k)^2} = 1 - H'(a).
 
-The bulk is {f > 1} (Biane 1997), so the edges are H at the real roots of f = 1: one beyond each outer pole, none or two
-between neighbouring poles. There f^(-1/2) is concave, hence Newton's method on it, started from the bound f >= c/(a-p)^2,
-is monotone: it converges to the root, or its slope changes sign and there is none.
+The bulk is {f > 1} (Biane 1997), so the edges are H at the real roots of f = 1: one beyond each outer pole, none or
+two between neighbouring poles. There f^(-1/2) is concave, hence Newton's method on it, started from the bound
+f >= c/(a-p)^2, is monotone: it converges to the root, or its slope changes sign and there is none.
 """
 
 from dataclasses import dataclass
@@ -46,9 +46,10 @@ def real_roots(poles: np.ndarray, weights: np.ndarray) -> RealRoots:
     roots = _monotone_newton(start, direction, limit, poles, weights)
     left, right = roots[: count - 1], roots[count + 1 :]
     gap = left < right
+    empty = ~np.any(weights > 0, axis=0)  # a point mass: both ends of its band are w = 0
     return RealRoots(
-        leftmost=roots[count],
-        rightmost=roots[count - 1],
+        leftmost=np.where(empty, 0.0, roots[count]),
+        rightmost=np.where(empty, 0.0, roots[count - 1]),
         gap_left=np.where(gap, left, np.nan),
         gap_right=np.where(gap, right, np.nan),
     )

@@ -1,9 +1,9 @@
 r"""Density, distribution function and Stieltjes transform in float64, vectorised over laws and over places.
 
 Everything happens in the plane of w = 1/g, where H(w) = z (see ``edges``). For Im z >= 0 there is one root w with
-Im w > 0, or, for z on the real line outside the bulk, a real one. On the real line w runs along a graph a + i b(a), b(a)
-the zero of a decreasing function, and H increases in a (Biane 1997): so a bracket in a always works, and any root above
-the axis that a faster iteration finds is the right one. Density Im w/(pi |w|^2); for the distribution function
+Im w > 0, or, for z on the real line outside the bulk, a real one. On the real line w runs along a graph a + i b(a),
+with b(a) the zero of a decreasing function, and H increases in a (Biane 1997): so a bracket in a always works, and any
+root above the axis that a faster iteration finds is the right one. The density is Im w/(pi |w|^2); and
 
 .. math:: P(X < x) = 1 - \frac1\pi \operatorname{Im}\Bigl[\frac{x - m}{w} - \frac{v}{2 w^2} + \log w
           + \sum_j r_j (\log(w - s_j) - \log w)\Bigr],
@@ -168,7 +168,7 @@ class FloatLaw:
         triple = self._triple.take(law)
         if self._is_point:
             with np.errstate(divide="ignore", invalid="ignore"):
-                return (1 / (z - triple.drift)).reshape(shape)
+                return np.reshape(1 / (z - triple.drift), shape)
         w = np.empty(z.shape, dtype=np.complex128)
         real = z.imag == 0
         w[~real] = solve(triple.take(~real), z.real[~real], np.abs(z.imag[~real]))
@@ -280,7 +280,7 @@ class FloatLaw:
         ends = ends[gap + 1, law]
         drift = self._triple.drift[law]
         sign_by_place = np.where(x > drift, 1.0, np.where((x == drift) & closed, 1.0, -1.0))
-        holds_zero = (starts < 0) & (ends > 0) & (self._triple.variance[law] == 0)
+        holds_zero = (starts <= 0) & (ends >= 0) & (self._triple.variance[law] == 0)
         middle = np.where(np.isinf(starts), ends - 1, np.where(np.isinf(ends), starts + 1, (starts + ends) / 2))
         return left_pole, right_pole, np.where(holds_zero, sign_by_place, np.sign(middle))
 

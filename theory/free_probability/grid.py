@@ -4,7 +4,7 @@ Arrays hold binary numbers and count as such; scalars bound beside them keep the
 parameters are carried in double-double, so that an index just above a critical energy keeps its digits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NoReturn
@@ -13,13 +13,15 @@ import numpy as np
 import sympy as sp
 
 from theory.exact_numbers import exact_number
+from theory.free_probability.arguments import complex_places, plain, real_places
+from theory.free_probability.coefficients import check_assumptions
 from theory.free_probability.double_double import DoubleDouble, evaluate_expression
 from theory.free_probability.engine import FloatLaw
-from theory.free_probability.law import SpectralLaw, _complex_places, _plain, check_assumptions, real_places
+from theory.free_probability.law import SpectralLaw
 
 __all__ = ["LawGrid"]
 
-_SIGN_RULES = {
+_SIGN_RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "positive": lambda array: array > 0,
     "nonnegative": lambda array: array >= 0,
     "negative": lambda array: array < 0,
@@ -45,7 +47,7 @@ class LawGrid:
         >>> from theory.free_probability.laws import wishart_wigner_hessian
         >>> grid = wishart_wigner_hessian().at(phi=np.array([0.25, 0.5]), epsilon=0.1)
         >>> grid.index().round(4)
-        array([0.0538, 0.1136])
+        array([0.054 , 0.1136])
         >>> grid[1].atoms()
         ()
     """
@@ -124,15 +126,15 @@ class LawGrid:
 
     def density(self, x: Any) -> Any:
         """Return the density of the continuous part, broadcast over grid and places."""
-        return _plain(self._floats.density(real_places("x", x)))
+        return plain(self._floats.density(real_places("x", x)))
 
     def cdf(self, x: Any) -> Any:
         """Return P(X <= x), broadcast over grid and places."""
-        return _plain(self._floats.cdf(real_places("x", x)))
+        return plain(self._floats.cdf(real_places("x", x)))
 
     def mass_below(self, x: Any) -> Any:
         """Return P(X < x), broadcast over grid and places."""
-        return _plain(self._floats.mass_below(real_places("x", x)))
+        return plain(self._floats.mass_below(real_places("x", x)))
 
     def index(self) -> Any:
         """Return the mass below 0 of each law."""
@@ -140,7 +142,7 @@ class LawGrid:
 
     def stieltjes(self, z: Any) -> Any:
         """Return G(z), broadcast over grid and places; on the support the boundary value from above."""
-        return _plain(self._floats.stieltjes(_complex_places(z)))
+        return plain(self._floats.stieltjes(complex_places(z)))
 
     def _scalars_only(self, what: str) -> NoReturn:
         raise TypeError(f"{what} of a grid is not defined: bind scalars, or take grid[i].")

@@ -1,9 +1,9 @@
 r"""Certified integration of the density: a second route to masses, which knows neither logarithms nor primitives.
 
-Arb's adaptive Gauss-Legendre quadrature needs the density continued to complex boxes around the real line, where the root
-w(x) is enclosed by a Krawczyk step over the whole box. Next to an edge with x = x_e + side t^2 the root is continued in t:
-eta = w - a_e solves eta sqrt(-side S(a_e + eta)) = i t, S(w) = sum_k c_k/((a_e - p_k)^2 (w - p_k)), which is analytic at
-t = 0.
+Arb's adaptive Gauss-Legendre quadrature needs the density continued to complex boxes around the real line, where the
+root w(x) is enclosed by a Krawczyk step over the whole box. Next to an edge, x = x_e + side t^2, the root is continued
+in t: eta = w - a_e solves eta sqrt(-side S(a_e + eta)) = i t, S(w) = sum_k c_k/((a_e - p_k)^2 (w - p_k)), which is
+analytic at t = 0.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,12 +1,13 @@
 r"""Enclosing the root of H(w) = z and the edges of the support in balls.
 
-A Krawczyk step K = m - Y F(m) + (1 - Y F'(W)) (W - m) that lands strictly inside the box W proves that W holds exactly one
-root, which lies in K. Only existence is needed: a box with Im w > 0 holds *the* root for its place, since there is just
-one above the axis; a real box with H' > 0 lies in a gap and holds the real root for its place (Biane 1997).
+A Krawczyk step K = m - Y F(m) + (1 - Y F'(W)) (W - m) that lands strictly inside the box W proves that W holds exactly
+one root, which lies in K. Only existence is needed: a box with Im w > 0 holds *the* root for its place, since there is
+just one above the axis; a real box with H' > 0 lies in a gap and holds the real root for its place (Biane 1997).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import flint
 import sympy as sp
@@ -15,7 +16,7 @@ from theory.balls_of_expressions import complex_ball
 
 __all__ = ["Coefficients", "curve_is_below", "enclose_real_root", "enclose_root"]
 
-Number = flint.arb | flint.acb
+Number = Any  # flint.arb or flint.acb: the same formulas serve real and complex balls
 
 
 @dataclass(frozen=True, eq=False)

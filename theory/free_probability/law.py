@@ -8,8 +8,6 @@ with drift m, semicircle variance v >= 0, and jumps of real size s_j at rate r_j
 mean is m + sum_j r_j s_j. Adding two laws is adding free random variables: the triples concatenate.
 """
 
-import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,16 @@ import sympy as sp
 
 from theory.ball import Ball
 from theory.exact_numbers import exact_number
+from theory.free_probability.arguments import check_digits, check_order, complex_places, plain, real_places
+from theory.free_probability.coefficients import (
+    Jump,
+    canonical,
+    check_assumptions,
+    is_number,
+    is_positive,
+    merge_jumps,
+    read_coefficient,
+)
 from theory.free_probability.moments import moment_from_cumulants
 
 if TYPE_CHECKING:
@@ -28,8 +36,6 @@ if TYPE_CHECKING:
     from theory.free_probability.engine import FloatLaw
 
 __all__ = ["SpectralLaw"]
-
-Jump = tuple[sp.Expr, sp.Expr]
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class SpectralLaw:
         >>> toy.curve(g, z)
         Eq(2*epsilon*g + 1/(-g*phi + 1) + 1/g, z)
         >>> toy.moment(3)
-        phi**2 + 3*phi + 6*epsilon + 1
+        6*epsilon + phi**2 + 3*phi + 1
         >>> toy.at(phi=0.5, epsilon=0.1).index()
         0.1136...
 
@@ -72,13 +78,13 @@ class SpectralLaw:
         if variance.is_negative:
             raise ValueError(f"variance must not be negative, got {variance}.")
         object.__setattr__(self, "variance", variance)
-        object.__setattr__(self, "jumps", _merge(self.jumps))
+        object.__setattr__(self, "jumps", merge_jumps(self.jumps))
 
     # Algebra
 
     def __add__(self, other: "SpectralLaw") -> "SpectralLaw":
         if not isinstance(other, SpectralLaw):
-            if _is_number(other):
+            if is_number(other):
                 raise TypeError(f"a law plus the number {other} is ambiguous: add point_mass({other}) to shift it.")
             return NotImplemented
         return SpectralLaw(self.drift + other.drift, self.variance + other.variance, self.jumps + other.jumps)
@@ -86,7 +92,7 @@ class SpectralLaw:
     def __radd__(self, other: object) -> "SpectralLaw":
         if isinstance(other, int) and other == 0:
             return self  # sum() starts from 0
-        if _is_number(other):
+        if is_number(other):
             raise TypeError(f"the number {other} plus a law is ambiguous: add point_mass({other}) to shift it.")
         return NotImplemented
 
@@ -95,13 +101,13 @@ class SpectralLaw:
 
     def __sub__(self, other: "SpectralLaw") -> "SpectralLaw":
         if not isinstance(other, SpectralLaw):
-            if _is_number(other):
+            if is_number(other):
                 raise TypeError(f"a law minus the number {other} is ambiguous: subtract point_mass({other}).")
             return NotImplemented
         return self + (-other)
 
     def __mul__(self, factor: object) -> "SpectralLaw":
-        if not _is_number(factor):
+        if not is_number(factor):
             return NotImplemented
         scale = read_coefficient("factor", factor)
         return SpectralLaw(
@@ -152,13 +158,13 @@ class SpectralLaw:
 
     def free_cumulant(self, order: int) -> sp.Expr:
         """Return the free cumulant of an order >= 1: m + sum r s, then v + sum r s^2, then sum r s^order."""
-        _check_order(order, 1)
+        check_order(order, 1)
         first = {1: self.drift, 2: self.variance}.get(order, sp.Integer(0))
         return canonical(first + sp.Add(*(rate * size**order for rate, size in self.jumps)))
 
     def moment(self, order: int) -> sp.Expr:
         """Return E X^order exactly, order >= 0, expanded in the parameters."""
-        _check_order(order, 0)
+        check_order(order, 0)
         return moment_from_cumulants(order, [self.free_cumulant(k) for k in range(1, order + 1)])
 
     def at(self, **values: Any) -> "Any":
@@ -254,7 +260,7 @@ class SpectralLaw:
         self._need_bound()
         if digits is not None:
             return self._certify("stieltjes", z, check_digits(digits))
-        return _plain(self._floats.stieltjes(_complex_places(z)))
+        return plain(self._floats.stieltjes(complex_places(z)))
 
     def support(self, *, digits: int | None = None) -> tuple[tuple[Any, Any], ...]:
         """Return the closed intervals of the support in order; an isolated atom at x is the interval (x, x)."""
@@ -277,7 +283,8 @@ class SpectralLaw:
             return ()
         if digits is None:
             return ((self.drift, weight),)
-        return (self._balls.exact_balls((self.drift, weight), check_digits(digits)),)
+        place, certified = self._balls.exact_balls((self.drift, weight), check_digits(digits))
+        return ((place, certified),)
 
     def integrated_density(self, lower: Any, upper: Any, *, digits: int) -> Ball:
         """Integrate the density over [lower, upper] rigorously, by adaptive Gauss quadrature in balls.
@@ -308,7 +315,7 @@ class SpectralLaw:
         self._need_bound()
         if digits is not None:
             return self._certify(name, x, check_digits(digits))
-        return _plain(getattr(self._floats, name)(real_places("x", x)))
+        return plain(getattr(self._floats, name)(real_places("x", x)))
 
     def _certify(self, name: str, places: Any, digits: int) -> Any:
         if isinstance(places, np.ndarray | list | tuple):
@@ -331,123 +338,3 @@ class SpectralLaw:
 
     def __reduce__(self) -> tuple[type["SpectralLaw"], tuple[Any, ...]]:
         return SpectralLaw, (self.drift, self.variance, self.jumps)
-
-
-def canonical(expression: sp.Expr) -> sp.Expr:
-    """Bring an expression to the form in which equal coefficients of laws are usually the same tree."""
-    expanded = sp.expand(expression)
-    if any(power.exp.is_negative and power.base.is_Add for power in expanded.atoms(sp.Pow)):
-        return sp.radsimp(sp.cancel(expanded)) if expanded.is_number else sp.cancel(expanded)
-    return expanded
-
-
-def is_positive(number: sp.Expr) -> bool:
-    """Decide the sign of a real sympy number, proving a zero where digits cannot."""
-    if number.is_Rational:
-        return bool(number > 0)
-    if number.is_zero or (abs(sp.N(number, 60)) < sp.Rational(1, 10**40) and number.equals(0)):
-        return False
-    return bool(number.is_positive)
-
-
-def check_assumptions(symbol: sp.Symbol, number: sp.Expr) -> None:
-    """Refuse a number that breaks what is assumed about a parameter."""
-    for rule in ("positive", "nonnegative", "negative", "nonpositive", "integer", "nonzero"):
-        if symbol.assumptions0.get(rule) and getattr(number, f"is_{rule}") is False:
-            raise ValueError(f"{symbol.name} must be {rule}, got {symbol.name} = {number}.")
-
-
-def check_digits(digits: int) -> int:
-    """Return a number of digits, or refuse it."""
-    if isinstance(digits, bool) or not isinstance(digits, int | np.integer) or not 1 <= digits <= 10_000:
-        raise ValueError(f"digits must be an integer from 1 to 10000, got {digits!r}.")
-    return int(digits)
-
-
-def real_places(name: str, x: Any) -> np.ndarray:
-    """Return places as a float64 array, or refuse them."""
-    if isinstance(x, sp.Expr | str):
-        x = float(exact_number(name, x))
-    try:
-        array = np.asarray(x)
-        if array.dtype.kind == "c" or array.dtype.kind == "b":
-            raise TypeError
-        places = np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be a real number or an array of them, got {x!r}.") from error
-    if np.isnan(places).any():
-        raise ValueError(f"{name} must not be NaN, got {x!r}.")
-    return places
-
-
-def _complex_places(z: Any) -> np.ndarray:
-    try:
-        places = np.asarray(complex(z) if isinstance(z, sp.Expr) else z, dtype=np.complex128)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"z must be a complex number or an array of them, got {z!r}.") from error
-    if not np.isfinite(places).all():
-        raise ValueError(f"z must be finite, got {z!r}.")
-    return places
-
-
-def _plain(values: np.ndarray) -> Any:
-    return values.item() if values.ndim == 0 else values
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number | sp.Expr) or hasattr(value, "numerator")
-
-
-def read_coefficient(name: str, value: object) -> sp.Expr:
-    """Read a coefficient of a law: a sympy expression with its symbols, or a number exactly."""
-    if isinstance(value, sp.Expr) and value.free_symbols:
-        if value.is_real is False or value.has(sp.zoo, sp.nan, sp.oo, sp.Float):
-            raise ValueError(f"{name} must be real, finite and exact, got {value}.")
-        return value
-    return exact_number(name, value)
-
-
-def _check_order(order: object, least: int) -> None:
-    if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < least:
-        raise ValueError(f"order must be an integer >= {least}, got {order!r}.")
-
-
-def _merge(jumps: Iterable[tuple[object, object]]) -> tuple[Jump, ...]:
-    """Add the rates of equal sizes, drop what is zero, and sort."""
-    try:
-        pairs = [(rate, size) for rate, size in jumps]
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"jumps must be pairs (rate, size), got {jumps!r}.") from error
-    rates: dict[sp.Expr, sp.Expr] = {}
-    for raw_rate, raw_size in pairs:
-        rate, size = canonical(read_coefficient("rate", raw_rate)), canonical(read_coefficient("size", raw_size))
-        if rate.is_negative:
-            raise ValueError(f"rate must not be negative, got {rate} at size {size}: not a free Levy triple.")
-        if rate.is_zero or size.is_zero:
-            continue
-        twin = next((known for known in rates if _same(known, size)), size)
-        rates[twin] = canonical(rates.get(twin, sp.Integer(0)) + rate)
-    merged = [(rate, size) for size, rate in rates.items()]
-    if all(size.is_number for _, size in merged):
-        return tuple(sorted(merged, key=lambda jump: _NumericOrder(jump[1])))
-    return tuple(sorted(merged, key=lambda jump: sp.default_sort_key(jump[1])))
-
-
-class _NumericOrder:
-    """Sort exact numbers by value."""
-
-    def __init__(self, number: sp.Expr) -> None:
-        self.number = number
-
-    def __lt__(self, other: "_NumericOrder") -> bool:
-        return bool((self.number - other.number).is_negative)
-
-
-def _same(left: sp.Expr, right: sp.Expr) -> bool:
-    if left == right:
-        return True
-    if left.free_symbols or right.free_symbols or (left.is_Rational and right.is_Rational):
-        return False
-    if not math.isclose(float(left), float(right), rel_tol=1e-12):
-        return False
-    return bool((left - right).equals(0))

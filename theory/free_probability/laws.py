@@ -9,7 +9,8 @@ from collections.abc import Iterable
 
 import sympy as sp
 
-from theory.free_probability.law import SpectralLaw, read_coefficient
+from theory.free_probability.coefficients import read_coefficient
+from theory.free_probability.law import SpectralLaw
 from theory.symbols import epsilon, phi
 
 __all__ = [
@@ -67,11 +68,11 @@ def marchenko_pastur(ratio: object, scale: object = 1) -> SpectralLaw:
         >>> marchenko_pastur("1/4", scale=4).support()
         ((1.0, 9.0),)
     """
-    ratio, scale = read_coefficient("ratio", ratio), read_coefficient("scale", scale)
-    for name, value in (("ratio", ratio), ("scale", scale)):
+    aspect, mean = read_coefficient("ratio", ratio), read_coefficient("scale", scale)
+    for name, value in (("ratio", aspect), ("scale", mean)):
         if value.is_positive is False:
             raise ValueError(f"{name} must be positive, got {value}.")
-    return SpectralLaw(jumps=((1 / ratio, ratio * scale),))
+    return SpectralLaw(jumps=((1 / aspect, aspect * mean),))
 
 
 def compound_poisson(jumps: Iterable[tuple[object, object]]) -> SpectralLaw:

@@ -9,6 +9,7 @@ polynomials in the parameters, their inverses and the roots that occur; they are
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import flint
 import sympy as sp
@@ -43,7 +44,7 @@ def moment_from_cumulants(order: int, cumulants: Sequence[sp.Expr]) -> sp.Expr:
     return sp.Add(*terms)
 
 
-def _series_power(order: int, cumulants: Sequence[flint.fmpq], one: flint.fmpq) -> flint.fmpq:
+def _series_power(order: int, cumulants: Sequence[Any], one: Any) -> Any:
     """Return the coefficient of g^order in (1 + sum_k kappa_k g^k)^(order + 1) / (order + 1)."""
     power = order + 1
     coefficients = [one]

@@ -108,8 +108,8 @@ def _evaluate(triple: Triple, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 def _height(triple: Triple, a: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return b >= 0 with b (1 - f(a, b)) = y: the height of the level curve over a; 0 if y = 0 and f(a, 0) <= 1.
 
-    In t = b^2 the mean 1/f is concave and increasing, so Newton's method on it runs up to the root from below; for y > 0
-    the root of b (1 - f) = y is bracketed and found by Newton's method in b, convex there.
+    In t = b^2 the mean 1/f is concave and increasing, so Newton's method on it runs up to the root from below; for
+    y > 0 the root of b (1 - f) = y is bracketed, and found by Newton's method in b with bisection to fall back on.
     """
     squares = (a - triple.poles) ** 2
     weights = triple.weights
@@ -126,8 +126,8 @@ def _height(triple: Triple, a: np.ndarray, y: np.ndarray) -> np.ndarray:
                 break
         b = np.sqrt(t)
         if not np.any(y > 0):
-            return b
-        # b - b f - y is negative at the curve, increasing and concave-free beyond it: bracket [max(b, y), b + y].
+            return np.asarray(b)
+        # Above the curve b (1 - f) increases from 0, and it lies below b: the root is in [max(b, y), infinity).
         low, high = np.maximum(b, y), b + y
         b = high
         for _ in range(_MAX_SAFE):
@@ -143,7 +143,7 @@ def _height(triple: Triple, a: np.ndarray, y: np.ndarray) -> np.ndarray:
             b = new
             if np.all(done):
                 break
-    return b
+    return np.asarray(b)
 
 
 def _start(triple: Triple, x: np.ndarray, y: np.ndarray, bracket: Bracket) -> np.ndarray:
@@ -163,7 +163,7 @@ def _start(triple: Triple, x: np.ndarray, y: np.ndarray, bracket: Bracket) -> np
             t = t + np.where((step > 0) & np.isfinite(step), step, 0.0)
     b = np.sqrt(t) + y
     width = a_right - a_left
-    return a + 1j * np.where(b > 0, b, 1e-3 * width)
+    return np.asarray(a + 1j * np.where(b > 0, b, 1e-3 * width))
 
 
 def _newton(
@@ -221,4 +221,4 @@ def _safe(triple: Triple, x: np.ndarray, y: np.ndarray, bracket: tuple[np.ndarra
             if np.all((np.abs(new - a) <= 2 * _EPS * np.abs(a)) | (new == low) | (new == high) | (excess == 0)):
                 break
             a = new
-    return w
+    return np.asarray(w)

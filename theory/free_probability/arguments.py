@@ -1,0 +1,55 @@
+"""Arguments of the questions that a law answers: places, digits and orders, refused in one sentence."""
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from theory.exact_numbers import exact_number
+
+__all__ = ["check_digits", "check_order", "complex_places", "plain", "real_places"]
+
+
+def check_digits(digits: int) -> int:
+    """Return a number of digits, or refuse it."""
+    if isinstance(digits, bool) or not isinstance(digits, int | np.integer) or not 1 <= digits <= 10_000:
+        raise ValueError(f"digits must be an integer from 1 to 10000, got {digits!r}.")
+    return int(digits)
+
+
+def real_places(name: str, x: Any) -> np.ndarray:
+    """Return places as a float64 array, or refuse them."""
+    if isinstance(x, sp.Expr | str):
+        x = float(exact_number(name, x))
+    try:
+        array = np.asarray(x)
+        if array.dtype.kind == "c" or array.dtype.kind == "b":
+            raise TypeError
+        places = np.asarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be a real number or an array of them, got {x!r}.") from error
+    if np.isnan(places).any():
+        raise ValueError(f"{name} must not be NaN, got {x!r}.")
+    return places
+
+
+def complex_places(z: Any) -> np.ndarray:
+    """Return complex places as an array, or refuse them."""
+    try:
+        places = np.asarray(complex(z) if isinstance(z, sp.Expr) else z, dtype=np.complex128)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"z must be a complex number or an array of them, got {z!r}.") from error
+    if not np.isfinite(places).all():
+        raise ValueError(f"z must be finite, got {z!r}.")
+    return places
+
+
+def plain(values: np.ndarray) -> Any:
+    """Turn an array of shape () into a Python number."""
+    return values.item() if values.ndim == 0 else values
+
+
+def check_order(order: object, least: int) -> None:
+    """Refuse an order that is no integer, or too small."""
+    if isinstance(order, bool) or not isinstance(order, int | np.integer) or order < least:
+        raise ValueError(f"order must be an integer >= {least}, got {order!r}.")

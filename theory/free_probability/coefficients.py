@@ -1,0 +1,92 @@
+"""Coefficients of a free Levy triple: read exactly, brought to one form, checked for their signs, merged and sorted."""
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import sympy as sp
+
+from theory.exact_numbers import exact_number
+
+__all__ = ["canonical", "check_assumptions", "is_number", "is_positive", "merge_jumps", "read_coefficient"]
+
+Jump = tuple[sp.Expr, sp.Expr]
+
+
+def canonical(expression: sp.Expr) -> sp.Expr:
+    """Bring an expression to the form in which equal coefficients of laws are usually the same tree."""
+    expanded = sp.expand(expression)
+    if any(power.exp.is_negative and power.base.is_Add for power in expanded.atoms(sp.Pow)):
+        return sp.radsimp(sp.cancel(expanded)) if expanded.is_number else sp.cancel(expanded)
+    return expanded
+
+
+def is_positive(number: sp.Expr) -> bool:
+    """Decide the sign of a real sympy number, proving a zero where digits cannot."""
+    if number.is_Rational:
+        return bool(number > 0)
+    if number.is_zero or (abs(sp.N(number, 60)) < sp.Rational(1, 10**40) and number.equals(0)):
+        return False
+    return bool(number.is_positive)
+
+
+def check_assumptions(symbol: sp.Symbol, number: sp.Expr) -> None:
+    """Refuse a number that breaks what is assumed about a parameter."""
+    for rule in ("positive", "nonnegative", "negative", "nonpositive", "integer", "nonzero"):
+        if symbol.assumptions0.get(rule) and getattr(number, f"is_{rule}") is False:
+            raise ValueError(f"{symbol.name} must be {rule}, got {symbol.name} = {number}.")
+
+
+def read_coefficient(name: str, value: object) -> sp.Expr:
+    """Read a coefficient of a law: a sympy expression with its symbols, or a number exactly."""
+    if isinstance(value, sp.Expr) and value.free_symbols:
+        if value.is_real is False or value.has(sp.zoo, sp.nan, sp.oo, sp.Float):
+            raise ValueError(f"{name} must be real, finite and exact, got {value}.")
+        return value
+    return exact_number(name, value)
+
+
+def is_number(value: object) -> bool:
+    """Say whether a value may scale a law."""
+    return isinstance(value, int | float | np.number | sp.Expr) or hasattr(value, "numerator")
+
+
+def merge_jumps(jumps: Iterable[tuple[object, object]]) -> tuple[Jump, ...]:
+    """Add the rates of equal sizes, drop what is zero, and sort."""
+    try:
+        pairs = [(rate, size) for rate, size in jumps]
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"jumps must be pairs (rate, size), got {jumps!r}.") from error
+    rates: dict[sp.Expr, sp.Expr] = {}
+    for raw_rate, raw_size in pairs:
+        rate, size = canonical(read_coefficient("rate", raw_rate)), canonical(read_coefficient("size", raw_size))
+        if rate.is_negative:
+            raise ValueError(f"rate must not be negative, got {rate} at size {size}: not a free Levy triple.")
+        if rate.is_zero or size.is_zero:
+            continue
+        twin = next((known for known in rates if _same(known, size)), size)
+        rates[twin] = canonical(rates.get(twin, sp.Integer(0)) + rate)
+    merged = [(rate, size) for size, rate in rates.items()]
+    if all(size.is_number for _, size in merged):
+        return tuple(sorted(merged, key=lambda jump: _NumericOrder(jump[1])))
+    return tuple(sorted(merged, key=lambda jump: sp.default_sort_key(jump[1])))
+
+
+class _NumericOrder:
+    """Sort exact numbers by value."""
+
+    def __init__(self, number: sp.Expr) -> None:
+        self.number = number
+
+    def __lt__(self, other: "_NumericOrder") -> bool:
+        return bool((self.number - other.number).is_negative)
+
+
+def _same(left: sp.Expr, right: sp.Expr) -> bool:
+    if left == right:
+        return True
+    if left.free_symbols or right.free_symbols or (left.is_Rational and right.is_Rational):
+        return False
+    if not math.isclose(float(left), float(right), rel_tol=1e-12):
+        return False
+    return bool((left - right).equals(0))
