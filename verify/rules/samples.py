@@ -62,7 +62,7 @@ def as_columns(values: Any, cells: int) -> Array:
         raise ValueError(
             f"replicates must have shape (n,) or (n, {cells}), one column a prediction, got {array.shape}."
         )
-    return array.T
+    return np.ascontiguousarray(array.T)
 
 
 def as_numbers(values: Any, name: str) -> list[float]:
