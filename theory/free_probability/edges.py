@@ -70,7 +70,8 @@ def _monotone_newton(
         a = flat[place, law]
         # Whole array while most points move, compressed columns later.
         whole = len(place) == count * laws
-        inverse = 1 / (flat[None] - poles if whole else a - poles[:, 0, law])
+        with np.errstate(divide="ignore"):
+            inverse = 1 / (flat[None] - poles if whole else a - poles[:, 0, law])
         term = (weights if whole else weights[:, 0, law]) * inverse * inverse
         value = term.sum(axis=0).ravel()
         slope = (term * inverse).sum(axis=0).ravel() * heading[place, law]

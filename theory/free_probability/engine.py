@@ -32,6 +32,7 @@ __all__ = ["FloatLaw"]
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(14)
 _NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
+_VERY_NEAR = 1e-3  # of a band: there w is found from the edge
 _NEAR = 0.6  # the edge formula is used up to this fraction of the distance to the nearest singularity
 
 
@@ -119,24 +120,16 @@ class FloatLaw:
         return total - np.where(np.isfinite(correction), correction, 0.0)
 
     @cached_property
-    def _left_edge(self) -> DoubleDouble:
-        """The left edge of each law, in double-double."""
-        place = self._outer_places
-        return DoubleDouble(place.high[0], place.low[0])
-
-    @cached_property
-    def _outer_places(self) -> DoubleDouble:
-        return self._place(np.stack([self._roots.leftmost, self._roots.rightmost]))
-
-    @cached_property
-    def _edge_places(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return the places of the outer edges and of both ends of each gap."""
-        gaps = np.stack([self._roots.gap_left, self._roots.gap_right])
-        outer = self._outer_places.high
-        if np.isnan(gaps).all():
-            return outer[0], outer[1], gaps[0], gaps[1]
-        places = self._place(gaps.reshape(-1, gaps.shape[-1])).high.reshape(gaps.shape)
-        return outer[0], outer[1], places[0], places[1]
+    def _edges(self) -> "_Edges":
+        """Return the outer edges and both ends of each gap, in the w-plane and in place."""
+        roots = self._roots
+        a = np.concatenate([roots.leftmost[None], roots.gap_right, roots.gap_left, roots.rightmost[None]])
+        missing = np.isnan(a).all(axis=1)
+        high, low = np.full(a.shape, np.nan), np.zeros(a.shape)
+        place = self._place(a[~missing])
+        high[~missing], low[~missing] = place.high, place.low
+        half = len(a) // 2
+        return _Edges(a[:half], high[:half], low[:half], a[half:], high[half:], low[half:])
 
     # Queries
 
@@ -187,12 +180,12 @@ class FloatLaw:
         """Return the closed intervals of the support of one law, in order."""
         if self._is_point:
             return ((float(self.drift.high),) * 2,)
-        leftmost, rightmost, gap_left, gap_right = (np.squeeze(part, axis=-1) for part in self._edge_places)
-        ends = [float(leftmost)]
-        for left, right in zip(gap_left, gap_right, strict=True):
+        edges = self._edges
+        ends = [float(edges.left_x[0, 0])]
+        for left, right in zip(edges.right_x[:-1, 0], edges.left_x[1:, 0], strict=True):
             if right - left > 8 * np.finfo(np.float64).eps * max(abs(left), abs(right)):
                 ends += [float(left), float(right)]
-        ends.append(float(rightmost))
+        ends.append(float(edges.right_x[-1, 0]))
         intervals = list(zip(ends[::2], ends[1::2], strict=True))
         if self.variance.high == 0 and _sum_of(self.rates).high < 1:
             intervals.append((float(self.drift.high),) * 2)
@@ -207,32 +200,39 @@ class FloatLaw:
             law: np.ndarray = np.zeros(1, dtype=np.intp)
         else:
             law = np.broadcast_to(np.arange(int(np.prod(self.shape))).reshape(self.shape), shape).reshape(-1)
-        left, right, gap_left, gap_right = self._edge_places
-        roots = self._roots
-        edge = self._left_edge
-        excess = (flat - edge.high[law]) - edge.low[law]
-        bulk = (excess > 0) & (flat < right[law])
-        a_left, a_right = np.broadcast_arrays(roots.leftmost[law], flat)[0].copy(), None
-        a_right = np.broadcast_to(roots.rightmost[law], flat.shape).copy()
-        x_left = np.broadcast_to(left[law], flat.shape).copy()
-        x_right = np.broadcast_to(right[law], flat.shape).copy()
-        gap = np.full(flat.shape, -1)
-        gap[flat >= x_right] = len(gap_left)
-        for number in range(len(gap_left)):
-            lower, upper = gap_left[number][law], gap_right[number][law]
-            inside = (flat >= lower) & (flat <= upper)
-            bulk &= ~inside
-            gap[inside] = number
-            below, above = flat < lower, flat > upper
-            first = below & (lower < x_right)
-            x_right = np.where(first, lower, x_right)
-            a_right = np.where(first, roots.gap_left[number][law], a_right)
-            x_left = np.where(above, upper, x_left)
-            a_left = np.where(above, roots.gap_right[number][law], a_left)
-        triple = self._triple.take(law) if self.shape == () else self._triple.take(law[bulk])
-        bracket = (a_left[bulk], a_right[bulk], x_left[bulk], x_right[bulk])
+        edges = self._edges
+        # The last band that began and the last one that ended before each place: it is inside if the first is later.
+        begun, ended = np.full(flat.shape, -1), np.full(flat.shape, -1)
+        with np.errstate(invalid="ignore"):
+            for band in range(len(edges.left_a)):
+                begun[(flat - edges.left_x[band][law]) - edges.left_low[band][law] > 0] = band
+                ended[(flat - edges.right_x[band][law]) - edges.right_low[band][law] >= 0] = band
+        bulk = begun > ended
+        point_law = np.broadcast_to(law, flat.shape)
+        chosen = point_law[bulk]
+        left_end, right_end = (begun[bulk], chosen), (edges.next_right[begun[bulk], chosen], chosen)
+        bracket = (edges.left_a[left_end], edges.right_a[right_end], edges.left_x[left_end], edges.right_x[right_end])
+        triple = self._triple.take(law) if self.shape == () else self._triple.take(chosen)
         w = solve(triple, flat[bulk], None, bracket)
-        return _Query(shape, flat, np.broadcast_to(law, flat.shape), bulk, gap, w)
+        query = _Query(shape, flat, point_law, bulk, ended, w)
+        left = flat[bulk] - edges.left_x[left_end] - edges.left_low[left_end]
+        right = flat[bulk] - edges.right_x[right_end] - edges.right_low[right_end]
+        close = np.abs(left) < np.abs(right)
+        start = np.where(close, bracket[0], bracket[1])
+        self._refine_at_edge(query, start, np.where(close, left, right), bracket[3] - bracket[2])
+        return query
+
+    def _refine_at_edge(self, query: "_Query", start: np.ndarray, delta: np.ndarray, width: np.ndarray) -> None:
+        """Replace w very near an edge by the solution of eta^2 S = delta, which keeps the digits of delta."""
+        near = np.flatnonzero(np.abs(delta) <= _VERY_NEAR * width)
+        if not len(near):
+            return
+        law, start, delta = query.law[query.bulk][near], start[near], delta[near]
+        distances = start - self._triple.poles[:, law]
+        strengths = self._triple.weights[:, law] / distances**2
+        eta = _edge_root(delta, query.w[near] - start, distances, strengths)
+        good = np.isfinite(eta) & (eta.imag > 0) & (np.abs(eta) < _NEAR * np.abs(distances).min(axis=0))
+        query.w[near[good]] = (start + eta)[good]
 
     def _mass(self, x: np.ndarray, *, closed: bool) -> np.ndarray:
         if self._is_point:
@@ -297,8 +297,8 @@ class FloatLaw:
             return
         law, start, eta = law[near], start[near], eta[near]
         where = np.flatnonzero(query.bulk)[near]
-        edge = self._left_edge
-        delta = (DoubleDouble.of(query.x[where]) - DoubleDouble(edge.high[law], edge.low[law])).high
+        edges = self._edges
+        delta = (query.x[where] - edges.left_x[0][law]) - edges.left_low[0][law]
         distances = start - poles[:, law]
         strengths = self._triple.weights[:, law] / distances**2
         eta = _edge_root(delta, eta, distances, strengths)
@@ -314,6 +314,26 @@ class FloatLaw:
     def _real_roots_at(self, query: "_Query", outside: np.ndarray) -> np.ndarray:
         """Return the real w at places outside the bulk."""
         return solve(self._triple.take(query.law[outside]), query.x[outside], np.zeros(int(outside.sum())))
+
+
+@dataclass(frozen=True, eq=False)
+class _Edges:
+    """Left and right ends of bands in the w-plane, and their places with low parts; NaN where there is none."""
+
+    left_a: np.ndarray
+    left_x: np.ndarray
+    left_low: np.ndarray
+    right_a: np.ndarray
+    right_x: np.ndarray
+    right_low: np.ndarray
+
+    @cached_property
+    def next_right(self) -> np.ndarray:
+        """For each left end the number of the first right end that exists from there on."""
+        number = np.full(self.right_a.shape, len(self.right_a) - 1)
+        for band in reversed(range(len(self.right_a) - 1)):
+            number[band] = np.where(np.isfinite(self.right_a[band]), band, number[band + 1])
+        return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -337,7 +357,7 @@ def _edge_sum(eta: np.ndarray, distances: np.ndarray, strengths: np.ndarray) -> 
 
 def _edge_root(delta: np.ndarray, eta: np.ndarray, distances: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     """Solve eta^2 S(eta) = delta by Newton's method from a near guess, until every point stands still."""
-    guess = 1j * np.sqrt(delta / np.abs(_edge_sum(np.zeros_like(eta), distances, strengths)))
+    guess = 1j * np.sqrt(np.abs(delta) / np.abs(_edge_sum(np.zeros_like(eta), distances, strengths)))
     eta = np.where(np.abs(eta) < 1e-3 * np.abs(distances).min(axis=0), guess, eta)
     for _ in range(50):
         value, slope = np.zeros_like(eta), np.zeros_like(eta)
