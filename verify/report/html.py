@@ -5,6 +5,7 @@ in light and in dark, and without its script. Nothing here runs a check or impor
 again at any time, elsewhere, from the folder of a run, and comes out the same to the byte.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -43,7 +44,8 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
     folder = RunFolder.open(Path(run_folder))
     claims = folder.records()
     prose = Prose()
-    sections = {claim["id"]: _claim(claim, _arrays(folder, claim), prose) for claim in claims}
+    seen: dict[str, str] = {}
+    sections = {claim["id"]: _claim(claim, _arrays(folder, claim), prose, seen) for claim in claims}
     page = _render(
         "report.html.j2",
         f"the run in {folder.path}",
@@ -76,7 +78,7 @@ def claim_html(record: Record, arrays: Arrays | None = None) -> str:
     """
     prose = Prose()
     shown = dict(record) if arrays is not None else {**record, "figures": []}
-    return _fragment(_claim(shown, arrays or {}, prose), prose)
+    return _fragment(_claim(shown, arrays or {}, prose, {}), prose)
 
 
 def finding_html(record: Record) -> str:
@@ -107,22 +109,29 @@ def merged(cells: Sequence[Record]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def _claim(claim: Record, arrays: Arrays, prose: Prose) -> Markup:
+def _claim(claim: Record, arrays: Arrays, prose: Prose, seen: dict[str, str]) -> Markup:
+    """Draw a claim; a derivation in ``seen``, by its text, is shown under the claim named there."""
+
     def picture(figure: Record) -> Markup:
         doubles = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
         return figure_svg(figure, doubles, key=f"{claim['id']}/{figure['name']}")
 
     title = f"claim {claim.get('id', '')!r}"
-    return _render("claim.html.j2", title, prose=prose, claim=claim, picture=picture, derivations=_derivations(claim))
+    return _render(
+        "claim.html.j2", title, prose=prose, claim=claim, picture=picture, derivations=_derivations(claim, seen)
+    )
 
 
-def _derivations(claim: Record) -> list[Record]:
-    found: list[Record] = []
+def _derivations(claim: Record, seen: dict[str, str]) -> list[tuple[Record, str]]:
+    """Return the derivations of a claim, each once, with the id of an earlier claim that shows it already."""
+    found: dict[str, tuple[Record, str]] = {}
     for finding in claim.get("findings", ()):
-        derivation = finding.get("derivation")
-        if derivation and derivation not in found:
-            found.append(derivation)
-    return found
+        if derivation := finding.get("derivation"):
+            text = json.dumps(derivation, sort_keys=True)
+            found.setdefault(text, (derivation, seen.get(text, "")))
+    for text in found:
+        seen.setdefault(text, claim["id"])
+    return list(found.values())
 
 
 def _corrections(claims: Sequence[Record]) -> dict[str, list[Record]]:

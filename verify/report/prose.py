@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup, escape
 
 from verify.report.formulas import Formulas
+from verify.report.wording import powers
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -45,14 +46,14 @@ class Prose:
         return Markup(_parser().renderInline(str(text), {"formulas": self.formulas}))
 
     def plain(self, text: str) -> Markup:
-        """Escape a text that is not Markdown, and draw the formulas between its dollars."""
+        """Escape a text that is not Markdown; write its powers of ten, and draw the formulas between its dollars."""
         text = str(text)  # a missing one says so here
         pieces: list[str] = []
         end = 0
         for match in _FORMULA.finditer(text):
-            pieces += [escape(text[end : match.start()]), _drawn(match, self.formulas)]
+            pieces += [powers(escape(text[end : match.start()])), _drawn(match, self.formulas)]
             end = match.end()
-        return Markup("".join([*pieces, escape(text[end:])]))
+        return Markup("".join([*pieces, powers(escape(text[end:]))]))
 
     def formula(self, latex: str) -> Markup:
         """Draw a formula on a line of its own, which scrolls where it is too wide."""

@@ -4,12 +4,13 @@ Conventions: an infinite end is None in the store; ends are JSON numbers, or dec
 A region is written with three digits of its width; a minus is a real minus sign.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 Record = Mapping[str, Any]
 
@@ -33,6 +34,28 @@ CHECKED = {
 }
 """How a step of a derivation was checked."""
 
+_GREEK = {
+    "alpha": "α",
+    "beta": "β",
+    "gamma": "γ",
+    "delta": "δ",
+    "epsilon": "ε",
+    "eta": "η",
+    "theta": "θ",
+    "kappa": "κ",
+    "lambda": "λ",
+    "mu": "μ",
+    "nu": "ν",
+    "xi": "ξ",
+    "pi": "π",
+    "rho": "ρ",
+    "sigma": "σ",
+    "tau": "τ",
+    "phi": "φ",
+    "chi": "χ",
+    "psi": "ψ",
+    "omega": "ω",
+}
 _POSITIONS = {"inside": "contains the interval", "disjoint": "misses the interval", "straddling": "cuts the interval"}
 _ONES = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -167,6 +190,35 @@ def number(value: Decimal, digits: int = 6, beside: Decimal | None = None) -> Ma
     return Markup(f"{factor}10<sup>{int(exponent)}</sup>".replace("-", "−"))
 
 
+def powers(text: str) -> str:
+    """Write the powers of ten in an escaped text as such.
+
+    Examples:
+        >>> powers("8.61929e-19 in 20 balls, within 1e-15"), powers("margin 10**-15")
+        ('8.61929 × 10<sup>−19</sup> in 20 balls, within 10<sup>−15</sup>', 'margin 10<sup>−15</sup>')
+    """
+    text = re.sub(r"(?<![\w.])10\*\*-(\d+)", r"10<sup>−\1</sup>", text)
+    return re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])", _power_of_ten, text)
+
+
+def expression(text: str) -> Markup | None:
+    """Typeset a formula that is stored as plain text; None if the text is no formula.
+
+    Examples:
+        >>> print(expression("(8*phi + 1)**(3/2)/16 - sqrt(x)"))
+        (8\u2009<i>φ</i> + 1)<sup>3/2</sup>/16 − √(<i>x</i>)
+        >>> expression("20 balls around 0") is None
+        True
+    """
+    if not re.search(r"\*|sqrt\(", text) or not re.fullmatch(r"[\w\s+\-*/().,=<>]+", text):
+        return None
+    if re.search(r"[A-Za-z] +[A-Za-z]", text):
+        return None  # words
+    html = re.sub(r"[A-Za-z]\w*", _name, str(escape(text.replace("sqrt(", "√(").replace("-", "−"))))
+    html = re.sub(r"\*\*(?:\(([^()]+)\)|(−?(?:[\d.]+|<i>.*?</i>)))", r"<sup>\1\2</sup>", html)
+    return Markup(html.replace("**", "^").replace("*", "\u2009"))
+
+
 def duration(seconds: float) -> str:
     """Write a time as a reader would say it.
 
@@ -206,6 +258,20 @@ def _box(name: str, lower: object, upper: object) -> str:
 
 def _decimal(end: object) -> Decimal | None:
     return None if end is None else Decimal(str(end))
+
+
+def _power_of_ten(match: re.Match[str]) -> str:
+    return str(number(Decimal(match.group()), len(match[1].replace(".", "").lstrip("0")) or 1))
+
+
+def _name(match: re.Match[str]) -> str:
+    """Write a variable: a Greek letter as itself, an entity of an escaped sign untouched, an index below the line."""
+    name, _, index = match.group().partition("_")
+    if name in ("lt", "gt"):
+        return match.group()
+    letter = _GREEK.get(name, name)
+    styled = f"<i>{letter}</i>" if len(letter) == 1 else letter
+    return styled + (f"<sub>{index}</sub>" if index else "")
 
 
 def _count(number: int) -> str:

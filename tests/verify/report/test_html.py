@@ -139,7 +139,7 @@ def test_a_row_says_what_was_claimed_and_how_it_lies(html: str) -> None:
     assert "left edge, worst of 20" in html
     assert "would be supported" in html
     assert "counts, so use Proportion or Agrees" in html
-    assert "20 independent replicates; margin 0.1" in html
+    assert "20 independent replicates; margin: 0.1" in html
 
 
 def test_errata_open_questions_and_provenance_follow_the_claims(html: str) -> None:
@@ -271,3 +271,18 @@ def test_a_manifest_that_lacks_something_is_refused(save: Callable[..., Path]) -
     (folder / "run.json").write_text(json.dumps({"schema": 1, "claims": []}))
     with pytest.raises(ValueError, match=r"the run in .* must be as the store's schema says, .*'profile'"):
         write_report(folder)
+
+
+def test_a_derivation_shared_by_two_claims_is_shown_once_and_named_the_second_time(
+    records: Records, save: Callable[..., Path]
+) -> None:
+    twin = json.loads(json.dumps(records[2][0])) | {"id": "index.twin", "corrects": None}
+    html = write_report(save([records[2], (twin, {})])).read_text(encoding="utf-8")
+    assert html.count('<ol class="steps">') == 1
+    assert 'The same as under <a href="#index.critical-energy">' in html
+    assert claim_html(twin).count('<ol class="steps">') == 1
+
+
+def test_expressions_and_powers_of_ten_are_typeset(html: str) -> None:
+    assert "8\u2009<i>φ</i><sup>2</sup>" in html
+    assert "lies within 10<sup>−20</sup> of 0" in html
