@@ -1,8 +1,8 @@
 """Splitting a difference of two objects into scalar expressions that must all vanish.
 
 Conventions: tuples and matrices are compared entry by entry. An expression in non-commuting symbols is a sum of words
-with commuting coefficients, and words are independent: there are no relations but A A^-1 = 1. Finite sums over one range
-are merged, so that linearity of the sum needs no mention.
+with commuting coefficients, and words are independent: there are no relations but A A^-1 = 1. Finite sums over one
+range are merged, so that linearity of the sum needs no mention.
 """
 
 from functools import reduce

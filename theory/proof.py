@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import mpmath
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from theory.ball import Ball
 from theory.balls_of_expressions import NoBallError, complex_ball, real_ball
@@ -123,10 +124,10 @@ def exact_difference(left: Any, right: Any, domain: Domain) -> Difference:
         'nonzero'
     """
     form = ExactForm(domain)
-    undecided = False
+    undecided = _has_float(left) or _has_float(right)
     for part in scalar_parts(subtract(left, right)):
         try:
-            if form.is_zero(part) and not _excludes_zero(part, domain):
+            if not undecided and form.is_zero(part) and not _excludes_zero(part, domain):
                 continue
         except (UndecidedError, NotImplementedError):
             pass
@@ -182,6 +183,8 @@ def check_witness(witness: Witness, relation: Relation, how: How, domain: Domain
 
 
 def _check_exactly(relation: Relation, domain: Domain) -> tuple[bool, str]:
+    if _has_float(relation.left) or _has_float(relation.right):
+        return False, "not decided: a float is not exact"
     if relation.kind == "=":
         difference = exact_difference(relation.left, relation.right, domain)
         if difference.status == "zero":
@@ -235,6 +238,10 @@ def _check_numerically(relation: Relation, domain: Domain) -> tuple[bool, str]:
     return True, f"agrees to {_DIGITS} digits at {count} point{'s' if count > 1 else ''}"
 
 
+def _has_float(side: Any) -> bool:
+    return any(isinstance(part, sp.Basic) and part.has(sp.Float) for part in _flat(side))
+
+
 def _holds(left: Ball, kind: Kind, right: Ball) -> bool:
     difference = right - left
     if kind == "<":
@@ -247,6 +254,7 @@ def _holds(left: Ball, kind: Kind, right: Ball) -> bool:
 
 def _excludes_zero(part: sp.Expr, domain: Domain) -> Difference | None:
     """Look for one exact point at which a ball of an expression excludes 0."""
+    part = _instance(part)
     free = sorted((symbol for symbol in part.free_symbols if symbol.name not in domain.names), key=str)
     for index, point in enumerate(domain.points(_POINTS)):
         for position, symbol in enumerate(free):
@@ -264,6 +272,25 @@ def _excludes_zero(part: sp.Expr, domain: Domain) -> Difference | None:
                 except NoBallError:
                     break
     return None
+
+
+def _instance(part: sp.Expr) -> sp.Expr:
+    """Put polynomials in the place of undefined functions and 2 in that of symbolic numbers of summands.
+
+    What holds for all functions and all numbers holds for these.
+    """
+    functions = sorted({applied.func for applied in part.atoms(AppliedUndef)}, key=str)
+    if not functions:
+        return part
+    for position, function in enumerate(functions):
+
+        def polynomial(*arguments: sp.Expr, shift: int = 2 + position) -> sp.Expr:
+            weighted = [(shift + place) * argument for place, argument in enumerate(arguments)]
+            return sp.Add(shift, *weighted) + sp.Mul(*arguments)
+
+        part = part.replace(function, polynomial)
+    numbers = {upper: 2 for total in part.atoms(sp.Sum) for _, _, upper in total.limits if upper.is_Symbol}
+    return part.subs(numbers).doit()
 
 
 def _ball_side(expression: Any) -> Callable[[Mapping[str, Fraction]], Any]:

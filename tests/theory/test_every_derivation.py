@@ -1,0 +1,85 @@
+"""Every public derivation passes, can fail, and can be drawn."""
+
+import inspect
+import json
+import warnings
+from collections.abc import Callable
+
+import pytest
+from latex2mathml.converter import convert
+
+import theory
+from theory.derivation import Derivation
+
+
+def _public() -> dict[str, Callable[[], Derivation]]:
+    """Every function of the public face that returns a Derivation, with each model law where it needs a law."""
+    laws = {name: getattr(theory, name) for name in ("wishart_wigner_hessian", "linear_hessian", "relu_hessian")}
+    found: dict[str, Callable[[], Derivation]] = {}
+    for name in theory.__all__:
+        thing = getattr(theory, name)
+        if not inspect.isfunction(inspect.unwrap(thing)) or isinstance(thing, type):
+            continue
+        signature = inspect.signature(thing)
+        if signature.return_annotation not in (Derivation, "Derivation"):
+            continue
+        needed = [key for key, parameter in signature.parameters.items() if parameter.default is parameter.empty]
+        if not needed:
+            found[name] = thing
+        elif needed == ["law"]:
+            for law, make in laws.items():
+                found[f"{name}({law})"] = lambda thing=thing, make=make: thing(make())
+    return found
+
+
+PUBLIC = _public()
+
+
+@pytest.fixture(params=PUBLIC, scope="module")
+def derivation(request: pytest.FixtureRequest) -> Derivation:
+    return PUBLIC[request.param]()
+
+
+def test_the_hessian_and_the_linear_network_are_among_them() -> None:
+    assert {
+        "gauge_zero_modes",
+        "hessian_split",
+        "interpolation_threshold",
+        "linear_minimum_energy",
+        "minimum_neighbourhood",
+        "rescaling_zero_modes",
+        "residual_block_structure",
+        "residual_scaling",
+        "residual_variance",
+    } <= PUBLIC.keys()
+
+
+def test_every_step_passes(derivation: Derivation) -> None:
+    assert [record for record in derivation.check() if not record.passed] == []
+
+
+def test_every_right_hand_side_that_is_off_by_a_thousandth_fails(derivation: Derivation) -> None:
+    for step in derivation.checked_steps():
+        errors = list(step.planted_errors())
+        assert errors or step.how == "argued"
+        for wrong in errors:
+            assert not wrong.check(derivation.domain).passed, f"{step.title}: {wrong.relation}"
+
+
+def test_the_record_can_be_stored_and_drawn(derivation: Derivation) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of its own way of finding its font
+        import ziamath
+    record = derivation.record()
+    json.dumps(record, allow_nan=False)
+    for latex in (record["latex"], *(row["latex"] for row in (*record["steps"], *record["parts"]))):
+        assert "$" not in latex
+        assert latex.count("{") == latex.count("}")
+        assert "\\" not in convert(latex)
+        if len(latex) < 300:  # long ones take seconds to draw
+            assert "<svg" in ziamath.Latex(latex).svg()
+
+
+def test_it_prints_in_a_terminal_and_in_a_notebook(derivation: Derivation) -> None:
+    assert derivation.title in str(derivation)
+    assert derivation._repr_latex_().startswith("$")
