@@ -282,7 +282,7 @@ def load_claim_file(path: str | Path) -> types.ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ClaimFileError(
             f"claims must name a file that imports, got {str(path)!r}: {type(error).__name__}: {error}"

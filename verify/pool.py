@@ -181,10 +181,13 @@ def _perform_by_one_thread(function: FunctionName, item: Item) -> Result:
 def _start_worker() -> None:
     """Prepare a spawned process: deaf to Ctrl-C, one thread, gone when the runner is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for variable in THREAD_VARIABLES:
-        os.environ[variable] = "1"
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     if "numpy" in sys.modules:  # loaded by the runner's main module: too late for the environment to count
-        _one_thread().__enter__()
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(1)
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)
     threading.Thread(target=_end_with_runner, daemon=True).start()
 
 

@@ -203,7 +203,7 @@ def _check(folder: RunFolder, claim: Claim, pool: Pool, listener: Listener) -> R
             findings.append(finding)
     except MissingRequirementError as missing:
         findings.append(skipped(str(missing)))
-    except Exception as failure:
+    except (Exception, SystemExit) as failure:
         error = {
             "type": type(failure).__name__,
             "message": str(failure),

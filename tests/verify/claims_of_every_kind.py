@@ -114,3 +114,10 @@ def error(bench: Workbench) -> Iterator[Comparison]:
 def empty(bench: Workbench) -> Iterator[Comparison]:
     """A check that compares nothing."""
     yield from ()
+
+
+@claim("kinds.exit", source=SOURCE, expects={Verdict.SUPPORTED})
+def leaves(bench: Workbench) -> Iterator[Comparison]:
+    """A check that ends the program, which is no success."""
+    raise SystemExit(0)
+    yield

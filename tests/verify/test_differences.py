@@ -60,5 +60,5 @@ def test_settings_and_claims_that_differ_are_told(finished: RunFolder, tmp_path:
     assert found.settings[1].startswith("source hash: ")
     assert found.settings[2].endswith(", 1.0 in B")
     assert found.only_in_one[0] == "kinds.supported: only in A"
-    assert len(found.only_in_one) == 8
+    assert len(found.only_in_one) == 9
     assert found.agree

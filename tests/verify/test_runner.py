@@ -3,7 +3,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from verify import provenance
@@ -53,6 +52,7 @@ def small(tmp_path: Path, kinds: Path) -> RunFolder:
         ("kinds.skipped", "SKIPPED", True),
         ("kinds.error", "ERROR", False),
         ("kinds.empty", "ERROR", False),
+        ("kinds.exit", "ERROR", False),
     ],
 )
 def test_a_claim_of_every_kind_comes_out_as_it_should(
@@ -74,7 +74,7 @@ def test_a_failing_check_keeps_its_findings_and_its_traceback(finished: RunFolde
 def test_a_finished_run_is_complete_and_keeps_no_single_items(finished: RunFolder) -> None:
     assert finished.manifest["state"] == "complete"
     assert (finished.path / "report.html").exists()
-    assert [path.name for path in (finished.path / "partial").iterdir()] == ["kinds.error"]
+    assert [path.name for path in (finished.path / "partial").iterdir()] == ["kinds.error"]  # to be tried again
 
 
 def test_a_deferred_finding_keeps_what_it_would_have_said(finished: RunFolder) -> None:
@@ -242,7 +242,7 @@ def test_ids_are_unique_across_files(kinds: Path) -> None:
 
 def test_globs_select_in_the_order_of_the_ledger(kinds: Path) -> None:
     found = selected(known_claims((kinds,)), ("kinds.e*", "kinds.open"))
-    assert [claim.id for claim in found] == ["kinds.erratum", "kinds.open", "kinds.error", "kinds.empty"]
+    assert [claim.id for claim in found] == ["kinds.erratum", "kinds.open", "kinds.error", "kinds.empty", "kinds.exit"]
 
 
 def test_skipped_checks_fail_only_if_strict(finished: RunFolder) -> None:
@@ -288,29 +288,44 @@ def fine(bench):
 '''
 
 
-def test_items_are_computed_by_one_thread_and_the_process_keeps_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_items_are_computed_by_one_thread_and_the_process_keeps_its_own(tmp_path: Path, jobs: int) -> None:
     import torch
 
-    from verify.pool import SerialPool
-    from verify.workbench import Workbench
-
+    file = tmp_path / "mine.py"
+    file.write_text(THREADS)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        (result,) = Workbench("a.b", folder=tmp_path, pool=SerialPool()).map("threads", thread_count, [{}])
-        assert result["threads"] == 1
+        folder = execute(Request(claim_files=(file,), out=tmp_path / "run", jobs=jobs))
+        assert folder.claim("mine.threads")["verdict"] == "SUPPORTED"
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
 
 
-def thread_count() -> dict[str, Any]:
-    import torch
+THREADS = '''
+from verify import *
 
-    return {"threads": torch.get_num_threads(), "row": np.zeros(1)}
+def count(*, k):
+    import torch
+    return {"threads": torch.get_num_threads()}
+
+@claim("mine.threads", source=Source(Reference("me", "Me", 2026, "Mine"), "eq. 1"), expects={Verdict.SUPPORTED})
+def threads(bench):
+    """One thread an item."""
+    found = [run["threads"] for run in bench.map("threads", count, [{"k": 1}, {"k": 2}])]
+    yield Agrees("threads", measured=found, predicted=[1, 1], tolerance=0, reason="counts", rival=Rival("2", [2, 2]))
+'''
 
 
 def test_a_pool_is_closed_twice_without_harm() -> None:
     pool = ProcessPool(2)
     pool.close()
     pool.close(abandon=True)
+
+
+def test_a_floor_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(BadInputError, match=r"the package theory must stand beside verify in .*, and nothing is found"):
+        provenance.check_floors()

@@ -25,7 +25,7 @@ def test_the_schema_is_one() -> None:
 
 def test_what_a_run_stores_follows_the_schema(finished: RunFolder) -> None:
     validate(finished.manifest, "run")
-    assert len(finished.records()) == 9
+    assert len(finished.records()) == 10
     for record in finished.records():
         validate(record, "claim")
 

@@ -1,0 +1,67 @@
+import io
+
+import pytest
+
+from verify import progress
+from verify.progress import Bars, Lines, listener_for, outcome_line
+from verify.store import RunFolder
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def play(listener: Bars | Lines, folder: RunFolder) -> None:
+    """Tell a listener of a run of two claims."""
+    listener.run_started(folder, ["kinds.supported", "kinds.surprise"], ["kinds.open"])
+    for claim in ("kinds.supported", "kinds.surprise"):
+        listener.claim_started(claim)
+        listener.items_done("draws", 1, 2)
+        listener.items_done("draws", 2, 2)
+        listener.claim_finished(folder.claim(claim))
+    listener.run_ended()
+
+
+def test_in_a_pipe_there_are_plain_lines(finished: RunFolder) -> None:
+    stream = io.StringIO()
+    listener = listener_for(stream)
+    assert isinstance(listener, Lines)
+    play(listener, finished)
+    opening, first, second = stream.getvalue().splitlines()
+    assert opening == f"2 claims to check, 1 finished before: profile quick, seed 0, cpu, in {finished.path}"
+    assert first.startswith("[1/2] kinds.supported  SUPPORTED  ")
+    assert second.startswith("[2/2] kinds.surprise  SUPPORTED  NOT AS EXPECTED  ")
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_long_work_speaks_up_in_a_pipe(finished: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    stream = io.StringIO()
+    play(Lines(stream), finished)
+    assert "        kinds.supported: draws 1/2" in stream.getvalue().splitlines()
+
+
+def test_on_a_terminal_there_are_bars(finished: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    listener = listener_for(stream)
+    assert isinstance(listener, Bars)
+    play(listener, finished)
+    text = stream.getvalue()
+    assert "kinds.surprise" in text
+    assert "2/2" in text
+    assert "\x1b[" in text
+
+
+def test_bars_that_never_started_end_quietly(finished: RunFolder) -> None:
+    listener = Bars(Terminal())
+    listener.claim_started("kinds.open")
+    listener.items_done("draws", 1, 2)
+    listener.claim_finished(finished.claim("kinds.open"))
+    listener.run_ended()
+
+
+def test_a_line_tells_a_surprise(finished: RunFolder) -> None:
+    assert "NOT AS EXPECTED" in outcome_line(finished.claim("kinds.error"))
+    assert "NOT AS EXPECTED" not in outcome_line(finished.claim("kinds.skipped"))
