@@ -10,7 +10,7 @@ from verify.intervals import Array, Interval, in_words, median_interval
 from verify.rules.samples import as_floats, why_blocked, why_dropped, why_not_finite
 from verify.rules.scaling import log_log_weights
 from verify.rules.transport import distance_between, distances_to_law, standard_deviation
-from verify.verdict import Evidence
+from verify.verdict import Evidence, Position
 
 SLOPE: Final = -0.5
 
@@ -29,6 +29,8 @@ class SameLaw(Comparison):
         rival: Another law, more than twice ``within`` away.
         dropped: How many draws were left out.
         decided_from: The smallest profile that decides.
+
+    With 20 draws the interval of the slope is the whole range of the draws; with 40 it is half as wide.
 
     Raises:
         ValueError: If ``within`` is not positive, sizes or shapes do not fit, or the rival is too near.
@@ -91,7 +93,7 @@ class SameLaw(Comparison):
                 f"to the rival {in_words(medians[2])}"
             )
             visible = f"a law {in_words(within + float(upper[0]))} standard deviations away"
-            advice = "more draws, or larger sizes, are needed."
+            advice = _advice(cells)
         super().__init__(
             title=title,
             rule="SameLaw",
@@ -107,3 +109,13 @@ class SameLaw(Comparison):
             smallest_visible=visible or None,
             advice=advice,
         )
+
+
+def _advice(cells: tuple[Cell, ...]) -> str:
+    """Say which of the claim's two cells straddles, and what would help."""
+    near, falling = (cell.claim_position for cell in cells[:2])
+    if near is Position.STRADDLING:
+        return f"the distance lies across the margin, in {cells[0].region}; larger sizes or more draws are needed."
+    if falling is Position.STRADDLING:
+        return f"the slope lies across -1/2, in {cells[1].region}; more draws or a wider range of sizes are needed."
+    return ""

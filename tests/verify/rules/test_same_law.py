@@ -62,7 +62,8 @@ def wishart(size: int, draws: int, ratio: float, seed: int = 0) -> np.ndarray:
 SEMICIRCLE = theory.semicircle(1)
 WIDER = theory.semicircle(Fraction(6, 5))
 MARCHENKO_PASTUR = theory.marchenko_pastur(2)
-WIGNER = {size: wigner(size, 20) for size in SIZES}
+DRAWS = 40  # with 20, the interval of the slope is the whole range of the draws
+WIGNER = {size: wigner(size, DRAWS) for size in SIZES}
 
 
 def same_law(law: Any = SEMICIRCLE, rival: Any = WIDER, within: float = 0.03, **changes: Any) -> Comparison:
@@ -127,11 +128,11 @@ def test_wigner_matrices_meet_the_semicircle_and_refute_a_wider_one() -> None:
     finding = same_law().decide()
     assert finding.verdict is Verdict.SUPPORTED
     assert [cell.claimed is not None for cell in finding.cells] == [True, True, False]
-    assert (finding.sample_size, finding.level) == (20, LEVEL)
+    assert (finding.sample_size, finding.level) == (DRAWS, LEVEL)
 
 
 def test_wishart_matrices_with_zero_modes_meet_their_law() -> None:
-    spectra = {size: wishart(size, 20, ratio=2.0) for size in SIZES}
+    spectra = {size: wishart(size, DRAWS, ratio=2.0) for size in SIZES}
     finding = same_law(MARCHENKO_PASTUR, theory.marchenko_pastur(Fraction(3, 2)), 0.03, spectra=spectra).decide()
     assert finding.verdict is Verdict.SUPPORTED
 
@@ -151,9 +152,17 @@ def test_a_scale_off_by_twice_the_margin_is_refuted() -> None:
 
 def test_a_distance_that_does_not_fall_with_the_size_is_refuted_even_within_the_margin() -> None:
     spectra = {size: 1.02 * values for size, values in WIGNER.items()}
-    finding = same_law(spectra={80: spectra[80], 160: spectra[160], 40: wigner(160, 20, 1.02, seed=3)}).decide()
+    spectra[40] = wigner(160, DRAWS, 1.02, seed=3)
+    finding = same_law(rival=theory.semicircle(2), within=0.06, spectra=spectra).decide()
     assert finding.cells[0].claim_position is Position.INSIDE
-    assert finding.verdict is not Verdict.SUPPORTED
+    assert finding.verdict is Verdict.REFUTED
+
+
+def test_an_undecided_comparison_says_which_of_its_cells_straddles() -> None:
+    on_the_edge = float(np.median(distances_to_law(WIGNER[160], SEMICIRCLE)))
+    assert "the distance lies across the margin" in same_law(within=on_the_edge).decide().message
+    few = {size: values[:20] for size, values in WIGNER.items() if size > 40}
+    assert "the slope lies across -1/2" in same_law(spectra=few).decide().message
 
 
 def test_draws_that_are_few_broken_or_dropped_block() -> None:
@@ -161,7 +170,7 @@ def test_draws_that_are_few_broken_or_dropped_block() -> None:
     assert same_law(spectra=few).decide().blocked == "20 replicates are needed, there are 19."
     broken = WIGNER | {80: np.where(WIGNER[80] > 1.9, np.nan, WIGNER[80])}
     assert "values are not finite" in str(same_law(spectra=broken).decide().blocked)
-    assert same_law(dropped=2).decide().blocked == "2 of 22 members were dropped, more than 5 %."
+    assert same_law(dropped=3).decide().blocked == "3 of 43 members were dropped, more than 5 %."
 
 
 def malformed() -> Iterator[tuple[dict[str, Any], str]]:
