@@ -197,7 +197,7 @@ def powers(text: str) -> str:
         >>> powers("8.61929e-19 in 20 balls, within 1e-15"), powers("margin 10**-15")
         ('8.61929 × 10<sup>−19</sup> in 20 balls, within 10<sup>−15</sup>', 'margin 10<sup>−15</sup>')
     """
-    text = re.sub(r"(?<![\w.])10\*\*-(\d+)", r"10<sup>−\1</sup>", text)
+    text = re.sub(r"(?<![\w.])10\*\*-(\d+)", r"10<sup>−\1</sup>", str(text))  # a Markup would escape what is put in
     return re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])", _power_of_ten, text)
 
 

@@ -100,6 +100,7 @@ def test_statements_are_markdown_without_raw_html_and_without_pictures() -> None
 def test_plain_text_is_escaped_and_its_formulas_are_drawn() -> None:
     text = Prose().plain("2*x*3 < 4 & $y$")
     assert text.startswith("2*x*3 &lt; 4 &amp; <svg")
+    assert Prose().plain("margin 10**-15 < 1e-3") == "margin 10<sup>−15</sup> &lt; 0.001"
 
 
 def test_a_bad_formula_in_a_statement_is_refused() -> None:
