@@ -154,8 +154,18 @@ class ExactTwoLayer:
         return weights, residuals
 
     def _value(self, polynomial: Any) -> Any:
-        point = [_rational(entry) for entry in (*self.first, *self.second)]
-        return polynomial(*point)
+        """Evaluate a polynomial at the weights, term by term: few terms of few weights each."""
+        total = sp.QQ(0)
+        for powers, coefficient in polynomial.terms():
+            for weight, power in zip(self._point, powers, strict=True):
+                if power:
+                    coefficient = coefficient * weight**power
+            total += coefficient
+        return total
+
+    @cached_property
+    def _point(self) -> list[Any]:
+        return [_rational(entry) for entry in (*self.first, *self.second)]
 
     def _matrix(self, rows: int, entry: Any) -> sp.ImmutableMatrix:
         return sp.ImmutableMatrix(
