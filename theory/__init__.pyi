@@ -15,6 +15,11 @@ from .free_probability.laws import relu_hessian as relu_hessian
 from .free_probability.laws import residual_hessian as residual_hessian
 from .free_probability.laws import semicircle as semicircle
 from .free_probability.laws import wishart_wigner_hessian as wishart_wigner_hessian
+from .free_probability.residual import residual_transform as residual_transform
+from .free_probability.sums import free_sum_curve as free_sum_curve
+from .free_probability.sums import more_semicircular as more_semicircular
+from .free_probability.transforms import marchenko_pastur_transform as marchenko_pastur_transform
+from .free_probability.transforms import semicircle_transform as semicircle_transform
 from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family

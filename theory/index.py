@@ -5,6 +5,8 @@ and the index is zero. The left edge is the maximum over -h in (1/s_min, 0) of R
 negative jump size (over all h > 0 if there is none). A model is given as a law with the energy among its parameters.
 """
 
+from functools import lru_cache
+
 import sympy as sp
 
 from theory.algebraic_threshold import algebraic_energy
@@ -54,6 +56,12 @@ def critical_energy(law: SpectralLaw, energy: sp.Symbol = epsilon) -> Derivation
     """
     if not isinstance(law, SpectralLaw):
         raise TypeError(f"law must be a SpectralLaw, got {law!r}.")
+    return _critical_energy(law, energy)
+
+
+@lru_cache(maxsize=128)
+def _critical_energy(law: SpectralLaw, energy: sp.Symbol) -> Derivation:
+    """Derive a critical energy once for each law."""
     curve = EnergyCurve(law, energy)
     if not curve.parameters:
         return algebraic_energy(curve)
@@ -95,6 +103,12 @@ def index_power_law(law: SpectralLaw, energy: sp.Symbol = epsilon) -> Derivation
     """
     if not isinstance(law, SpectralLaw):
         raise TypeError(f"law must be a SpectralLaw, got {law!r}.")
+    return _power_law(law, energy)
+
+
+@lru_cache(maxsize=128)
+def _power_law(law: SpectralLaw, energy: sp.Symbol) -> Derivation:
+    """Derive a power law once for each law."""
     curve = EnergyCurve(law, energy)
     model = recognise(law, energy)
     if model is None:

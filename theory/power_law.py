@@ -1,9 +1,9 @@
 r"""How the index leaves zero: alpha = alpha_0 d^(3/2) (1 + A1 d + A2 d^2 + ...) in the relative excess d of energy.
 
-Conventions as in `theory.family`. On z = 0, with Phi the primitive of R, the index is alpha = 1 + Im(log g + Phi(g))/pi.
-As log g + Phi is stationary in g, d alpha/d kappa = Im(dPhi/dkappa)/pi = Im(y/(1 + y))/(2 pi phi kappa). Around the edge
-point y = y_*(1 + x), and kappa/kappa_c = `cubic`(x) = 1 + d is solved by x = sum_k b_k w^k with w = i (d/v)^(1/2); then
-(y/(1 + y))/(1 + d) = sum_k p_k w^k, whose odd terms are imaginary.
+Conventions as in `theory.family`. On z = 0, with Phi the primitive of R, the index is 1 + Im(log g + Phi(g))/pi. As
+log g + Phi is stationary in g, d alpha/d kappa = Im(dPhi/dkappa)/pi = Im(y/(1 + y))/(2 pi phi kappa). Around the edge
+point y = y_*(1 + x), and kappa/kappa_c = `cubic`(x) = 1 + d is solved by x = sum_k b_k w^k with w = i (d/v)^(1/2);
+then (y/(1 + y))/(1 + d) = sum_k p_k w^k, whose odd terms are imaginary.
 """
 
 from dataclasses import dataclass
@@ -191,9 +191,7 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
         ),
         Step(
             "The exponent",
-            Relation(
-                delta * sp.diff(amplitude * delta**exponent, delta) / (amplitude * delta**exponent), "=", exponent
-            ),
+            Relation(delta * sp.diff(leading, delta) / leading, "=", exponent),
             "exact",
             witness("exponent"),
             shown=r"\frac{d \log \alpha}{d \log d} \to \frac{3}{2}",
