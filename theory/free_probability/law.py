@@ -149,7 +149,7 @@ class SpectralLaw:
     def log_potential(self, g: object) -> sp.Expr:
         r"""Return g R(g) - log g - Phi(g), Phi the primitive of R that vanishes at 0.
 
-        At g = G(z) the potential E log(z - X) is this plus 1, wherever both logarithms are principal.
+        At g = G(z) this is the logarithmic potential E log(z - X), wherever the logarithms are principal.
         """
         argument = sp.sympify(g)
         primitive = self.drift * argument + self.variance * argument**2 / 2

@@ -127,8 +127,9 @@ def _height(triple: Triple, a: np.ndarray, y: np.ndarray) -> np.ndarray:
         b = np.sqrt(t)
         if not np.any(y > 0):
             return np.asarray(b)
-        # Above the curve b (1 - f) increases from 0, and it lies below b: the root is in [max(b, y), infinity).
-        low, high = np.maximum(b, y), b + y
+        # Above the curve b (1 - f) increases from 0; b f <= sqrt(sum c) by Cauchy and Schwarz bounds the root.
+        low, high = np.maximum(b, y), y + np.sqrt(weights.sum(axis=0)) + 4 * _EPS * b
+        high = np.maximum(high, low)
         b = high
         for _ in range(_MAX_SAFE):
             inverse = 1 / (squares + b * b)
