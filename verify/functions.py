@@ -25,7 +25,8 @@ from verify.provenance import file_hash
 Scalar = str | int | float | bool | None
 Item = dict[str, Scalar]
 Value = Scalar | NDArray[Any]
-Result = dict[str, Value]
+Result = dict[str, Any]
+"""A flat dict of `Value`s; a claim knows what its own function returns."""
 
 
 @dataclass(frozen=True, kw_only=True)

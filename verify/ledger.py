@@ -271,7 +271,8 @@ def load_claim_file(path: str | Path) -> types.ModuleType:
     file = Path(path).resolve()
     if file.suffix != ".py" or not file.is_file():
         raise ClaimFileError(f"claims must name an existing Python file, got {str(path)!r}.")
-    stem, digest = re.sub(r"[^0-9A-Za-z]", "_", file.stem), hashlib.sha256(str(file).encode()).hexdigest()[:8]
+    stem = re.sub(r"[^0-9A-Za-z]", "_", file.stem)
+    digest = hashlib.sha256(str(file).encode() + file.read_bytes()).hexdigest()[:8]  # an edited file is another module
     name = f"{_FILE_PREFIX}{stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]

@@ -183,7 +183,7 @@ def _start_worker() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     if "numpy" in sys.modules:  # loaded by the runner's main module: too late for the environment to count
-        from threadpoolctl import threadpool_limits
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         threadpool_limits(1)
         if "torch" in sys.modules:
@@ -235,7 +235,7 @@ def _interrupt_held_back() -> Iterator[None]:
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
     """Compute by one thread in here, also in libraries that are loaded only in here."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     before = {variable: os.environ.get(variable) for variable in THREAD_VARIABLES}
     torch = sys.modules.get("torch")

@@ -305,9 +305,9 @@ def _resumed(request: Request) -> tuple[RunFolder, tuple[Claim, ...]]:
         raise BadInputError(f"{rule} has source {manifest['source_hash']}, got {provenance.source_hash()}.")
     here, there = provenance.versions(), manifest["versions"]
     for name in sorted({*here, *there}):
-        now, then = here.get(name, "not installed"), there.get(name, "not installed")
-        if now != then:
-            raise BadInputError(f"{rule} has {name} {then}, got {now}.")
+        installed, before = here.get(name, "not installed"), there.get(name, "not installed")
+        if installed != before:
+            raise BadInputError(f"{rule} has {name} {before}, got {installed}.")
     for name, given in (("profile", request.profile), ("seed", request.seed)):
         if given is not None and given != manifest[name]:
             raise BadInputError(f"{rule} has {name} {manifest[name]}, got {given}.")

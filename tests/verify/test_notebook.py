@@ -27,3 +27,11 @@ def test_a_run_from_python_shows_itself(tmp_path: Path, kinds: Path) -> None:
 def test_bad_requests_from_python_are_value_errors(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"id must match a claim of the ledger, got 'no\.claim'"):
         verify.run("no.claim", out=tmp_path / "run")
+
+
+def test_a_claim_file_that_was_edited_is_loaded_anew(tmp_path: Path, kinds: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(kinds.read_text())
+    assert verify.run("kinds.certified", claims=file, out=tmp_path / "a")["kinds.certified"].verdict == "CERTIFIED"
+    file.write_text(kinds.read_text().replace("Fraction(1, 10**30)", "Fraction(1, 10)"))
+    assert verify.run("kinds.certified", claims=file, out=tmp_path / "b")["kinds.certified"].verdict == "UNDECIDED"
