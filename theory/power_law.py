@@ -167,7 +167,7 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
             Relation(_coefficients(shared, w, order, values), "=", sp.Tuple(*[0] * (order + 1))),
             "exact",
             domain=with_v,
-            shown=r"\frac{y}{(1 + y)(1 + d)} = \sum_{k=0}^{" + str(order) + r"} p_k w^k + O(w^{" + str(order + 1) + "})",
+            shown=rf"\frac{{y}}{{(1 + y)(1 + d)}} = \sum_{{k=0}}^{{{order}}} p_k w^k + O(w^{{{order + 1}}})",
         ),
         Step(
             "The amplitude",
