@@ -275,12 +275,12 @@ def _excludes_zero(part: sp.Expr, domain: Domain) -> Difference | None:
 
 
 def _instance(part: sp.Expr) -> sp.Expr:
-    """Put polynomials in the place of undefined functions and 2 in that of symbolic numbers of summands.
+    """In sums of undefined functions put polynomials in their place and 2 in that of symbolic numbers of summands.
 
-    What holds for all functions and all numbers holds for these.
+    What holds for all functions and all numbers holds for these. Elsewhere a function is one that is not known.
     """
     functions = sorted({applied.func for applied in part.atoms(AppliedUndef)}, key=str)
-    if not functions:
+    if not functions or not part.has(sp.Sum):
         return part
     for position, function in enumerate(functions):
 
