@@ -283,3 +283,18 @@ def test_equal_ids_in_a_package_are_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(ClaimFileError, match=r"ids must be unique in ledger_twins, got 'index.a' twice"):
         discover("ledger_twins")
+
+
+def test_a_file_that_python_has_no_loader_for_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "odd.py"
+    file.write_text(claim_text("a"))
+    monkeypatch.setattr("importlib.util.spec_from_file_location", lambda *_: None)
+    with pytest.raises(ClaimFileError, match=r"claims must name a file that Python can import, got .*odd.py"):
+        load_claim_file(file)
+
+
+def test_a_claim_file_that_exits_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "exits.py"
+    file.write_text("raise SystemExit('bye')")
+    with pytest.raises(ClaimFileError, match=r"claims must name a file that imports, got .*exits.py': SystemExit: bye"):
+        load_claim_file(file)

@@ -55,7 +55,7 @@ def test_malformed_proportions_are_refused() -> None:
         proportion(3, rival=Rival("edge", 0.6))
 
 
-@pytest.mark.parametrize("probability", [0.4, 0.6, 0.02])
+@pytest.mark.parametrize("probability", [0.4, 0.5, 0.6, 0.02])
 def test_a_proportion_on_the_edge_keeps_its_level(probability: float) -> None:
     cases = 100_000
     counts = np.random.default_rng(1).binomial(40, probability, size=cases)

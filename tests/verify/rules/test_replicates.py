@@ -202,6 +202,28 @@ def test_the_advice_is_right_about_how_much_data_it_takes() -> None:
     assert many.verdict is Verdict.SUPPORTED
 
 
+@pytest.mark.parametrize(
+    ("rule", "data"),
+    [
+        (at_most, normal(1, mean=1.1)),
+        (at_least, normal(2, mean=0.9)),
+        (exponent, powers(3, 1.6)),
+        (limit, approach(4, 1.1)),
+    ],
+)
+def test_a_truth_on_the_edge_is_undecided_and_asks_for_more_data(
+    rule: Callable[..., Comparison], data: np.ndarray
+) -> None:
+    finding = rule(data).decide()
+    assert finding.verdict is Verdict.UNDECIDED
+    assert "the interval reaches across the edge of the margin" in finding.message
+
+
+def test_an_estimate_exactly_on_the_edge_gets_no_number() -> None:
+    cell = equals(normal(1)).cells[0]
+    assert "more than 1000 times the data would be needed" in more_data(cell, float(cell.claimed.upper), 0.01, 40)
+
+
 def test_an_estimate_without_error_gets_no_advice() -> None:
     cell = equals(normal(1)).cells[0]
     assert more_data(cell, 1.0, 0.0, 40) == ""
