@@ -157,7 +157,7 @@ class TestBadInput:
     def test_kinds(self) -> None:
         with pytest.raises(ValueError, match="active must be 'linear' or 'relu', got 'tanh'"):
             sample_residual_blocks(3, samples=4, epsilon=1.0, active="tanh", seeds=[0])  # type: ignore[arg-type]
-        with pytest.raises(ValueError, match="samples must be even for active='relu', .* got 5"):
+        with pytest.raises(ValueError, match=r"samples must be even for active='relu', .* got 5"):
             sample_residual_blocks(3, samples=5, epsilon=1.0, active="relu", seeds=[0])
         with pytest.raises(ValueError, match=r"dtype must be torch.float32 or torch.float64, got torch.float16"):
             sample_wigner(3, seeds=[0], dtype=torch.float16)

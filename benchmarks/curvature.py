@@ -1,0 +1,114 @@
+"""Dense Hessians and ensembles of Hessians: this package beside its peers, in one process and alternating.
+
+Run it from the root with one thread, ``OMP_NUM_THREADS=1 python benchmarks/curvature.py``. A peer that is not
+installed (extra ``peers``) is skipped with a line that says so. Errors are largest differences from automatic
+differentiation, relative to the largest entry of the matrix.
+"""
+
+import itertools
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import torch
+from torch import Tensor
+
+from numerics import CrossEntropy, Mlp, SquaredError, adam, dense_hessian, digits
+
+warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
+
+
+def _alternate(runs: dict[str, Callable[[], Tensor]], rounds: int) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Best time of each run and its last result; the runs take turns."""
+    best: dict[str, float] = {name: float("inf") for name in runs}
+    results: dict[str, Tensor] = {}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            results[name] = run()
+            best[name] = min(best[name], time.perf_counter() - start)
+    return best, results
+
+
+def _print(title: str, best: dict[str, float], errors: dict[str, float]) -> None:
+    print(f"\n{title}")
+    ours = best["lossproof"]
+    for name, seconds in best.items():
+        ratio = "" if name == "lossproof" else f"   {seconds / ours:6.1f} x ours"
+        print(f"  {name:34} {seconds * 1e3:10.1f} ms   error {errors[name]:.1e}{ratio}")
+
+
+def _relative_error(mine: Tensor, truth: Tensor) -> float:
+    return float((mine - truth).abs().max() / truth.abs().max())
+
+
+def dense(widths: tuple[int, ...], rounds: int) -> None:
+    """One tanh network on the first 1000 digits, mean cross-entropy, after 60 full-batch steps of Adam."""
+    network, loss = Mlp(widths, "tanh", bias=True), CrossEntropy()
+    x, labels = digits(samples=1000)
+    theta = adam(network, network.init([0]), x, labels, loss, learning_rate=1e-2, steps=60).theta
+
+    module = torch.nn.Sequential()
+    for layer, (fan_in, fan_out) in enumerate(itertools.pairwise(widths)):
+        if layer:
+            module.append(torch.nn.Tanh())
+        module.append(torch.nn.Linear(fan_in, fan_out, dtype=torch.float64))
+    torch.nn.utils.vector_to_parameters(theta[0], module.parameters())
+
+    runs: dict[str, Callable[[], Tensor]] = {
+        "lossproof": lambda: dense_hessian(network, theta, x, labels, loss).total[0]
+    }
+    try:
+        from curvlinops import HessianLinearOperator
+    except ImportError as error:
+        print(f"curvlinops is not installed ({error}): skipped")
+    else:
+        operator = HessianLinearOperator(
+            module, torch.nn.CrossEntropyLoss(), list(module.parameters()), [(x, labels)], check_deterministic=False
+        )
+        identity = torch.eye(network.parameters, dtype=torch.float64)
+        runs["curvlinops H @ I"] = lambda: (operator @ identity).detach()
+    best, results = _alternate(runs, rounds)
+
+    # the truth: double backward on some of the columns, spread over all layers
+    columns = torch.arange(0, network.parameters, max(1, network.parameters // 200))
+    flat = theta[0].clone().requires_grad_()
+    value = loss.value(network.forward(flat[None], x), labels)[0]
+    (gradient,) = torch.autograd.grad(value, flat, create_graph=True)
+    truth = torch.stack([torch.autograd.grad(gradient[k], flat, retain_graph=True)[0] for k in columns], dim=1)
+    errors = {name: _relative_error(result[:, columns], truth) for name, result in results.items()}
+    _print(f"dense Hessian, {'-'.join(map(str, widths))}, {network.parameters} parameters, 1000 digits", best, errors)
+    print(f"  exactly symmetric: {torch.equal(results['lossproof'], results['lossproof'].T)}")
+
+
+def ensemble(members: int, rounds: int) -> None:
+    """64 networks 10-15-2 on 200 shared points, squared error."""
+    network, loss = Mlp((10, 15, 2), "tanh", bias=True), SquaredError(0.5)
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(200, features, generator=generator, dtype=torch.float64) for features in (10, 2))
+    theta = network.init(range(members))
+
+    def value(flat: Tensor) -> Tensor:
+        return loss.value(network.forward(flat[None], x), y)[0]
+
+    hessian = torch.func.hessian(value)
+    runs: dict[str, Callable[[], Tensor]] = {
+        "lossproof": lambda: dense_hessian(network, theta, x, y, loss).total,
+        "loop of torch.func.hessian": lambda: torch.stack([hessian(one) for one in theta]),
+        "vmap of torch.func.hessian": lambda: torch.vmap(hessian)(theta),
+    }
+    best, results = _alternate(runs, rounds)
+    truth = results["loop of torch.func.hessian"]
+    errors = {name: _relative_error(result, truth) for name, result in results.items()}
+    _print(f"{members} Hessians, 10-15-2, {network.parameters} parameters, 200 points", best, errors)
+
+
+if __name__ == "__main__":
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread(s), float64, best of alternating rounds")
+    ensemble(64, rounds=3)
+    dense((64, 12, 12, 10), rounds=3)
+    dense((64, 48, 32, 10), rounds=2)
