@@ -186,7 +186,7 @@ class Comparison:
         first = self.decided_from or decided_from
         deferred = profile is not None and PROFILES.index(profile) < PROFILES.index(first)
         verdict = self.verdict
-        message = self._message(verdict)
+        message = self._message()
         if deferred:
             message = f"Decided from the {first} profile on; at this size it would be {verdict}: {message}"
         return Finding(
@@ -209,11 +209,12 @@ class Comparison:
             derivation=self.derivation,
         )
 
-    def _message(self, verdict: Verdict) -> str:
+    def _message(self) -> str:
         """Say in one sentence what came out."""
         if self.blocked is not None:
             return f"Blocked: {self.blocked}"
-        subject = "The measurement" if verdict.value <= Verdict.SUPPORTED.value else "The calculation"
+        measured = any(cell.kind in (Evidence.INTERVAL, Evidence.FLOAT) for cell in self.cells)
+        subject = "The measurement" if measured else "The calculation"
         name = self.rival[0] if self.rival else "the rival"
         position = self.claim_position
         if position is Position.DISJOINT:
