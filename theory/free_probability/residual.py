@@ -1,7 +1,7 @@
 r"""The R-transform of the residual part of the Hessian of a network with one hidden layer, derived twice.
 
-Conventions: width n everywhere, m samples, phi = 2n/m, residuals e_mu with entries N(0, 2 epsilon) independent of inputs
-x_mu with entries N(0, 1); a fraction q of the samples is active. For each hidden unit the residual part is the block
+Conventions: width n everywhere, m samples, phi = 2n/m, residuals e_mu with entries N(0, 2 epsilon) independent of
+inputs x_mu with entries N(0, 1); a fraction q of the samples is active. For each hidden unit the residual part is the block
 [[0, M], [M', 0]] with M = (1/m) sum over active samples of e_mu x_mu', a sum of terms of rank two in dimension 2n.
 """
 
@@ -26,8 +26,8 @@ _ORDER = 4  # moments of M M' that are enumerated, from words of 4, 8, 12 and 16
 def residual_transform(active: object) -> Derivation:
     r"""Derive R of the residual part for units that are active on a fraction q of the samples.
 
-    First as a free compound Poisson law, each active sample adding a term of rank two; then the moments of M M' by planar
-    pairings of the letters of two Gaussian matrices.
+    First as a free compound Poisson law, each active sample adding a term of rank two; then the moments of M M' by
+    planar pairings of the letters of two Gaussian matrices.
 
     Args:
         active: The fraction q, 0 < q <= 1: 1 for linear units, 1/2 for ReLU.
@@ -123,7 +123,7 @@ def _derivation(active: sp.Expr) -> Derivation:
                 "the free Poisson limit theorem",
                 "independent terms of fixed rank and fixed eigenvalues, in uniform directions, add up to the free "
                 "compound Poisson law with these jumps",
-                "Speicher (1990); Nica and Speicher (2006), Lectures on the combinatorics of free probability, lecture 12",
+                "Nica and Speicher (2006), Lectures on the combinatorics of free probability, lecture 12",
                 (Step("The rate is positive", Relation(0, "<", rate), "exact"),),
             ),
         ),
@@ -135,8 +135,8 @@ def _paired_moment(order: int, active: sp.Expr) -> sp.Expr:
     """The limit of E tr(M M')^order / n, as a sum over planar pairings of its 4 order Gaussian letters.
 
     Along the trace the indices are, in turns, of width and of sample; letters 1 and 4 of every four belong to the
-    residuals, the others to the inputs. A pairing identifies indices; each free width index gives n = phi m/2, each free
-    sample index q m, and there are 2 order + 1 of them in a planar pairing.
+    residuals, the others to the inputs. A pairing identifies indices; each free width index gives n = phi m/2, each
+    free sample index q m, and there are 2 order + 1 of them in a planar pairing.
     """
     letters = 4 * order
     total = sp.Integer(0)

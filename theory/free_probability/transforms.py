@@ -1,10 +1,10 @@
 r"""R-transforms derived from the densities: integrate the Stieltjes transform, then invert it.
 
-Conventions: on an interval of centre m and half-width 2 r put x = m + r (zeta + 1/zeta) with |zeta| = 1, and for z outside
-it z = m + r (u + 1/u) with |u| < 1. A density proportional to the root of the product of distances to the two edges,
-over a polynomial in x, turns the Stieltjes transform into a contour integral of a rational function over the unit circle:
+Conventions: on an interval of centre c and half-width 2 r put x = c + r (zeta + 1/zeta) with |zeta| = 1, and outside it
+z = c + r (u + 1/u) with |u| < 1. For a density that is the root of the product of the distances to the edges, over a
+polynomial in x, the Stieltjes transform becomes an integral of a rational function f around the unit circle:
 
-.. math:: G(z) = \int \frac{\rho(x)\,dx}{z - x} = \frac{1}{2\pi i} \oint f(\zeta)\,d\zeta = \sum_{|\zeta_k| < 1} \operatorname{Res} f.
+.. math:: G(z) = \int \frac{\rho(x)\,dx}{z - x} = \frac{1}{2\pi i} \oint f(\zeta)\,d\zeta.
 """
 
 from collections.abc import Callable
@@ -100,7 +100,9 @@ def semicircle_transform() -> Derivation:
 
 @cache
 def marchenko_pastur_transform() -> Derivation:
-    r"""Derive R(g) = s/(1 - s phi g) from the density and the atom of the Marchenko-Pastur law of ratio phi and scale s.
+    r"""Derive R(g) = s/(1 - s phi g) from the density and the atom of the Marchenko-Pastur law.
+
+    The law has ratio phi and scale s; q stands for the root of phi.
 
     Returns:
         A derivation with the edges and the weight of the atom at zero among its parts.
