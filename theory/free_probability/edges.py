@@ -70,9 +70,9 @@ def _monotone_newton(
         a = flat[place, law]
         # Whole array while most points move, compressed columns later.
         whole = len(place) == count * laws
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             inverse = 1 / (flat[None] - poles if whole else a - poles[:, 0, law])
-        term = (weights if whole else weights[:, 0, law]) * inverse * inverse
+            term = (weights if whole else weights[:, 0, law]) * inverse * inverse
         value = term.sum(axis=0).ravel()
         slope = (term * inverse).sum(axis=0).ravel() * heading[place, law]
         passed = (a - limit[place, law]) * heading[place, law] >= 0

@@ -124,25 +124,33 @@ class LawGrid:
                 place = tuple(int(i) for i in np.argwhere(bad)[0])
                 raise ValueError(f"{name} must be {rule}, got {number.high[place]} at grid[{place}].")
 
-    def density(self, x: Any) -> Any:
+    def density(self, x: Any, *, digits: None = None) -> Any:
         """Return the density of the continuous part, broadcast over grid and places."""
+        self._floats_only(digits)
         return plain(self._floats.density(real_places("x", x)))
 
-    def cdf(self, x: Any) -> Any:
+    def cdf(self, x: Any, *, digits: None = None) -> Any:
         """Return P(X <= x), broadcast over grid and places."""
+        self._floats_only(digits)
         return plain(self._floats.cdf(real_places("x", x)))
 
-    def mass_below(self, x: Any) -> Any:
+    def mass_below(self, x: Any, *, digits: None = None) -> Any:
         """Return P(X < x), broadcast over grid and places."""
+        self._floats_only(digits)
         return plain(self._floats.mass_below(real_places("x", x)))
 
-    def index(self) -> Any:
+    def index(self, *, digits: None = None) -> Any:
         """Return the mass below 0 of each law."""
-        return self.mass_below(0.0)
+        return self.mass_below(0.0, digits=digits)
 
-    def stieltjes(self, z: Any) -> Any:
+    def stieltjes(self, z: Any, *, digits: None = None) -> Any:
         """Return G(z), broadcast over grid and places; on the support the boundary value from above."""
+        self._floats_only(digits)
         return plain(self._floats.stieltjes(complex_places(z)))
+
+    def _floats_only(self, digits: object) -> None:
+        if digits is not None:
+            self._scalars_only("digits=")
 
     def _scalars_only(self, what: str) -> NoReturn:
         raise TypeError(f"{what} of a grid is not defined: bind scalars, or take grid[i].")
