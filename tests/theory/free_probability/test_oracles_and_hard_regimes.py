@@ -72,7 +72,7 @@ def test_the_index_just_above_the_critical_energy_keeps_its_digits(excess: str) 
 @pytest.mark.parametrize("model", [wishart_wigner_hessian, linear_hessian, relu_hessian])
 @pytest.mark.parametrize("ratio", ["1/16", "1/2", "1", "5/2", "10"])
 def test_floats_agree_with_balls_in_hard_regimes(model, ratio: str) -> None:
-    """From phi = 1/16 to 10 and epsilon = 1e-10 to 40: no wrong branch, no negative value, 1e-8 of the peak at edges."""
+    """Phi from 1/16 to 10, epsilon from 1e-10 to 40: no wrong branch, no negative value, 1e-8 of the peak at edges."""
     for energy in ("1e-10", "1e-3", "2", "40"):
         law = model().at(phi=ratio, epsilon=energy)
         support = law.support()
