@@ -1,6 +1,6 @@
 """Critical energies: at which energy the Hessian of the random-matrix model gets its first negative eigenvalue."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -10,28 +10,33 @@ import theory
 from verify import Comparison, Enclosure, Identity, Rival, Slide, Source, Verdict, Workbench, claim
 from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
 
-TOY_SLIDE = Slide(OXFORD_C65, "Breakpoint dependence on eps_c and oversampling")
+TOY_SLIDE = Slide(OXFORD_C65, "Breakpoint dependence on ε_c and oversampling")
 RELU_SLIDE = Slide(OXFORD_C65, "The two layer ReLU net")
 FREE = "the Gauss-Newton part is Marchenko-Pastur of ratio $\\phi$ and free from the residual part"
 RATIOS = tuple(Fraction(k, 21) for k in range(1, 21))
 HALVINGS = 60
 
 
-def onset_of_the_index(law: Callable[[Fraction], Any]) -> Any:
-    """Bracket the energy at which a law's certified index leaves zero, by halving an interval; nothing else is used.
+def onset_of_the_index(model: Any) -> Any:
+    """Bracket the energy at which the certified index of a law leaves zero, by halving; nothing else is used.
 
     Args:
-        law: The law at an energy. Its index is an exact zero below the onset and a ball above zero beyond it.
+        model: A law whose one free parameter is the energy. Its index is an exact zero below the onset and a ball
+            above zero beyond it.
 
     Returns:
         A ball that holds the onset.
     """
+
+    def negative(energy: Fraction) -> bool:
+        return bool(model.at(epsilon=energy).index(digits=30).lower > 0)
+
     below, above = Fraction(0), Fraction(1)
-    while law(above).index(digits=30).lower <= 0:
+    while not negative(above):
         below, above = above, 2 * above
     for _ in range(HALVINGS):
         middle = (below + above) / 2
-        if law(middle).index(digits=30).lower > 0:
+        if negative(middle):
             above = middle
         else:
             below = middle
@@ -40,7 +45,7 @@ def onset_of_the_index(law: Callable[[Fraction], Any]) -> Any:
 
 def onsets(model: Any) -> list[Any]:
     """Bracket the onset at each of the twenty ratios."""
-    return [onset_of_the_index(lambda energy, r=ratio: model.at(phi=r, epsilon=energy)) for ratio in RATIOS]
+    return [onset_of_the_index(model.at(phi=ratio)) for ratio in RATIOS]
 
 
 def balls(derivation: Any, ratios: tuple[Fraction, ...] = RATIOS) -> list[Any]:

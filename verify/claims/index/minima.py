@@ -11,7 +11,7 @@ import theory
 from verify import OPEN, Comparison, Equals, Identity, Rival, Slide, Source, Verdict, Workbench, claim
 from verify.sources import BALDI_HORNIK_1989, OXFORD_C65, PENNINGTON_BAHRI_2017
 
-FIGURE_6 = Slide(OXFORD_C65, "Empirical values of eps_c and alpha")
+FIGURE_6 = Slide(OXFORD_C65, "Empirical values of ε_c and α")
 RATIOS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))  # phi = 2n/m
 MEMORISATION = "inputs and targets are independent standard normal numbers, all widths are $n$, no biases"
 DECAY = 1e-4  # keeps the tanh units from saturating, so that every minimum is a point and not a limit at infinity
