@@ -1,8 +1,8 @@
 r"""The R-transform of the residual part of the Hessian of a network with one hidden layer, derived twice.
 
 Conventions: width n everywhere, m samples, phi = 2n/m, residuals e_mu with entries N(0, 2 epsilon) independent of
-inputs x_mu with entries N(0, 1); a fraction q of the samples is active. For each hidden unit the residual part is the block
-[[0, M], [M', 0]] with M = (1/m) sum over active samples of e_mu x_mu', a sum of terms of rank two in dimension 2n.
+inputs x_mu with entries N(0, 1); a fraction q of the samples is active. For each hidden unit the residual part is a
+block [[0, M], [M', 0]], M = (1/m) sum over active samples of e_mu x_mu', a sum of terms of rank two in dimension 2n.
 """
 
 from collections.abc import Iterator

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import mpmath
 import pytest
 import sympy as sp
@@ -97,7 +99,7 @@ def test_planar_pairings_count_catalan_words() -> None:
 def test_standardised_cumulants_fall_to_zero_at_sampled_energies() -> None:
     derivation = more_semicircular()
     values = [derivation.at(phi="1/2", epsilon=energy, digits=20) for energy in (1, 10, 100, 10**6)]
-    assert all(b.upper < a.lower for a, b in zip(values, values[1:], strict=False))
+    assert all(b.upper < a.lower for a, b in pairwise(values))
     assert values[-1].upper < 1e-9
 
 
