@@ -1,4 +1,4 @@
-"""The free sum of the two laws: R-transforms add, sampled sums follow, and the sum tends to a semicircle with the energy."""
+"""The free sum of the two laws: R-transforms add, sampled sums follow, and with the energy it becomes a semicircle."""
 
 import itertools
 from collections.abc import Iterator, Sequence
@@ -49,7 +49,8 @@ def free_sum(bench: Workbench) -> Iterator[Comparison]:
     R_{H_1}$. So the spectrum of a Wishart matrix of ratio $\phi$ plus an independent Wigner matrix of variance
     $2\epsilon$ follows from
 
-    $$\frac{1}{1 - \phi g} + 2\epsilon g + \frac1g = z, \qquad \rho(\lambda) = -\frac1\pi\, \mathrm{Im}\, g(\lambda + i0).$$
+    $$\frac{1}{1 - \phi g} + 2\epsilon g + \frac1g = z, \qquad
+    \rho(\lambda) = -\frac1\pi\, \mathrm{Im}\, g(\lambda + i0).$$
 
     Tried at three ratios and three energies.
     """
@@ -112,8 +113,10 @@ def _draw_figure_1(bench: Workbench, ratio: str, measured: dict[str, dict[int, A
         title=f"Spectrum of the Wishart + Wigner model, $\\phi = {ratio}$",
         x="eigenvalue $\\lambda$",
         y="density",
-        caption=f"Eigenvalues of {DRAWS} sums of sampled matrices of size {size} at three energies (histograms), and the "
-        "curve that the added R-transforms give (lines). With the energy the spectrum widens, becomes more semicircular, "
+        caption=f"Eigenvalues of {DRAWS} sums of sampled matrices of size {size} at three energies (histograms), and "
+        f"the "
+        "curve that the added R-transforms give (lines). With the energy the spectrum widens, becomes more "
+        "semicircular, "
         "and reaches below 0.",
     )
     for energy in ENERGIES:
@@ -184,8 +187,10 @@ def more_semicircular(bench: Workbench) -> Iterator[Comparison]:
         y="largest difference of distribution functions",
         x_scale="log",
         y_scale="log",
-        caption=f"Largest difference, over {PLACES - 1} places between the edges of the semicircle, between the distribution "
-        "function of the Wishart + Wigner model and that of the semicircle of the same mean and variance. Every point is "
+        caption=f"Largest difference, over {PLACES - 1} places between the edges of the semicircle, between the "
+        f"distribution "
+        "function of the Wishart + Wigner model and that of the semicircle of the same mean and variance. Every point "
+        "is "
         "certified to 15 digits. Dashed reference: a tenth of the standardised third free cumulant at ratio 1/2.",
     )
     for ratio, row in distances.items():

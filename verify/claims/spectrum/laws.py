@@ -1,4 +1,4 @@
-"""The two laws of the model, semicircle and Marchenko-Pastur: derived from their densities, and met by sampled matrices."""
+"""The model's two laws, semicircle and Marchenko-Pastur: derived from their densities, met by sampled matrices."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -49,8 +49,8 @@ DIGITS = 30
     corrects="spectrum.wigner-scale-as-printed",
 )
 def semicircle_law(bench: Workbench) -> Iterator[Comparison]:
-    r"""The eigenvalues of a symmetric $N \times N$ matrix with independent entries $N(0, \sigma^2/N)$ have, for large $N$,
-    the density
+    r"""The eigenvalues of a symmetric $N \times N$ matrix with independent entries $N(0, \sigma^2/N)$ have, for large
+    $N$, the density
 
     $$\rho(\lambda) = \frac{1}{2\pi\sigma^2} \sqrt{4\sigma^2 - \lambda^2}, \qquad |\lambda| \le 2\sigma,$$
 
@@ -105,8 +105,8 @@ def semicircle_law(bench: Workbench) -> Iterator[Comparison]:
     corrects="spectrum.wishart-scale-as-printed",
 )
 def marchenko_pastur_law(bench: Workbench) -> Iterator[Comparison]:
-    r"""Let $J$ be $N \times p$ with independent entries $N(0, s/p)$ and $\phi = N/p$. The eigenvalues of $J J^T$ have, for
-    large $N$, the density
+    r"""Let $J$ be $N \times p$ with independent entries $N(0, s/p)$ and $\phi = N/p$. The eigenvalues of $J J^T$ have,
+    for large $N$, the density
 
     $$\rho(\lambda) = \frac{\sqrt{(\lambda_+ - \lambda)(\lambda - \lambda_-)}}{2\pi s \phi \lambda}, \qquad
     \lambda_\pm = s\,(1 \pm \sqrt\phi)^2,$$
@@ -180,7 +180,8 @@ def _draw_marchenko_pastur(bench: Workbench, title: str, ratio: str, spectra: di
         title=f"Wishart matrices and the Marchenko-Pastur law, $\\phi = {ratio}$",
         x="eigenvalue",
         y="density",
-        caption=f"Eigenvalues of {DRAWS} random matrices $J J^T$ with {size} rows and ratio {ratio}, and the law that they "
+        caption=f"Eigenvalues of {DRAWS} random matrices $J J^T$ with {size} rows and ratio {ratio}, and the law that "
+        f"they "
         f"tend to.{atom}",
     )
     law = theory.marchenko_pastur(ratio)
@@ -195,8 +196,8 @@ def _draw_marchenko_pastur(bench: Workbench, title: str, ratio: str, spectra: di
     expects={Verdict.REFUTED},
 )
 def wigner_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
-    r"""As printed: a Wigner matrix with entries $N(0, \sigma^2)$ has its spectrum on $[-2\sigma, 2\sigma]$. (The entries
-    must have variance $\sigma^2/N$; as they stand the edge is $2\sigma\sqrt N$.)
+    r"""As printed: a Wigner matrix with entries $N(0, \sigma^2)$ has its spectrum on $[-2\sigma, 2\sigma]$. (The
+    entries must have variance $\sigma^2/N$; as they stand the edge is $2\sigma\sqrt N$.)
     """
     sizes = matrix_sizes(bench)
     spectra = ensembles(bench, "unscaled", unscaled_wigner_edges, sigma=1.5)["edge"]
@@ -223,7 +224,8 @@ def wigner_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
         y="largest eigenvalue over $\\sigma$",
         x_scale="log",
         y_scale="log",
-        caption="Without the factor 1/N in the variance the spectrum has no limit: its edge grows like the square root of N.",
+        caption="Without the factor 1/N in the variance the spectrum has no limit: its edge grows like the square root "
+        "of N.",
     )
     means = [float(spectra[size].mean()) for size in sizes]
     spread = [float(spectra[size].std()) for size in sizes]
@@ -272,7 +274,8 @@ def wishart_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
         title="Wishart matrices with $\\sigma = 2$, $\\tau = 1/4$",
         x="eigenvalue",
         y="density",
-        caption=f"Eigenvalues of {DRAWS} matrices of size {size}. The printed law has its edges at 1/2 and 9/2, the measured "
+        caption=f"Eigenvalues of {DRAWS} matrices of size {size}. The printed law has its edges at 1/2 and 9/2, the "
+        f"measured "
         "spectrum at 1 and 9.",
     )
     draw_spectrum(figure, spectrum, "sampled, entries $N(0, \\sigma^2/p)$")

@@ -95,8 +95,9 @@ def trained_networks(
 ) -> Trained:
     """Train networks from random weights on memorisation data.
 
-    Linear and smooth units by Levenberg-Marquardt to a critical point, smooth ones with weight decay. ReLU networks, whose
-    minima lie on kinks where no gradient vanishes, by 3000 steps of gradient descent: they never count as converged.
+    Linear and smooth units by Levenberg-Marquardt to a critical point, smooth ones with weight decay. ReLU networks,
+    whose minima lie on kinks where no gradient vanishes, by 3000 steps of gradient descent: they never count as
+    converged.
     """
     start = random_networks(width, samples, activation, seeds=seeds, device=device)
     problem = (start.network, start.theta, start.x, start.y, start.loss)

@@ -117,9 +117,9 @@ def _residual_law(bench: Workbench, kind: str, active: Any) -> Iterator[Comparis
         title=f"Spectrum of the residual part, {'ReLU' if kind == 'relu' else 'linear'} units",
         x="eigenvalue",
         y="density",
-        caption=f"Eigenvalues of {DRAWS} sampled residual blocks of width {size // 2} at $\\phi = {RATIO:g}$, $\\epsilon = "
-        f"{EPSILON}$ (histogram), the derived law (first line), and the semicircle of variance $2\\epsilon$ that the slide "
-        "takes in its place (second line).",
+        caption=f"Eigenvalues of {DRAWS} sampled residual blocks of width {size // 2} at $\\phi = {RATIO:g}$, "
+        f"$\\epsilon = {EPSILON}$ (histogram), the derived law (first line), and the semicircle of variance "
+        "$2\\epsilon$ that the slide takes in its place (second line).",
     )
     draw_spectrum(figure, spectra[size], "sampled").line(*density_curve(law), "free compound Poisson")
     figure.line(*density_curve(theory.semicircle(2 * EPSILON)), "semicircle as printed")
@@ -233,10 +233,10 @@ def residual_is_indefinite(bench: Workbench) -> Iterator[Comparison]:
     expects={Verdict.SUPPORTED},
 )
 def residual_variance(bench: Workbench) -> Iterator[Comparison]:
-    r"""With the loss $L = \frac{1}{2m} \sum_{\mu, i} e_{i\mu}^2$, residuals $e \sim N(0, v)$ have $v = 2\epsilon$ exactly
-    if the energy is $\epsilon = L/n$. At fixed weights the entries of the gradient then have the variance $2\epsilon/m$
-    times the diagonal of the Gauss-Newton part, whose mean is 1 for linear units with weights $N(0, 1/n)$, so that the
-    gradient vanishes for large $m$.
+    r"""With the loss $L = \frac{1}{2m} \sum_{\mu, i} e_{i\mu}^2$, residuals $e \sim N(0, v)$ have $v = 2\epsilon$
+    exactly if the energy is $\epsilon = L/n$. At fixed weights the entries of the gradient then have the variance
+    $2\epsilon/m$ times the diagonal of the Gauss-Newton part, whose mean is 1 for linear units with weights
+    $N(0, 1/n)$, so that the gradient vanishes for large $m$.
     """
     derivation = theory.residual_variance()
     yield Identity("residual variance", derivation=derivation, rival=Rival("epsilon", theory.epsilon))

@@ -33,8 +33,8 @@ def hessian_split(bench: Workbench) -> Iterator[Comparison]:
 
     $$H_0 = \frac1m J J^T, \qquad H_1 = \frac1m \sum_{\mu, i} e_{i\mu} \nabla^2 \hat y_{i\mu},$$
 
-    where $J$ holds the derivatives of the outputs. $H_0$ is positive semidefinite. Tried on trained networks with linear,
-    ReLU and tanh units, against automatic differentiation.
+    where $J$ holds the derivatives of the outputs. $H_0$ is positive semidefinite. Tried on trained networks with
+    linear, ReLU and tanh units, against automatic differentiation.
     """
     derivation = theory.hessian_split()
     first, second = derivation.value.args
@@ -175,7 +175,8 @@ def parts_at_scaled_residuals(seed: int, width: int, samples: int, kind: str, fa
     source=Source(PENNINGTON_BAHRI_2017, "the Wishart model of the Gauss-Newton part", printed=JOINT_SLIDE),
     assumptions=(
         "linear: $W_1$, $W_2$ invertible and inputs of full rank, so $m \\ge n$",
-        "ReLU, for exactly $n$: each unit is active on at least $n$ samples and inactive on at least $n - 1$, in general "
+        "ReLU, for exactly $n$: each unit is active on at least $n$ samples and inactive on at least $n - 1$, in "
+        "general "
         "position",
     ),
     expects={Verdict.SUPPORTED},
@@ -185,8 +186,8 @@ def gauge_zero_modes(bench: Workbench) -> Iterator[Comparison]:
     weights can change without changing the function:
 
     - linear units: exactly $n^2$ for $m \ge n$, from $W_1 \to A W_1$, $W_2 \to W_2 A^{-1}$;
-    - ReLU units: at least $n$ always, from the rescaling of each unit, and exactly $n$ once each unit sees enough active
-      and inactive samples.
+    - ReLU units: at least $n$ always, from the rescaling of each unit, and exactly $n$ once each unit sees enough
+      active and inactive samples.
 
     A Wishart matrix with more columns than rows has none.
     """
