@@ -7,7 +7,7 @@ import numpy as np
 
 import numerics
 import theory
-from verify import OPEN, AtLeast, AtMost, Comparison, Equals, Rival, Slide, Source, Verdict, Workbench, claim
+from verify import OPEN, AtLeast, AtMost, Comparison, Rival, Slide, Source, Verdict, Workbench, claim
 from verify.claims.spectrum.networks import networks_with_residuals, random_networks, trained_networks
 from verify.claims.spectrum.spectra import Array, density_curve, draw_spectrum
 from verify.rules.transport import distances_to_law, standard_deviation
@@ -154,12 +154,11 @@ def residual_along_training(bench: Workbench) -> Iterator[Comparison]:
         if kind != "tanh":
             active = 1.0 if kind == "linear" else 0.5
             model = (active * 2 / SAMPLES_PER_INPUT) ** 0.5
-            yield Equals(
+            yield AtLeast(
                 f"{KINDS[kind]}: rms(H1)/sqrt(epsilon) at the end over the model's constant",
-                predicted=1.0,
+                bound=0.8,
                 replicates=constant[:, -1] / model,
-                relative=0.2,
-                rival=Rival("half of it", 0.5),
+                rival=Rival("half of it or less", 0.5),
             )
             grid = np.array([0.3, 1.1])
             figure.line(grid, model * grid, f"model, {KINDS[kind]} units")
