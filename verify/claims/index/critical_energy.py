@@ -14,7 +14,7 @@ TOY_SLIDE = Slide(OXFORD_C65, "Breakpoint dependence on ε_c and oversampling")
 RELU_SLIDE = Slide(OXFORD_C65, "The two layer ReLU net")
 FREE = "the Gauss-Newton part is Marchenko-Pastur of ratio $\\phi$ and free from the residual part"
 RATIOS = tuple(Fraction(k, 21) for k in range(1, 21))
-HALVINGS = 60
+HALVINGS = 44
 
 
 def onset_of_the_index(model: Any) -> Any:
@@ -40,7 +40,7 @@ def onset_of_the_index(model: Any) -> Any:
             above = middle
         else:
             below = middle
-    return theory.Ball((below + above) / 2, (above - below) / 2, digits=15)
+    return theory.Ball((below + above) / 2, (above - below) / 2, digits=12)
 
 
 def onsets(model: Any) -> list[Any]:
@@ -93,7 +93,7 @@ def critical_energy_toy(bench: Workbench) -> Iterator[Comparison]:
         "where the certified index leaves zero, at 20 ratios",
         values=brackets,
         predicted=balls(toy),
-        digits=15,
+        digits=12,
         rival=Rival("the linear network's own residual law", balls(linear)),
     )
 
@@ -135,7 +135,7 @@ def critical_energy_relu(bench: Workbench) -> Iterator[Comparison]:
         "where the certified index leaves zero, at 20 ratios",
         values=onsets(theory.relu_hessian()),
         predicted=balls(theory.critical_energy(theory.relu_hessian())),
-        digits=15,
+        digits=12,
         rival=Rival("the linear network's residual law", balls(linear)),
     )
 
