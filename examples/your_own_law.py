@@ -1,7 +1,8 @@
 """A law of your own, three jumps and a semicircle, against a matrix sampled from its recipe.
 
-Each jump (rate, size) is the limit of ``size * X X'`` with rate x N independent Gaussian columns of unit expected length,
-the semicircle that of a Wigner matrix; independent pieces of this kind are asymptotically free, so their laws add. Run
+Each jump (rate, size) is the limit of ``size * X X'`` with rate x N independent Gaussian columns of unit expected
+length, the semicircle that of a Wigner matrix. Independent pieces of this kind are asymptotically free, so their laws
+add. Run
 
     python examples/your_own_law.py [--size 800] [--seed 0] [--plot law.png]
 """
