@@ -114,10 +114,8 @@ def _draw_figure_1(bench: Workbench, ratio: str, measured: dict[str, dict[int, A
         x="eigenvalue $\\lambda$",
         y="density",
         caption=f"Eigenvalues of {DRAWS} sums of sampled matrices of size {size} at three energies (histograms), and "
-        f"the "
-        "curve that the added R-transforms give (lines). With the energy the spectrum widens, becomes more "
-        "semicircular, "
-        "and reaches below 0.",
+        "the curve that the added R-transforms give (lines). With the energy the spectrum widens, becomes more "
+        "semicircular, and reaches below 0.",
     )
     for energy in ENERGIES:
         draw_spectrum(figure, measured[f"eigenvalues at {energy}"][size], f"sampled, $\\epsilon = {energy}$")
@@ -188,10 +186,9 @@ def more_semicircular(bench: Workbench) -> Iterator[Comparison]:
         x_scale="log",
         y_scale="log",
         caption=f"Largest difference, over {PLACES - 1} places between the edges of the semicircle, between the "
-        f"distribution "
-        "function of the Wishart + Wigner model and that of the semicircle of the same mean and variance. Every point "
-        "is "
-        "certified to 15 digits. Dashed reference: a tenth of the standardised third free cumulant at ratio 1/2.",
+        "distribution function of the Wishart + Wigner model and that of the semicircle of the same mean and "
+        "variance. Every point is certified to 15 digits. The line is a tenth of the standardised third free "
+        "cumulant at ratio 1/2.",
     )
     for ratio, row in distances.items():
         energies = [float(_energy(ratio, scale)) for scale in SCALES]

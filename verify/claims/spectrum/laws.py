@@ -180,9 +180,8 @@ def _draw_marchenko_pastur(bench: Workbench, title: str, ratio: str, spectra: di
         title=f"Wishart matrices and the Marchenko-Pastur law, $\\phi = {ratio}$",
         x="eigenvalue",
         y="density",
-        caption=f"Eigenvalues of {DRAWS} random matrices $J J^T$ with {size} rows and ratio {ratio}, and the law that "
-        f"they "
-        f"tend to.{atom}",
+        caption=f"Eigenvalues of {DRAWS} random matrices $J J^T$ with {size} rows and ratio {ratio}, and the law "
+        f"that they tend to.{atom}",
     )
     law = theory.marchenko_pastur(ratio)
     draw_spectrum(figure, spectra[size], "sampled").line(*density_curve(law), "Marchenko-Pastur")
@@ -224,8 +223,8 @@ def wigner_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
         y="largest eigenvalue over $\\sigma$",
         x_scale="log",
         y_scale="log",
-        caption="Without the factor 1/N in the variance the spectrum has no limit: its edge grows like the square root "
-        "of N.",
+        caption="Without the factor 1/N in the variance the spectrum has no limit: its edge grows like the square "
+        "root of N.",
     )
     means = [float(spectra[size].mean()) for size in sizes]
     spread = [float(spectra[size].std()) for size in sizes]
@@ -275,8 +274,7 @@ def wishart_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
         x="eigenvalue",
         y="density",
         caption=f"Eigenvalues of {DRAWS} matrices of size {size}. The printed law has its edges at 1/2 and 9/2, the "
-        f"measured "
-        "spectrum at 1 and 9.",
+        "measured spectrum at 1 and 9.",
     )
     draw_spectrum(figure, spectrum, "sampled, entries $N(0, \\sigma^2/p)$")
     figure.line(*density_curve(theory.marchenko_pastur("1/4", 4)), "scale $\\sigma^2$")

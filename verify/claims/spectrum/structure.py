@@ -176,8 +176,7 @@ def parts_at_scaled_residuals(seed: int, width: int, samples: int, kind: str, fa
     assumptions=(
         "linear: $W_1$, $W_2$ invertible and inputs of full rank, so $m \\ge n$",
         "ReLU, for exactly $n$: each unit is active on at least $n$ samples and inactive on at least $n - 1$, in "
-        "general "
-        "position",
+        "general position",
     ),
     expects={Verdict.SUPPORTED},
 )
@@ -243,8 +242,9 @@ def gauge_zero_modes(bench: Workbench) -> Iterator[Comparison]:
         title="Zero eigenvalues of the Gauss-Newton part",
         x="width $n$",
         y="zero eigenvalues",
-        caption="Counts on real networks; the lines are $n^2$ for linear units and $n$ for ReLU units. With twice as "
-        "many samples as inputs some ReLU networks have more than $n$ (mean and standard deviation over networks).",
+        caption="Counts on real networks; the lines are $n^2$ for linear units and $n$ for ReLU units. With twice "
+        "as many samples as inputs some ReLU networks have more than $n$ (mean and standard deviation over "
+        "networks).",
     )
     figure.line(widths, gauge[0], "$n^2$").line(widths, rescaling[0], "$n$")
     figure.points(widths, counts[1].mean(axis=0), "linear, trained")

@@ -84,11 +84,9 @@ def gauss_newton_is_wishart(bench: Workbench) -> Iterator[Comparison]:
             title=f"Gauss-Newton part of random {KINDS[kind]} networks, $\\phi = 1/2$",
             x="eigenvalue over the mean",
             y="density",
-            caption=f"Eigenvalues other than zero modes of {NETWORKS} networks of width {width}, each spectrum divided "
-            f"by "
-            "its mean, and the Marchenko-Pastur law of the same mean and ratio. The networks have more small and more "
-            "large "
-            "eigenvalues.",
+            caption=f"Eigenvalues other than zero modes of {NETWORKS} networks of width {width}, each spectrum "
+            "divided by its mean, and the Marchenko-Pastur law of the same mean and ratio. The networks have more "
+            "small and more large eigenvalues.",
         )
         clipped = scaled[scaled < 6]
         draw_spectrum(figure, clipped, "measured (up to 6)").line(*density_curve(law), "Marchenko-Pastur")
@@ -129,9 +127,9 @@ def residual_along_training(bench: Workbench) -> Iterator[Comparison]:
         x_scale="log",
         y_scale="log",
         caption=f"Medians over {NETWORKS} networks of width {width} after 0 to 3000 steps of gradient descent, from "
-        f"right to "
-        "left. Lines: proportional to the square root of the energy, with the model's constant for linear and for ReLU "
-        "units.",
+        "right to left. Lines: proportional to the square root of the energy, with the model's constant for linear "
+        "and for ReLU units. The linear networks' residual part goes on falling at one energy; below 0.01 it is not "
+        "drawn.",
     )
     for kind in KINDS:
         measured = over_networks(
@@ -162,7 +160,10 @@ def residual_along_training(bench: Workbench) -> Iterator[Comparison]:
             )
             grid = np.array([0.3, 1.1])
             figure.line(grid, model * grid, f"model, {KINDS[kind]} units")
-        figure.points(np.sqrt(np.median(energy, axis=0)), np.median(rms, axis=0), f"{KINDS[kind]} networks")
+        shown = np.median(rms, axis=0) > 0.01
+        figure.points(
+            np.sqrt(np.median(energy, axis=0))[shown], np.median(rms, axis=0)[shown], f"{KINDS[kind]} networks"
+        )
 
 
 def scales_along_training(
@@ -196,8 +197,8 @@ def scales_along_training(
     title="The model's four assumptions after training",
     source=Source(PENNINGTON_BAHRI_2017, "the assumptions of the model", printed=MODEL_SLIDE),
     assumptions=(
-        "linear and tanh networks at critical points (tanh with weight decay 0.001), ReLU networks after 3000 steps of "
-        "gradient descent",
+        "linear and tanh networks at critical points (tanh with weight decay 0.001), ReLU networks after 3000 steps "
+        "of gradient descent",
         "standard normal inputs and targets, $\\phi = 1/2$",
     ),
     expects=OPEN,
@@ -221,14 +222,14 @@ def assumptions_on_trained_nets(bench: Workbench) -> Iterator[Comparison]:
         title="Departures from the model's assumptions on trained networks",
         x="1 weights, 2 layers, 3 residuals, 4 inputs, 5 freeness",
         y="measured over assumed",
+        y_scale="log",
         caption=f"Medians and middle halves over {TRAINED} networks of width {width}; 1 means that the assumption "
-        f"holds. "
-        "1: fourth moment of the first layer's weights, over the normal one. 2: overlap of the layers. 3: fourth "
-        "moment of "
-        "the residuals, over the normal one. 4: share of the residuals in the span of the inputs. 5: mixed moment of "
-        "the "
-        "two parts of the Hessian; left out for linear networks, whose residual part vanishes.",
+        "holds. 1: fourth moment of the first layer's weights, over the normal one. 2: overlap of the layers. 3: "
+        "fourth moment of the residuals, over the normal one. 4: share of the residuals in the span of the inputs. "
+        "5: mixed moment of the two parts of the Hessian. Linear networks have neither: their residuals are "
+        "orthogonal to the inputs, and their residual part vanishes.",
     )
+    figure.line([0.7, 5.3], [1.0, 1.0], "as assumed")
     for kind, name in KINDS.items():
         measured = over_networks(bench, f"{kind} trained", departures, TRAINED, kind=kind, trained=True, **size)
         arrived = measured["converged"] > 0 if kind != "relu" else np.ones(TRAINED, dtype=bool)
@@ -293,7 +294,7 @@ def _draw_departures(figure: Any, kind: str, name: str, measured: dict[str, Arra
         measured["share"],
         measured["freeness"],
     ]
-    shown = ratios if kind != "linear" else ratios[:-1]
+    shown = ratios if kind != "linear" else ratios[:-2]
     medians = np.array([np.median(values) for values in shown])
     quarters = np.array([np.quantile(values, [0.25, 0.75]) for values in shown]).T
     places = 1 + np.arange(len(shown)) + {"linear": -0.15, "relu": 0.0, "tanh": 0.15}[kind]
