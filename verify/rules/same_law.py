@@ -78,14 +78,14 @@ class SameLaw(Comparison):
             regions = [Interval(float(low), float(high)) for low, high in zip(lower, upper, strict=True)]
             near, falling = Interval(0, within), Interval(-np.inf, SLOPE)
             names = (
-                f"distance at size {sizes[-1]}",
-                "log-log slope in size",
-                f"distance to the rival at size {sizes[-1]}",
+                f"median distance at size {sizes[-1]}",
+                "median log-log slope in size",
+                f"median distance to the rival at size {sizes[-1]}",
             )
             cells = (
-                Cell(names[0], Evidence.INTERVAL, regions[0], claimed=near, count=draws),
-                Cell(names[1], Evidence.INTERVAL, regions[1], claimed=falling, count=draws),
-                Cell(names[2], Evidence.INTERVAL, regions[2], rival=near, count=draws),
+                Cell(names[0], Evidence.INTERVAL, regions[0], claimed=near),
+                Cell(names[1], Evidence.INTERVAL, regions[1], claimed=falling),
+                Cell(names[2], Evidence.INTERVAL, regions[2], rival=near),
             )
             medians = np.median(columns, axis=1)
             measured = (
