@@ -213,7 +213,7 @@ def wigner_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
         predicted=0.0,
         x=sizes,
         y=np.stack([spectra[size] for size in sizes], axis=1),
-        absolute=0.1,
+        absolute=0.2,
         rival=Rival("the square root of N", 0.5),
     )
     figure = bench.figure(
