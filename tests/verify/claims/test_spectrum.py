@@ -1,0 +1,210 @@
+"""The claims on the spectrum: their registry, the statistics that they measure, and their figures."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import numerics
+import theory
+from verify import OPEN, Claim, Status, Verdict, Workbench, discover
+from verify.claims.spectrum import laws, networks, spectra, trained
+from verify.claims.spectrum.free_sum import _distance, _energy, _largest
+from verify.report.formulas import refuse_bad_formula
+
+EXPECTED = {
+    "semicircle": Verdict.SUPPORTED,
+    "marchenko-pastur": Verdict.SUPPORTED,
+    "wigner-scale-as-printed": Verdict.REFUTED,
+    "wishart-scale-as-printed": Verdict.REFUTED,
+    "free-sum": Verdict.SUPPORTED,
+    "residual-linear": Verdict.SUPPORTED,
+    "residual-relu": Verdict.SUPPORTED,
+    "residual-is-wigner": Verdict.REFUTED,
+    "residual-scale": Verdict.SUPPORTED,
+    "residual-along-training": None,
+    "hessian-split": Verdict.SUPPORTED,
+    "gauge-zero-modes": Verdict.SUPPORTED,
+    "gauss-newton-is-wishart": Verdict.REFUTED,
+    "residual-variance": Verdict.SUPPORTED,
+    "more-semicircular": Verdict.CERTIFIED,
+    "residual-is-indefinite": Verdict.PROVED,
+    "assumptions-on-trained-nets": None,
+}
+CLAIMS = {claim.id: claim for claim in discover() if claim.theme == "spectrum"}
+
+MakeBench = Callable[[str], Workbench]
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> MakeBench:
+    """Return a maker of workbenches at the root seed 11, another than the ledger's."""
+    return lambda claim: Workbench(claim, folder=tmp_path / claim, seed=11)
+
+
+def test_every_claim_on_the_spectrum_is_registered_with_its_expectation() -> None:
+    expected = {
+        f"spectrum.{name}": OPEN if verdict is None else frozenset({verdict}) for name, verdict in EXPECTED.items()
+    }
+    assert {id_: claim.expects for id_, claim in CLAIMS.items()} == expected
+
+
+def test_every_erratum_with_a_known_correction_is_corrected() -> None:
+    corrected = {claim.corrects for claim in CLAIMS.values()} - {None}
+    errata = {claim.id for claim in CLAIMS.values() if claim.erratum}
+    assert errata - corrected == {"spectrum.gauss-newton-is-wishart"}  # no law is known in its place
+    assert corrected <= errata
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
+def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -> None:
+    assert claim.statement.endswith((".", ")", "?", "$$"))
+    assert claim.assumptions
+    assert claim.source.locator
+    texts = [claim.statement, *claim.assumptions]
+    for text in texts:
+        pieces = text.split("$")
+        assert len(pieces) % 2 == 1
+        for formula in pieces[1::2]:
+            if formula:
+                refuse_bad_formula(formula)
+
+
+def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
+    program = (
+        "import sys, verify.claims.spectrum.trained, verify.claims.spectrum.free_sum, verify.claims.spectrum.residual;"
+        "print([name for name in ('torch', 'sympy', 'scipy.stats') if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+CHEAP = (
+    "residual-is-wigner",
+    "residual-is-indefinite",
+    "residual-variance",
+    "residual-relu",
+    "more-semicircular",
+    "wigner-scale-as-printed",
+    "gauss-newton-is-wishart",
+    "residual-scale",
+)
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_a_claim_comes_out_as_expected_at_another_root_seed(name: str, make_bench: MakeBench) -> None:
+    claim = CLAIMS[f"spectrum.{name}"]
+    bench = make_bench(claim.id)
+    findings = list(claim.judge(bench, "quick"))
+    outcome = claim.conclude(findings)
+    assert outcome.as_expected, outcome.why_not
+    assert {finding.status for finding in findings} == {Status.DECIDED}
+    for figure in bench.figures.values():
+        assert figure.x and figure.y and figure.title
+        assert figure.caption.endswith(".")
+        assert len(figure.layers) >= 2
+        assert all(layer.label for layer in figure.layers)
+
+
+def test_weights_and_data_of_one_seed_are_independent() -> None:
+    """A seed gives one stream; without care the first weights and the first inputs would be the same numbers."""
+    net = networks.random_networks(8, 16, "linear", seeds=range(400))
+    weights = net.theta[:, :128] * 8**0.5
+    inputs = torch.cat([net.x, net.y], dim=2).flatten(1)[:, :128]
+    correlation = (weights * inputs).mean(dim=0).abs().max()
+    assert correlation < 5.5 / 400**0.5  # standard errors, the largest of 128
+
+
+def test_prescribed_residuals_are_met_and_do_not_depend_on_the_inputs() -> None:
+    net = networks.networks_with_residuals(6, 300, "relu", epsilon=0.5, seeds=range(40))
+    assert float(net.residuals.square().mean()) == pytest.approx(1.0, abs=5 * (2 / net.residuals.numel()) ** 0.5)
+    assert float(net.energy.mean()) == pytest.approx(0.5, abs=0.02)
+    cross = torch.einsum("smo,smi->soi", net.residuals, net.x) / 300
+    assert float(cross.mean().abs()) < 5 / (300 * 40 * 36) ** 0.5
+
+
+def test_the_residual_part_of_a_trained_linear_network_vanishes() -> None:
+    result = networks.trained_networks(4, 16, "linear", seeds=range(10))
+    assert bool(result.converged.all())
+    parts = result.end.hessian()
+    assert float(parts.residual.abs().max()) < 1e-7 * float(parts.gauss_newton.abs().max())
+    assert float(result.end.energy.min()) > 0.1
+
+
+def test_tanh_networks_reach_critical_points_and_relu_networks_never_claim_to() -> None:
+    assert bool(networks.trained_networks(4, 16, "tanh", seeds=range(5)).converged.all())
+    assert not bool(networks.trained_networks(3, 6, "relu", seeds=range(2)).converged.any())
+
+
+def test_the_mixed_moment_of_free_matrices_has_its_free_value_and_that_of_commuting_ones_has_not() -> None:
+    size = 300
+    wishart = numerics.sample_wishart(size, ratio=0.5, seeds=range(4))
+    wigner = numerics.sample_wigner(size, seeds=range(10, 14)) + torch.eye(size, dtype=torch.float64)
+    free = trained.mixed_moment_over_free(wishart, wigner)
+    assert free.tolist() == pytest.approx([1.0] * 4, abs=0.05)
+    diagonal, other = (torch.diag_embed(torch.linalg.eigvalsh(matrix)) for matrix in (wishart, wigner))
+    assert float(trained.mixed_moment_over_free(diagonal, other).min()) > 1.05
+
+
+def test_the_excess_kurtosis_is_that_of_the_normal_and_of_the_uniform_law() -> None:
+    generator = torch.Generator().manual_seed(3)
+    normal = torch.randn(4, 100, 1000, generator=generator, dtype=torch.float64)
+    uniform = torch.rand(4, 100, 1000, generator=generator, dtype=torch.float64)
+    assert trained.excess_kurtosis(normal).tolist() == pytest.approx([0.0] * 4, abs=5 * (24 / 1e5) ** 0.5)
+    assert trained.excess_kurtosis(3 * uniform - 7).tolist() == pytest.approx([-1.2] * 4, abs=0.02)
+
+
+@pytest.mark.parametrize("ratio", ["1/2", "2"])
+def test_a_drawn_density_has_the_mass_of_the_continuous_part(ratio: str) -> None:
+    x, density = spectra.density_curve(theory.marchenko_pastur(ratio), points=400)
+    atoms = sum(float(weight) for _, weight in theory.marchenko_pastur(ratio).atoms())
+    assert float(np.trapezoid(density, x)) == pytest.approx(1 - atoms, abs=1e-3)
+
+
+def test_a_density_on_two_intervals_is_drawn_with_a_gap() -> None:
+    law = theory.semicircle("1/100") + theory.compound_poisson([("1/4", 5)])
+    x, density = spectra.density_curve(law)
+    assert len(law.support()) == 2
+    assert np.isnan(x).sum() == np.isnan(density).sum() == 1
+
+
+def test_a_drawn_spectrum_has_the_share_of_eigenvalues_that_are_not_zero(make_bench: MakeBench) -> None:
+    figure = make_bench("spectrum.example").figure("one", title="one", x="x", y="y")
+    spectra.draw_spectrum(figure, np.concatenate([np.zeros(30), np.linspace(1, 2, 70)]), "measured")
+    arrays = figure.layers[0].arrays
+    assert float((arrays["density"] * np.diff(arrays["edges"])).sum()) == pytest.approx(0.7)
+
+
+def test_an_ensemble_holds_the_draws_of_every_size_and_both_parts_of_a_sum(make_bench: MakeBench) -> None:
+    bench = make_bench("spectrum.example")
+    sums = spectra.ensembles(bench, "sums", spectra.wishart_wigner_spectra, ratio=0.5, scale=2.0, variance=1.0)
+    tables = sums["eigenvalues"]
+    assert {size: table.shape for size, table in tables.items()} == {
+        size: (spectra.DRAWS, size) for size in (50, 100, 200, 400)
+    }
+    assert float(tables[400].mean()) == pytest.approx(2.0, abs=0.02)
+    assert float(tables[400].var()) == pytest.approx(4 * 0.5 + 1, rel=0.03)
+
+
+def test_the_largest_of_several_balls_is_enclosed() -> None:
+    largest = _largest([theory.Ball(Fraction(-1), Fraction(0), 15), theory.Ball(Fraction(0), Fraction(2), 15)])
+    assert (largest.lower, largest.upper) == (1, 2)
+
+
+def test_the_energies_of_the_distance_give_the_spectrum_a_whole_standard_deviation() -> None:
+    law = theory.wishart_wigner_hessian().at(phi="1/4", epsilon=_energy("1/4", 2))
+    assert law.free_cumulant(2) == 4
+    assert float(_distance("1/4", 2)) == pytest.approx(8.81e-4, rel=1e-2)
+
+
+def test_unscaled_edges_grow_like_the_root_of_the_size() -> None:
+    edges = [
+        laws.unscaled_wigner_edges(size=size, seed=5, draws=8, device="cpu", sigma=0.1)["edge"].mean()
+        for size in (50, 200)
+    ]
+    assert edges[1] / edges[0] == pytest.approx(2, rel=0.1)
