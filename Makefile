@@ -39,7 +39,7 @@ clean:
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "lossproof needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+		{ echo "lossproof needs Python 3.11 or newer; $(PYTHON) is older or missing. Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@rm -rf $(VENV)
 	@echo "Setting up $(VENV) (once; a few minutes)"
 	@{ $(PYTHON) -m venv $(VENV) \
