@@ -73,6 +73,6 @@ def _merged_sums(expression: sp.Expr) -> sp.Expr:
         summand = coefficient * sums[0].function
         ranges[sums[0].limits] = ranges.get(sums[0].limits, sp.Integer(0)) + summand
     for limits, summand in ranges.items():
-        numerator = ExactForm(Domain()).numerator_and_denominator(_merged_sums(summand))[0]
+        numerator = ExactForm(Domain()).quotient(_merged_sums(summand)).top
         rest += sp.Sum(summand, *limits) if numerator else 0
     return rest

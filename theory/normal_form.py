@@ -15,22 +15,29 @@ it has at one point. `simplify` decides nothing in this module.
 
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
+import flint
 import sympy as sp
-from sympy.polys.rings import ring
 
 from theory.balls_of_expressions import NoBallError, complex_ball
 from theory.domain import Domain
+from theory.polynomials import Polynomial, PolynomialRing, TooLongError
 
 _POLYA_STEPS = 6
-_MAX_TERMS = 20_000
-
-Fraction2 = tuple[Any, Any]  # numerator and denominator, elements of one polynomial ring
+_PRECISION = 256
 
 
 class UndecidedError(Exception):
     """The exact engine cannot decide; the message says why."""
+
+
+class Quotient(NamedTuple):
+    """A quotient of two polynomials of one ring, in lowest terms."""
+
+    ring: PolynomialRing
+    top: Polynomial
+    bottom: Polynomial
 
 
 @dataclass
@@ -44,25 +51,26 @@ class ExactForm:
     domain: Domain
     images: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)
     positive: set[sp.Symbol] = field(default_factory=set)
-    generators: list[sp.Symbol] = field(default_factory=list)
     radicals: dict[sp.Symbol, tuple[int, sp.Expr]] = field(default_factory=dict)
     _known: dict[Any, sp.Expr] = field(default_factory=dict)
+    _mapped: dict[sp.Expr, sp.Expr] = field(default_factory=dict)
+    _rings: dict[tuple[sp.Symbol, ...], PolynomialRing] = field(default_factory=dict)
 
-    def numerator_and_denominator(self, expression: sp.Expr) -> Fraction2:
+    def quotient(self, expression: sp.Expr) -> Quotient:
         """Write an expression as a reduced quotient of polynomials in the generators.
 
         Raises:
             UndecidedError: If a denominator vanishes identically or the expression outgrows the engine.
         """
-        fresh = expression.free_symbols - self.images.keys() - set(self.generators)
-        images, positive = self.domain.generators({symbol for symbol in fresh if symbol.is_Symbol})
+        fresh = {symbol for symbol in expression.free_symbols if symbol.is_Symbol} - self.images.keys()
+        images, positive = self.domain.generators(fresh)
         self.images.update(images)
         self.positive.update(positive)
         return self._quotient(self._rational(expression))
 
     def is_zero(self, expression: sp.Expr) -> bool:
         """Tell whether the normal form of an expression is 0; False may also mean that it is not decided."""
-        if not self.numerator_and_denominator(expression)[0]:
+        if not self.quotient(expression).top:
             return True
         if not (expression.is_number and expression.is_algebraic):
             return False
@@ -77,13 +85,18 @@ class ExactForm:
         """
         if expression.is_number and (sign := _sign_of_number(expression)):
             return sign
-        numerator, denominator = self.numerator_and_denominator(expression)
-        return self._sign(numerator) * self._sign(denominator)
+        ring, numerator, denominator = self.quotient(expression)
+        return self._sign(ring, numerator) * self._sign(ring, denominator)
 
     # ---------------------------------------------------------------- expressions to rational functions of generators
 
     def _rational(self, expression: sp.Expr) -> sp.Expr:
-        """Replace parameters, radicals and functions by generators."""
+        """Replace parameters, radicals and functions by generators, once for each expression."""
+        if expression not in self._mapped:
+            self._mapped[expression] = self._replaced(expression)
+        return self._mapped[expression]
+
+    def _replaced(self, expression: sp.Expr) -> sp.Expr:
         if expression.is_Rational:
             return expression
         if expression.is_Float:
@@ -110,7 +123,7 @@ class ExactForm:
         key: Any = expression
         if isinstance(expression, sp.Function) and not isinstance(expression, sp.core.function.AppliedUndef):
             quotients = (self._quotient(self._rational(argument)) for argument in expression.args)
-            key = (expression.func, tuple(_monic(*quotient) for quotient in quotients))
+            key = (expression.func, tuple((ring.expression(x), ring.expression(y)) for ring, x, y in quotients))
         if key not in self._known:
             generator = sp.Dummy("f")
             self._known[key] = generator
@@ -121,23 +134,23 @@ class ExactForm:
     def _power(self, base: sp.Expr, exponent: sp.Rational) -> sp.Expr:
         """Split a radical over the factors of its base that have a known sign."""
         p, q = int(exponent.p), int(exponent.q)
-        numerator, denominator = self._quotient(base)
+        ring, numerator, denominator = self._quotient(base)
         if not numerator:
             raise UndecidedError(f"the radical of {base} is a power of zero")
         whole, result, sign = sp.Integer(1), sp.Integer(1), 1
         for polynomial, side in ((numerator, 1), (denominator, -1)):
-            content, factors = _factors(polynomial)
+            content, factors = ring.factors(polynomial)
             sign *= -1 if content < 0 else 1
             for prime, power in sp.factorrat(abs(content)).items():
                 result *= self._radical(q, sp.Integer(prime)) ** (p * side * power)
             for factor, power in factors:
                 try:
-                    value = self._sign(factor)
+                    value = self._sign_of_factor(ring, factor)
                 except UndecidedError:
-                    whole *= factor.as_expr() ** (side * power)
+                    whole *= ring.expression(factor) ** (side * power)
                     continue
                 sign *= value**power
-                result *= self._radical(q, (value * factor).as_expr()) ** (p * side * power)
+                result *= self._radical(q, ring.expression(value * factor)) ** (p * side * power)
         if whole != 1:  # the rest of unknown sign stays under one root, over a common denominator
             top, bottom = sp.fraction(sp.together(sign * whole))
             return result * (self._radical(q, sp.expand(top * bottom ** (q - 1))) / bottom) ** p
@@ -148,15 +161,15 @@ class ExactForm:
             return sp.Integer(1)
         if order > 2 and order % 2 == 0:  # b^(1/4) is the root of b^(1/2), so that the two know each other
             return self._radical(order // 2, self._radical(2, base))
-        numerator, _ = self._quotient(base)
-        base = numerator.as_expr()
+        ring, numerator, _ = self._quotient(base)
+        base = ring.expression(numerator)
         key = (order, base)
         if key not in self._known:
             generator = sp.Dummy("r")
             self._known[key] = generator
             self.radicals[generator] = (order, base)
             try:
-                if self._sign(numerator) > 0:
+                if self._sign(ring, numerator) > 0:
                     self.positive.add(generator)
             except UndecidedError:
                 pass
@@ -164,38 +177,34 @@ class ExactForm:
 
     # --------------------------------------------------------------------------------- quotients of polynomials
 
-    def _quotient(self, expression: sp.Expr) -> Fraction2:
-        symbols = expression.free_symbols
-        while True:  # a radical brings the generators of its base along
+    def _ring(self, symbols: set[sp.Symbol]) -> PolynomialRing:
+        """The ring of some generators and of those that the bases of their radicals bring along."""
+        while True:
             grown = symbols.union(*(self.radicals[x][1].free_symbols for x in symbols if x in self.radicals))
             if grown == symbols:
                 break
             symbols = grown
         order = {radical: index + 1 for index, radical in enumerate(self.radicals)}
-        ordered = sorted(
-            symbols, key=lambda symbol: (order.get(symbol, 0), symbol.name, getattr(symbol, "dummy_index", 0))
-        )
-        polynomials = ring(ordered, sp.QQ)[0] if ordered else ring([sp.Dummy("c")], sp.QQ)[0]
-        index = dict(zip(ordered, polynomials.gens, strict=False))
-        roots = [
-            (x, order_, self._plain(base, polynomials, index))
-            for x, (order_, base) in self.radicals.items()
-            if x in index
-        ]
-        reductions = [(polynomials.gens.index(index[x]), q, base) for x, q, base in reversed(roots)]
+        ordered = tuple(sorted(symbols, key=lambda x: (order.get(x, 0), x.name, getattr(x, "dummy_index", 0))))
+        if ordered not in self._rings:
+            self._rings[ordered] = PolynomialRing(ordered, self.radicals)
+        return self._rings[ordered]
 
-        def reduced(element: Any) -> Any:
-            for position, q, base in reductions:
-                element = _reduce(element, position, q, base)
-            if len(element) > _MAX_TERMS:
-                raise UndecidedError(f"the normal form has more than {_MAX_TERMS} terms")
-            return element
+    def _quotient(self, expression: sp.Expr) -> Quotient:
+        """Bring a rational function of generators to lowest terms."""
+        ring = self._ring(expression.free_symbols)
+        done: dict[sp.Expr, tuple[Polynomial, Polynomial]] = {}
 
-        def build(part: sp.Expr) -> Fraction2:
+        def build(part: sp.Expr) -> tuple[Polynomial, Polynomial]:
+            if part not in done:
+                done[part] = fresh(part)
+            return done[part]
+
+        def fresh(part: sp.Expr) -> tuple[Polynomial, Polynomial]:
             if part.is_Rational:
-                return polynomials.ground_new(sp.QQ.from_sympy(part)), polynomials.one
+                return ring.constant(part), ring.one
             if part.is_Symbol:
-                return index[part], polynomials.one
+                return ring.generators[part], ring.one
             if part.is_Add:
                 return reduce(add, (build(term) for term in part.args))
             if part.is_Mul:
@@ -203,175 +212,123 @@ class ExactForm:
             if part.is_Pow and part.exp.is_Integer:
                 top, bottom = build(part.base)
                 if part.exp < 0:
-                    if not top or (reductions and self._vanishes(top.as_expr())):
+                    if not top or (ring.roots and self._vanishes(ring, top)):
                         raise UndecidedError(f"the denominator {part.base} vanishes identically or is not resolved")
                     top, bottom = bottom, top
-                result = (polynomials.one, polynomials.one)
-                for _ in range(abs(int(part.exp))):
-                    result = times(result, (top, bottom))
-                return result
+                exponent = abs(int(part.exp))
+                if not ring.roots:
+                    return top**exponent, bottom**exponent
+                return reduce(times, [(top, bottom)] * exponent)
             raise UndecidedError(f"{part} is not a rational function of the generators")
 
-        def add(left: Fraction2, right: Fraction2) -> Fraction2:
+        def add(
+            left: tuple[Polynomial, Polynomial], right: tuple[Polynomial, Polynomial]
+        ) -> tuple[Polynomial, Polynomial]:
             if left[1] == right[1]:
                 return left[0] + right[0], left[1]
             common = left[1].gcd(right[1])
-            first, second = left[1].exquo(common), right[1].exquo(common)
-            return reduced(left[0] * second + right[0] * first), reduced(left[1] * second)
+            first, second = left[1] / common, right[1] / common
+            return ring.reduced(left[0] * second + right[0] * first), ring.reduced(left[1] * second)
 
-        def times(left: Fraction2, right: Fraction2) -> Fraction2:
-            top, bottom = reduced(left[0] * right[0]), reduced(left[1] * right[1])
+        def times(
+            left: tuple[Polynomial, Polynomial], right: tuple[Polynomial, Polynomial]
+        ) -> tuple[Polynomial, Polynomial]:
+            top, bottom = ring.reduced(left[0] * right[0]), ring.reduced(left[1] * right[1])
             if not bottom:
                 raise UndecidedError("a denominator is identically zero")
-            return (top, bottom) if bottom == 1 else top.cancel(bottom)
+            return (top, bottom) if bottom == 1 else ring.cancelled(top, bottom)
 
-        top, bottom = build(expression)
-        top, bottom = reduced(top), reduced(bottom)
+        try:
+            top, bottom = build(expression)
+            top, bottom = ring.reduced(top), ring.reduced(bottom)
+        except TooLongError as error:
+            raise UndecidedError(str(error)) from error
         if not bottom:
             raise UndecidedError("a denominator is identically zero")
-        return (top, bottom) if not top or bottom == 1 else top.cancel(bottom)
-
-    @staticmethod
-    def _plain(base: sp.Expr, polynomials: Any, index: dict[sp.Symbol, Any]) -> Any:
-        return polynomials.from_expr(base) if index else polynomials.ground_new(sp.QQ.from_sympy(base))
+        return Quotient(ring, *ring.cancelled(top, bottom))
 
     # ------------------------------------------------------------------------------------------------------ signs
 
-    def _sign(self, polynomial: Any) -> int:
+    def _sign(self, ring: PolynomialRing, polynomial: Polynomial) -> int:
         """The sign of a polynomial in the generators on the whole orthant."""
         if not polynomial:
             raise UndecidedError("zero has no sign")
-        content, factors = _factors(polynomial)
+        content, factors = ring.factors(polynomial)
         result = -1 if content < 0 else 1
         for factor, power in factors:
-            result *= self._sign_of_factor(factor) ** power
+            result *= self._sign_of_factor(ring, factor) ** power
         return result
 
-    def _sign_of_factor(self, factor: Any) -> int:
-        symbols = _symbols_of(factor)
+    def _sign_of_factor(self, ring: PolynomialRing, factor: Polynomial) -> int:
+        symbols = ring.used(factor)
         unknown = [symbol for symbol in symbols if symbol not in self.positive]
         if unknown:
-            raise UndecidedError(f"{factor.as_expr()} contains {unknown[0]}, whose sign is not known")
-        if (sign := _coefficient_sign(factor)) is not None:
+            raise UndecidedError(f"{ring.expression(factor)} contains {unknown[0]}, whose sign is not known")
+        if (sign := ring.common_sign(factor)) is not None:
             return sign
         radicals = [symbol for symbol in self.radicals if symbol in symbols]
         if radicals:
-            return self._sign_with_radical(factor, radicals[-1])
+            return self._sign_with_radical(ring, factor, radicals[-1])
         if len(symbols) == 1:
-            polynomial = sp.Poly(factor.as_expr(), *symbols)
+            polynomial = sp.Poly(ring.expression(factor), *symbols)
             if polynomial.count_roots(0, None) == 0:
                 return 1 if polynomial.eval(1) > 0 else -1
-            raise UndecidedError(f"{factor.as_expr()} changes sign, by Sturm's count")
-        if (sign := self._sign_of_quadratic(factor, symbols)) is not None:
+            raise UndecidedError(f"{ring.expression(factor)} changes sign, by Sturm's count")
+        if (sign := self._sign_of_quadratic(ring, factor, symbols)) is not None:
             return sign
-        multiplier = reduce(
-            lambda total, symbol: total + factor.ring.gens[factor.ring.symbols.index(symbol)], symbols, factor.ring.one
-        )
+        multiplier = sum((ring.generators[symbol] for symbol in symbols), ring.one)
         grown = factor
         for _ in range(_POLYA_STEPS):
             grown = grown * multiplier
-            if (sign := _coefficient_sign(grown)) is not None:
+            if (sign := ring.common_sign(grown)) is not None:
                 return sign
-        raise UndecidedError(f"the sign of {factor.as_expr()} could not be decided")
+        raise UndecidedError(f"the sign of {ring.expression(factor)} could not be decided")
 
-    def _sign_of_quadratic(self, factor: Any, symbols: list[sp.Symbol]) -> int | None:
+    def _sign_of_quadratic(self, ring: PolynomialRing, factor: Polynomial, symbols: list[sp.Symbol]) -> int | None:
         """The sign of a polynomial that is quadratic in one generator and whose discriminant is negative."""
-        expression = factor.as_expr()
         for symbol in symbols:
-            coefficients = sp.Poly(expression, symbol).all_coeffs()
+            coefficients = ring.coefficients(factor, symbol)
             if len(coefficients) == 3:
-                a, b, c = coefficients
+                c, b, a = coefficients
+                discriminant = b * b - 4 * a * c
                 try:
-                    discriminant = self._quotient(b**2 - 4 * a * c)[0]
-                    if discriminant and self._sign(discriminant) < 0:
-                        return self._sign(self._quotient(a)[0])
+                    if discriminant and self._sign(ring, discriminant) < 0:
+                        return self._sign(ring, a)
                 except UndecidedError:
                     continue
         return None
 
-    def _sign_with_radical(self, factor: Any, radical: sp.Symbol) -> int:
+    def _sign_with_radical(self, ring: PolynomialRing, factor: Polynomial, radical: sp.Symbol) -> int:
         """Decide a + b r by the signs of a, b and a^2 - b^2 f; a non-zero norm fixes the sign at one point."""
-        order, base = self.radicals[radical]
-        position = factor.ring.symbols.index(radical)
+        order, base = ring.roots[ring.symbols.index(radical)]
         if order != 2:
-            raise UndecidedError(f"the sign of {factor.as_expr()} with a root of order {order} could not be decided")
-        even, odd = factor.ring.zero, factor.ring.zero
-        for monomial, coefficient in factor.terms():
-            rest = (*monomial[:position], 0, *monomial[position + 1 :])
-            if monomial[position]:
-                odd[rest] = coefficient
-            else:
-                even[rest] = coefficient
+            name = ring.expression(factor)
+            raise UndecidedError(f"the sign of {name} with a root of order {order} could not be decided")
+        even, odd = ring.coefficients(factor, radical)
         if not even:
-            return self._sign(odd)
-        norm, _ = self._quotient((even**2).as_expr() - (odd**2).as_expr() * base)
+            return self._sign(ring, odd)
+        norm = ring.reduced(even * even - odd * odd * base)
         if not norm:
             raise UndecidedError("a norm is identically zero")
         try:
-            first, second = self._sign(even), self._sign(odd)
+            first, second = self._sign(ring, even), self._sign(ring, odd)
         except UndecidedError:
-            self._sign(norm)
-            return self._sign_at_one(factor.as_expr())
-        return first if first == second else first * self._sign(norm)
+            self._sign(ring, norm)
+            return self._sign_at_one(ring, factor)
+        return first if first == second else first * self._sign(ring, norm)
 
-    def _sign_at_one(self, expression: sp.Expr) -> int:
+    def _sign_at_one(self, ring: PolynomialRing, polynomial: Polynomial) -> int:
         """The sign at the point where every positive generator is 1."""
-        value = self._ball_at(expression, first=1, step=0)
-        if value is None or value.real.contains(0):
-            raise UndecidedError(f"the sign of {expression} at one point is not resolved")
+        with flint.ctx.workprec(_PRECISION):
+            value = ring.ball(polynomial, first=1, step=0)
+        if not value.is_finite() or value.real.contains(0):
+            raise UndecidedError(f"the sign of {ring.expression(polynomial)} at one point is not resolved")
         return 1 if value.real > 0 else -1
 
-    def _vanishes(self, expression: sp.Expr) -> bool:
+    def _vanishes(self, ring: PolynomialRing, polynomial: Polynomial) -> bool:
         """Whether no ball at one generic point shows that a polynomial with radicals is not zero."""
-        value = self._ball_at(expression, first=2, step=3)
-        return value is None or value.contains(0)
-
-    def _ball_at(self, expression: sp.Expr, *, first: int, step: int) -> Any:
-        """A ball of a polynomial where the generators other than radicals are first, first + step, ... over first."""
-        for radical in reversed(self.radicals):
-            q, base = self.radicals[radical]
-            expression = expression.subs(radical, base ** sp.Rational(1, q))
-        symbols = sorted(expression.free_symbols, key=lambda symbol: (symbol.name, getattr(symbol, "dummy_index", 0)))
-        values = {symbol: sp.Rational(first + step * index, first) for index, symbol in enumerate(symbols)}
-        try:
-            return complex_ball(expression.xreplace(values), {}, 256)
-        except NoBallError:
-            return None
-
-
-def _reduce(element: Any, position: int, order: int, base: Any) -> Any:
-    """The remainder of an element modulo r^order - base, r the generator at a position."""
-    while any(monomial[position] >= order for monomial in element):
-        low, high = element.ring.zero, element.ring.zero
-        for monomial, coefficient in element.terms():
-            if monomial[position] < order:
-                low[monomial] = coefficient
-            else:
-                high[(*monomial[:position], monomial[position] - order, *monomial[position + 1 :])] = coefficient
-        element = low + high * base
-    return element
-
-
-def _factors(polynomial: Any) -> tuple[sp.Rational, list[tuple[Any, int]]]:
-    if polynomial.is_ground:
-        return sp.QQ.to_sympy(polynomial.LC), []
-    content, factors = polynomial.factor_list()
-    return sp.QQ.to_sympy(content), [(factor, int(power)) for factor, power in factors]
-
-
-def _coefficient_sign(polynomial: Any) -> int | None:
-    signs = {coefficient > 0 for coefficient in polynomial.coeffs()}
-    return None if len(signs) > 1 else (1 if signs.pop() else -1)
-
-
-def _symbols_of(polynomial: Any) -> list[sp.Symbol]:
-    used = [max(powers) for powers in zip(*polynomial.monoms(), strict=True)]
-    return [symbol for symbol, power in zip(polynomial.ring.symbols, used, strict=True) if power]
-
-
-def _monic(numerator: Any, denominator: Any) -> tuple[sp.Expr, sp.Expr]:
-    leading = sp.QQ.to_sympy(denominator.LC)
-    return sp.expand(numerator.as_expr() / leading), sp.expand(denominator.as_expr() / leading)
+        with flint.ctx.workprec(_PRECISION):
+            return bool(ring.ball(polynomial, first=2, step=3).contains(0))
 
 
 def _sign_of_number(number: sp.Expr) -> int:
