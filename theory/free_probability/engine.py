@@ -5,16 +5,10 @@ Im w > 0, or, for z on the real line outside the bulk, a real one. On the real l
 with b(a) the zero of a decreasing function, and H increases in a (Biane 1997): so a bracket in a always works, and any
 root above the axis that a faster iteration finds is the right one. The density is Im w/(pi |w|^2); and
 
-.. math:: P(X < x) = 1 - \frac1\pi \operatorname{Im}\Bigl[\frac{x - m}{w} - \frac{v}{2 w^2} + \log w
-          + \sum_j r_j (\log(w - s_j) - \log w)\Bigr],
+.. math:: P(X < x) = 1 - \frac1\pi \operatorname{Im}\Bigl[\frac{v}{2 w^2} + \log w
+          + \sum_j r_j \bigl(u_j - \log(1 + u_j)\bigr)\Bigr], \qquad u_j = \frac{s_j}{w - s_j},
 
-in which no quadrature occurs. Next to the left edge of the support this loses digits; there, with a_e the edge in the
-w-plane, eta = w - a_e and delta = x - H(a_e) = eta^2 S(w) exactly, S(w) = sum_k c_k/((a_e - p_k)^2 (w - p_k)), and
-
-.. math:: P(X < x) = \frac1\pi \Bigl|\operatorname{Im} \eta^3 \int_0^1
-          \frac{t^2 S(a_e + t \eta) - S(w)}{(a_e + t \eta)^2} dt\Bigr|,
-
-in which nothing cancels but delta, which is formed in double-double.
+in which no quadrature occurs and a large rate of small jumps costs no digits. Next to edges see ``edge_formula``.
 """
 
 from collections.abc import Sequence
@@ -25,14 +19,15 @@ import numpy as np
 import sympy as sp
 
 from theory.free_probability.double_double import DoubleDouble
+from theory.free_probability.edge_formula import NearEdge
 from theory.free_probability.edges import RealRoots, real_roots
 from theory.free_probability.solver import Triple, solve
 
 __all__ = ["FloatLaw"]
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(14)
-_NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 _VERY_NEAR = 1e-3  # of a band: there w is found from the edge
+_SMALL = 0.2
+_UNIT = 1e-30  # rates carried in double-double sum to one if they do to this accuracy
 _NEAR = 0.6  # the edge formula is used up to this fraction of the distance to the nearest singularity
 
 
@@ -88,36 +83,63 @@ class FloatLaw:
         return not self.rates and bool(np.all(self.variance.high == 0))
 
     @cached_property
+    def _rates_are_one(self) -> np.ndarray:
+        """Say of which laws w = 0 is an edge: without semicircle and with rates that sum to one."""
+        excess = _sum_of(self.rates) - 1.0
+        unit = (np.abs(excess.high) <= _UNIT) & (self.variance.high == 0)
+        return np.asarray(np.broadcast_to(unit, self.shape).reshape(-1))
+
+    @cached_property
     def _roots(self) -> RealRoots:
-        return real_roots(self._triple.poles, self._triple.weights)
+        roots = real_roots(self._triple.poles, self._triple.weights)
+        return roots.snapped_to_zero(self._rates_are_one, self._triple.poles) if self._rates_are_one.any() else roots
 
     def _place(self, a: np.ndarray) -> DoubleDouble:
         """Return H(a) in double-double, corrected by -H'^2/(2 H'') because a is only nearly stationary.
 
-        Axis 0 of ``a`` counts edges, axis 1 laws.
+        Axis 0 of ``a`` counts edges, axis 1 laws; the terms of H are stacked in front. An edge at a = 0 is exact.
         """
-
-        def flat(number: DoubleDouble) -> DoubleDouble:
-            return DoubleDouble(*(np.broadcast_to(p, self.shape).reshape(-1) for p in (number.high, number.low)))
-
-        total, slope, bend = flat(self.drift) + a, np.ones_like(a), np.zeros_like(a)
-        if np.any(self.variance.high):
-            variance = flat(self.variance)
-            inverse = 1.0 / DoubleDouble.of(np.where(variance.high > 0, a, 1.0))
-            total = total + variance * inverse
-            weighted = variance.high * inverse.high**2
-            slope, bend = slope - weighted, bend + 2 * weighted * inverse.high
-        for rate, size in zip(self.rates, self.sizes, strict=True):
-            size_here, rate_here = flat(size), flat(rate)
-            distance = DoubleDouble.of(a) - size_here
-            live = rate_here.high * size_here.high != 0
-            distance = DoubleDouble(np.where(live, distance.high, 1.0), np.where(live, distance.low, 0.0))
-            total = total + rate_here * size_here * a / distance
-            weighted = rate_here.high * (size_here.high / distance.high) ** 2
-            slope, bend = slope - weighted, bend + 2 * weighted / distance.high
+        strengths, places = self._terms
+        distance = DoubleDouble.of(a) - places
+        live = strengths.high != 0
+        distance = DoubleDouble(np.where(live, distance.high, 1.0), np.where(live, distance.low, 0.0))
+        ratio = strengths / distance
+        has_variance = len(strengths.high) > len(self.rates)
+        scale = np.broadcast_to(a, (len(strengths.high), *a.shape))
+        if has_variance:
+            scale = np.concatenate([np.ones_like(scale[:1]), scale[1:]])
+        terms = ratio * scale
+        total = DoubleDouble.of(a) + self._flat(self.drift)
+        for high, low in zip(terms.high, terms.low, strict=True):
+            total = total + DoubleDouble(high, low)
+        # H' - 1 = -sum of weights/(distance^2), and a weight is strength times place (the variance itself at 0)
+        weights = strengths.high * places.high
+        if has_variance:
+            weights = np.concatenate([strengths.high[:1], weights[1:]])
+        weighted = weights / distance.high**2
+        slope = 1 - weighted.sum(axis=0)
+        bend = 2 * (weighted / distance.high).sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
-            correction = np.where(bend != 0, slope**2 / (2 * bend), 0.0)
+            correction = np.where((bend != 0) & (a != 0), slope**2 / (2 * bend), 0.0)
         return total - np.where(np.isfinite(correction), correction, 0.0)
+
+    def _flat(self, number: DoubleDouble) -> DoubleDouble:
+        return DoubleDouble(*(np.broadcast_to(p, self.shape).reshape(-1) for p in (number.high, number.low)))
+
+    @cached_property
+    def _terms(self) -> tuple[DoubleDouble, DoubleDouble]:
+        """Return v and r_j s_j, and 0 and s_j: H(w) = w + m + v/w + sum r_j s_j w/(w - s_j); v only if it matters."""
+        rates, sizes = _stacked([self._flat(r) for r in self.rates]), _stacked([self._flat(s) for s in self.sizes])
+        strengths = rates * sizes
+        if not np.any(self.variance.high):
+            return strengths, sizes
+        variance = self._flat(self.variance)
+        zero = DoubleDouble.of(np.zeros_like(variance.high))
+        if not self.rates:
+            return _stacked([variance]), _stacked([zero])
+        parts = [DoubleDouble(h, low) for h, low in zip(strengths.high[:, 0], strengths.low[:, 0], strict=True)]
+        places = [DoubleDouble(h, low) for h, low in zip(sizes.high[:, 0], sizes.low[:, 0], strict=True)]
+        return _stacked([variance, *parts]), _stacked([zero, *places])
 
     @cached_property
     def _edges(self) -> "_Edges":
@@ -143,6 +165,7 @@ class FloatLaw:
         with np.errstate(divide="ignore", invalid="ignore"):
             size = w.real**2 + w.imag**2
             values[bulk] = np.where(size > 0, w.imag / (np.pi * size), np.inf)
+        values[self._is_peak(query)] = np.inf
         return values.reshape(query.shape)
 
     def cdf(self, x: np.ndarray) -> np.ndarray:
@@ -159,21 +182,22 @@ class FloatLaw:
         z = np.broadcast_to(z, shape).reshape(-1)
         law = np.broadcast_to(np.arange(int(np.prod(self.shape))).reshape(self.shape), shape).reshape(-1)
         triple = self._triple.take(law)
-        if self._is_point:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return np.reshape(1 / (z - triple.drift), shape)
-        w = np.empty(z.shape, dtype=np.complex128)
         real = z.imag == 0
-        w[~real] = solve(triple.take(~real), z.real[~real], np.abs(z.imag[~real]))
-        if real.any():
+        if self._is_point:
+            w = np.where(z.imag < 0, np.conj(z), z) - triple.drift
+        else:
+            w = np.empty(z.shape, dtype=np.complex128)
+            w[~real] = solve(triple.take(~real), z.real[~real], np.abs(z.imag[~real]))
+        if real.any() and not self._is_point:
             query = self._query(np.where(real, z.real, 0.0).reshape(shape))
             w_real = np.empty(query.x.shape, dtype=np.complex128)
             w_real[query.bulk] = query.w
             outside = ~query.bulk & real
             w_real[outside] = self._real_roots_at(query, outside)
-            w[real] = w_real[real]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            g = 1 / w
+            w[real] = np.where(self._is_peak(query), 0, w_real)[real]
+        # At an atom, or where the density is infinite, G(x + i y) goes to -i times infinity.
+        pole = np.abs(w) < np.finfo(np.float64).tiny
+        g = np.where(pole, complex(0, -np.inf), 1 / np.where(pole, 1, w))
         return np.where(z.imag < 0, np.conj(g), g).reshape(shape)
 
     def support(self) -> tuple[tuple[float, float], ...]:
@@ -222,16 +246,20 @@ class FloatLaw:
         self._refine_at_edge(query, start, np.where(close, left, right), bracket[3] - bracket[2])
         return query
 
+    def _is_peak(self, query: "_Query") -> np.ndarray:
+        """Say at which places the density is infinite."""
+        peak: np.ndarray = self._rates_are_one[query.law] & (query.x == self._triple.drift[query.law])
+        return peak
+
     def _refine_at_edge(self, query: "_Query", start: np.ndarray, delta: np.ndarray, width: np.ndarray) -> None:
         """Replace w very near an edge by the solution of eta^2 S = delta, which keeps the digits of delta."""
         near = np.flatnonzero(np.abs(delta) <= _VERY_NEAR * width)
         if not len(near):
             return
         law, start, delta = query.law[query.bulk][near], start[near], delta[near]
-        distances = start - self._triple.poles[:, law]
-        strengths = self._triple.weights[:, law] / distances**2
-        eta = _edge_root(delta, query.w[near] - start, distances, strengths)
-        good = np.isfinite(eta) & (eta.imag > 0) & (np.abs(eta) < _NEAR * np.abs(distances).min(axis=0))
+        edge = NearEdge.at(start, self._triple.poles[:, law], self._triple.weights[:, law])
+        eta = edge.offset(delta, query.w[near] - start)
+        good = np.isfinite(eta) & (eta.imag > 0) & (np.abs(eta) < _NEAR * np.abs(edge.distances).min(axis=0))
         query.w[near[good]] = (start + eta)[good]
 
     def _mass(self, x: np.ndarray, *, closed: bool) -> np.ndarray:
@@ -241,13 +269,13 @@ class FloatLaw:
         query = self._query(x)
         mass = self._plateau(query, closed)
         law = query.law[query.bulk] if self.shape else np.zeros(1, dtype=np.intp)
-        triple, place, w = self._triple.take(law), query.x[query.bulk], query.w
-        angle = np.angle(w)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            inverse = np.where(w == 0, 0, 1 / w)
-        logs = ((place - triple.drift) * inverse - triple.variance * inverse * inverse / 2).imag + angle
+        triple, w = self._triple.take(law), query.w
+        logs = np.angle(w)
+        if np.any(triple.variance):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                logs = logs + np.where(triple.variance > 0, (triple.variance / (2 * w * w)).imag, 0.0)
         for rate, size in zip(triple.rates, triple.sizes, strict=True):
-            logs = logs + rate * (np.angle(w - size) - angle)
+            logs = logs + rate * _jump_phase(w, size)
         mass[query.bulk] = np.clip(1 - logs / np.pi, 0.0, 1.0)
         self._refine_near_left_edge(query, mass)
         return mass.reshape(query.shape)
@@ -299,17 +327,11 @@ class FloatLaw:
         where = np.flatnonzero(query.bulk)[near]
         edges = self._edges
         delta = (query.x[where] - edges.left_x[0][law]) - edges.left_low[0][law]
-        distances = start - poles[:, law]
-        strengths = self._triple.weights[:, law] / distances**2
-        eta = _edge_root(delta, eta, distances, strengths)
-        curvature = _edge_sum(eta, distances, strengths)
-        integral = np.zeros_like(eta)
-        for node, weight in zip(_NODES, _WEIGHTS, strict=True):
-            inner = _edge_sum(node * eta, distances, strengths)
-            integral += weight * (node**2 * inner - curvature) / (start + node * eta) ** 2
+        edge = NearEdge.at(start, poles[:, law], self._triple.weights[:, law])
+        eta = edge.offset(delta, eta)
         # an atom, at w = 0, lies to the left of every bulk that starts at w > 0
         atom = np.clip(1 - self._triple.rates[:, law].sum(axis=0), 0, 1) * (self._triple.variance[law] == 0)
-        mass[where] = np.where(start > 0, atom, 0.0) + np.abs((eta**3 * integral).imag) / np.pi
+        mass[where] = np.where(start > 0, atom, 0.0) + edge.mass(eta)
 
     def _real_roots_at(self, query: "_Query", outside: np.ndarray) -> np.ndarray:
         """Return the real w at places outside the bulk."""
@@ -348,28 +370,24 @@ class _Query:
     w: np.ndarray
 
 
-def _edge_sum(eta: np.ndarray, distances: np.ndarray, strengths: np.ndarray) -> np.ndarray:
-    total = np.zeros_like(eta)
-    for distance, strength in zip(distances, strengths, strict=True):
-        total += strength / (distance + eta)
-    return total
+def _jump_phase(w: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Return Im(u - log(1 + u)), u = size/(w - size), with full relative precision for small u."""
+    u = size / (w - size)
+    small = np.abs(u) < _SMALL
+    t = np.where(small, u, 0) / (2 + u)
+    square = t * t
+    tail = np.zeros_like(t)
+    for power in range(17, 1, -2):  # log(1 + u) = 2 artanh t, and u - 2 t = u t
+        tail = tail * square + 1 / power
+    series: np.ndarray = (u * t - 2 * t * square * tail).imag
+    return np.asarray(np.where(small, series, u.imag - (np.angle(w) - np.angle(w - size))))
 
 
-def _edge_root(delta: np.ndarray, eta: np.ndarray, distances: np.ndarray, strengths: np.ndarray) -> np.ndarray:
-    """Solve eta^2 S(eta) = delta by Newton's method from a near guess, until every point stands still."""
-    guess = 1j * np.sqrt(np.abs(delta) / np.abs(_edge_sum(np.zeros_like(eta), distances, strengths)))
-    eta = np.where(np.abs(eta) < 1e-3 * np.abs(distances).min(axis=0), guess, eta)
-    for _ in range(50):
-        value, slope = np.zeros_like(eta), np.zeros_like(eta)
-        for distance, strength in zip(distances, strengths, strict=True):
-            part = strength / (distance + eta)
-            value += part
-            slope -= part / (distance + eta)
-        step = (eta * eta * value - delta) / (eta * (2 * value + eta * slope))
-        eta = eta - step
-        if np.all(np.abs(step) <= 1e-15 * np.abs(eta)):
-            break
-    return eta
+def _stacked(numbers: Sequence[DoubleDouble]) -> DoubleDouble:
+    """Stack rows of numbers, with an axis of length one for edges in between."""
+    if not numbers:
+        return DoubleDouble.of(np.empty((0, 1, 1)))
+    return DoubleDouble(np.stack([n.high for n in numbers])[:, None], np.stack([n.low for n in numbers])[:, None])
 
 
 def _sum_of(numbers: Sequence[DoubleDouble]) -> DoubleDouble:
