@@ -6,7 +6,6 @@ both share a cell they must be disjoint, so that a comparison that comes out in 
 its rival.
 """
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -282,13 +281,10 @@ class Finding:
         return f"{self.verdict or self.status}  {self.title}: {self.message}"
 
     def _repr_html_(self) -> str:
-        """Show the finding in a notebook."""
-        rows = [("predicted", self.predicted), ("measured", self.measured)]
-        if self.rival is not None:
-            rows.append(("rival", f"{self.rival[0]}: {self.rival[1]} ({self.rival_position or 'not judged'})"))
-        body = "".join(f"<tr><th>{name}</th><td>{html.escape(text)}</td></tr>" for name, text in rows if text)
-        head = f"<b>{self.verdict or self.status}</b> {html.escape(self.title)}"
-        return f"<div><p>{head}<br>{html.escape(self.message)}</p><table>{body}</table></div>"
+        """Show the finding in a notebook as the report does."""
+        from verify.report.html import finding_html
+
+        return finding_html(self.to_record())
 
 
 def skipped(reason: str, title: str = "the whole check") -> Finding:

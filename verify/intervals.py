@@ -137,6 +137,16 @@ def median_ranks(size: int, level: float) -> tuple[int, int] | None:
     return low, size + 1 - low
 
 
+def least_size(level: float) -> int:
+    """Return how many draws it takes before the two extremes enclose the median of any continuous law at a level.
+
+    Examples:
+        >>> least_size(1e-4), least_size(1e-4 / 100)
+        (15, 21)
+    """
+    return math.ceil(1 - math.log2(level))
+
+
 def median_interval(values: npt.ArrayLike, level: float) -> tuple[Array, Array]:
     """Return the exact order-statistic interval of the median, over the last axis.
 

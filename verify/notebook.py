@@ -1,10 +1,8 @@
 """Running claims from Python: `verify.run("index.*")` is `lossproof run "index.*"`, and shows itself in a notebook."""
 
-import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from verify.progress import listener_for
 from verify.report.console import summary_lines
@@ -37,20 +35,17 @@ class StoredFinding:
         return f"{self.verdict}  {self.title}: {self.message}"
 
     def _repr_html_(self) -> str:
-        rival = self.record["rival"]
-        rows = [("predicted", self.record["predicted"]), ("measured", self.record["measured"])]
-        if rival:
-            rows.append(("rival", f"{rival['name']}: {rival['value']}"))
-        body = "".join(f"<tr><th>{name}</th><td>{_text(words)}</td></tr>" for name, words in rows if words)
-        head = f"<p><b>{_text(self.verdict)}</b> {_text(self.title)}<br>{_text(self.message)}</p>"
-        return f"<div>{head}<table>{body}</table></div>"
+        from verify.report.html import finding_html
+
+        return finding_html(self.record)
 
 
 @dataclass(frozen=True)
 class StoredClaim:
-    """One claim of a run; ``record`` is what the store keeps."""
+    """One claim of a run; ``record`` is what the store keeps in ``folder``."""
 
     record: Record
+    folder: RunFolder
 
     @property
     def id(self) -> str:
@@ -76,10 +71,9 @@ class StoredClaim:
         return "\n".join([f"{self.id}  {self.verdict}: {self.record['title']}", *(f"  {f}" for f in self.findings)])
 
     def _repr_html_(self) -> str:
-        surprise = "" if self.as_expected else f"<p><b>Not as expected.</b> {_text(self.record['why_not'])}</p>"
-        findings = "".join(finding._repr_html_() for finding in self.findings)
-        head = f"<p><b>{_text(self.verdict)}</b> <code>{_text(self.id)}</code> {_text(self.record['title'])}</p>"
-        return f"<section>{head}{surprise}{findings}</section>"
+        from verify.report.html import claim_html
+
+        return claim_html(self.record, self.folder.arrays(self.id))
 
 
 class Run:
@@ -88,7 +82,7 @@ class Run:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder.path
         self.manifest = folder.manifest
-        self.claims = {record["id"]: StoredClaim(record) for record in folder.records()}
+        self.claims = {record["id"]: StoredClaim(record, folder) for record in folder.records()}
 
     @property
     def report(self) -> Path:
@@ -113,15 +107,9 @@ class Run:
         return "\n".join([*summary_lines(self._records()), f"report: {self.report}"])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td><code>{_text(claim.id)}</code></td><td>{_text(claim.verdict)}</td>"
-            f"<td>{'as expected' if claim.as_expected else '<b>not as expected</b>'}</td>"
-            f"<td>{_text(claim.record['title'])}</td></tr>"
-            for claim in self.claims.values()
-        )
-        words = _text(summary_lines(self._records())[0])
-        link = f'<a href="{_text(self.report.resolve().as_uri())}">report</a>'
-        return f"<div><p>{words} {link}</p><table>{rows}</table></div>"
+        from verify.report.html import run_html
+
+        return run_html(self.manifest, self._records(), self.report.resolve().as_uri())
 
     def _records(self) -> list[Record]:
         return [claim.record for claim in self.claims.values()]
@@ -168,7 +156,3 @@ def run(
         claim_files=tuple(Path(path) for path in files),
     )
     return Run(execute(request, listener_for()))
-
-
-def _text(words: Any) -> str:
-    return html.escape(str(words))

@@ -24,6 +24,7 @@ from verify.comparison import Finding, skipped
 from verify.ledger import Claim, ClaimFileError, Outcome, claims_from_file, discover
 from verify.pool import Pool, open_pool
 from verify.refusal import BadInputError, MissingRequirementError
+from verify.statements import notes_on
 from verify.store import SCHEMA_VERSION, Record, RunFolder, latest_run
 from verify.workbench import Profile, Workbench
 
@@ -264,6 +265,7 @@ def _is_settled(folder: RunFolder, claim: str) -> bool:
 def _fresh(request: Request) -> tuple[RunFolder, tuple[Claim, ...]]:
     """Return a new run and its claims."""
     claims = _selection(request.claim_files, request.patterns)
+    _refuse_bad_texts(claims)
     profile = _checked_profile(request.profile or "quick")
     device = provenance.resolve_device(request.device or "auto")
     started = datetime.now(UTC)
@@ -286,6 +288,7 @@ def _fresh(request: Request) -> tuple[RunFolder, tuple[Claim, ...]]:
         "started": started.isoformat(timespec="seconds"),
         "seconds": 0.0,
         "claims": ids,
+        "notes": notes_on(claims),
         "claim_files": _file_records(request.claim_files),
         "command": _command(request, profile, device, seed),
     }
@@ -321,8 +324,10 @@ def _resumed(request: Request) -> tuple[RunFolder, tuple[Claim, ...]]:
         raise BadInputError(f"{rule} has claim files {names[0]}, got {names[1]}.")
     known = known_claims(files)
     wanted = selected(known, request.patterns or manifest["claims"])
+    _refuse_bad_texts(wanted)
     present = {*manifest["claims"], *(claim.id for claim in wanted)}
     manifest["claims"] = [claim.id for claim in known if claim.id in present]
+    manifest["notes"] = notes_on([claim for claim in known if claim.id in present])
     return folder, wanted
 
 
@@ -332,6 +337,17 @@ def _selection(claim_files: Sequence[Path], patterns: Sequence[str]) -> tuple[Cl
     if patterns:
         return selected(known, patterns)
     return known[len(discover()) :] if claim_files else known
+
+
+def _refuse_bad_texts(claims: Sequence[Claim]) -> None:
+    """Refuse claims whose statement the report could not draw, while nothing has been computed yet."""
+    from verify.report.prose import refuse_bad_texts
+
+    try:
+        for claim in claims:
+            refuse_bad_texts(claim)
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
 
 
 def _checked_profile(profile: str) -> Profile:

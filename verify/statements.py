@@ -5,9 +5,13 @@ error, the energy epsilon = L/n, and phi = 2n/m parameters per residual (the sli
 LaTeX between dollars.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 from verify.sources import OXFORD_C65, Slide, Slip, Statement
+
+if TYPE_CHECKING:
+    from verify.ledger import Claim
 
 
 def _slide(title: str, text: str, *covered: str | Slip) -> Statement:
@@ -176,3 +180,24 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
 )
 """The statements of Oxford C6.5, lecture 9, on the model, in the order of the slides."""
+
+
+def notes_on(claims: "Sequence[Claim]") -> list[dict[str, str]]:
+    """Return the notes on wording of the lectures that printed these claims, as plain JSON data.
+
+    Examples:
+        >>> notes_on([])
+        []
+    """
+    lectures = {claim.source.printed.lecture for claim in claims if claim.source.printed is not None}
+    return [
+        {
+            "lecture": str(statement.slide.lecture),
+            "slide": statement.slide.title,
+            "statement": statement.text,
+            "said": statement.covered.said,
+            "meant": statement.covered.meant,
+        }
+        for statement in STATEMENTS
+        if isinstance(statement.covered, Slip) and statement.slide.lecture in lectures
+    ]

@@ -14,12 +14,14 @@ def test_a_run_from_python_shows_itself(tmp_path: Path, kinds: Path) -> None:
     assert run.manifest["seed"] == 2
 
     page = run._repr_html_()
-    assert "<code>kinds.surprise</code>" in page
+    assert '<span class="ident">kinds.surprise</span>' in page
     assert "not as expected" in page
     assert repr(run).startswith("2 claims: 1 certified, 1 supported.")
     (finding,) = run["kinds.surprise"].findings
-    assert "<b>SUPPORTED</b> the mean" in finding._repr_html_()
-    assert "Not as expected." in run["kinds.surprise"]._repr_html_()
+    assert '<span class="outcome SUPPORTED">SUPPORTED</span>' in finding._repr_html_()
+    shown = run["kinds.surprise"]._repr_html_()
+    assert "not as expected" in shown
+    assert run["kinds.surprise"].record["why_not"].partition(":")[0] in shown
     assert str(finding) in str(run["kinds.surprise"])
     assert finding.message in str(finding)
 

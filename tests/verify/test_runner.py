@@ -190,6 +190,26 @@ def test_a_changed_claim_file_is_another_one(tmp_path: Path) -> None:
         execute(Request(out=folder.path, resume=True))
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("One is one.", r"One is $\nosuch$.", r"statement of mine.one: a formula must use commands .* \\nosuch"),
+        ("One is one.", r"One is $\frac{1$.", r"statement of mine.one: a formula must have balanced braces"),
+        ("expects=", r"title=r'$\nosuch$', expects=", r"title of mine.one: a formula must use commands"),
+        ("expects=", r"assumptions=(r'$\nosuch$',), expects=", r"assumptions of mine.one: a formula must use"),
+        ("eq. 1", r"$\\nosuch$", r"locator of mine.one: a formula must use commands"),
+    ],
+)
+def test_a_formula_that_cannot_be_drawn_is_refused_before_the_run(
+    tmp_path: Path, before: str, after: str, message: str
+) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(CLAIM.replace('"""One', 'r"""One').replace(before, after))
+    with pytest.raises(BadInputError, match=message):
+        execute(Request(claim_files=(file,), out=tmp_path / "run"))
+    assert not (tmp_path / "run").exists()
+
+
 CLAIM = '''
 from verify import *
 

@@ -7,8 +7,9 @@ import pytest
 
 from verify import sources
 from verify.ledger import discover
+from verify.report.prose import Prose, refuse_bad_texts
 from verify.sources import LECTURES, OXFORD_C65, PENNINGTON_BAHRI_2017, Reference, Slide, Slip, Source
-from verify.statements import STATEMENTS
+from verify.statements import STATEMENTS, notes_on
 
 REFERENCES = [value for value in vars(sources).values() if isinstance(value, Reference)]
 COVERED = sorted(
@@ -48,6 +49,23 @@ def test_every_statement_has_a_claim_or_a_note(statement: sources.Statement) -> 
 
 def test_every_claim_that_a_statement_names_is_in_the_ledger() -> None:
     assert set(COVERED) <= {claim.id for claim in discover()}
+
+
+def test_notes_belong_to_the_lectures_that_printed_the_claims_of_a_run() -> None:
+    claims = discover()
+    notes = notes_on(claims)
+    assert len(notes) == sum(isinstance(statement.covered, Slip) for statement in STATEMENTS) >= 3
+    assert all(note["lecture"] == str(OXFORD_C65) for note in notes)
+    assert notes_on([claim for claim in claims if claim.source.printed is None]) == []
+
+
+def test_every_text_that_ships_can_be_drawn() -> None:
+    for claim in discover():
+        refuse_bad_texts(claim)
+    prose = Prose()
+    for note in notes_on(discover()):
+        for text in note.values():
+            prose.block(text)
 
 
 def test_a_malformed_identifier_is_refused() -> None:

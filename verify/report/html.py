@@ -20,7 +20,7 @@ from verify.refusal import BadInputError
 from verify.report import wording
 from verify.report.figures import figure_svg, series_of, swatch
 from verify.report.prose import Prose
-from verify.store import RunFolder
+from verify.store import RunFolder, write_bytes
 
 Record = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
@@ -39,13 +39,19 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
         The file written.
 
     Raises:
-        BadInputError: If the folder holds no readable run, a record lacks something, or a formula cannot be drawn.
+        BadInputError: If the folder holds no readable run, a record lacks something, or the file cannot be written.
     """
     folder = RunFolder.open(Path(run_folder))
     claims = folder.records()
-    prose = Prose()
+    prose = Prose(lenient=True)
     seen: dict[str, str] = {}
-    sections = {claim["id"]: _claim(claim, _arrays(folder, claim), prose, seen) for claim in claims}
+    sections: dict[str, Markup] = {}
+    undrawn: list[str] = []
+    for claim in claims:
+        before = len(prose.undrawn)
+        sections[claim["id"]] = _claim(claim, _arrays(folder, claim), prose, seen)
+        if len(prose.undrawn) > before:
+            undrawn.append(claim["id"])
     page = _render(
         "report.html.j2",
         f"the run in {folder.path}",
@@ -57,12 +63,16 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
         lectures=_in_order(claim["source"]["printed"]["lecture"] for claim in claims if claim["source"]["printed"]),
         themes=_in_order(claim["theme"] for claim in claims),
         corrections=_corrections(claims),
+        undrawn=undrawn,
+        notes=folder.manifest.get("notes", []),
         unfinished=[identifier for identifier in folder.claim_ids if identifier not in sections],
     )
     page = Markup(page.replace("<!--glyphs-->", prose.formulas.glyphs(), 1))
     path = Path(target) if target is not None else folder.path / "report.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8", newline="\n")
+    try:
+        write_bytes(path, page.encode())
+    except OSError as error:
+        raise BadInputError(f"the report must be a file that can be written, got {path}: {error.strerror}.") from error
     return path
 
 
@@ -74,9 +84,9 @@ def claim_html(record: Record, arrays: Arrays | None = None) -> str:
         arrays: The arrays of its figures by the names in the record; without them the figures are left out.
 
     Raises:
-        BadInputError: If the record lacks something, or a formula cannot be drawn.
+        BadInputError: If the record lacks something.
     """
-    prose = Prose()
+    prose = Prose(lenient=True)
     shown = dict(record) if arrays is not None else {**record, "figures": []}
     return _fragment(_claim(shown, arrays or {}, prose, {}), prose)
 
@@ -85,11 +95,27 @@ def finding_html(record: Record) -> str:
     """Draw one finding as a fragment for a notebook: what was predicted, measured and decided, and in words.
 
     Raises:
-        BadInputError: If the record lacks something, or a formula cannot be drawn.
+        BadInputError: If the record lacks something.
     """
-    prose = Prose()
+    prose = Prose(lenient=True)
     title = f"finding {record.get('title', '')!r}"
     return _fragment(_render("finding.html.j2", title, prose=prose, finding=record), prose)
+
+
+def run_html(run: Record, claims: Sequence[Record], report: str) -> str:
+    """Draw a run as a fragment for a notebook: a sentence, a table of its claims, and where its report is.
+
+    Args:
+        run: The content of ``run.json``.
+        claims: The records of its finished claims.
+        report: The address of the report.
+
+    Raises:
+        BadInputError: If a record lacks something.
+    """
+    prose = Prose(lenient=True)
+    body = _render("run.html.j2", "the run", prose=prose, run=run, claims=claims, report=report)
+    return _fragment(body, prose)
 
 
 def merged(cells: Sequence[Record]) -> list[dict[str, Any]]:

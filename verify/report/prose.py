@@ -2,6 +2,9 @@ r"""Statements as HTML: Markdown (CommonMark and tables, no raw HTML, no picture
 
 A dollar opens a formula as in pandoc: no blank after the opening one, none before the closing one, no digit behind
 it; so that prices stay prices. ``\$`` is always a dollar.
+
+A formula that cannot be drawn is refused before a run, where its author can mend it; in a report of what is stored, a
+lenient page shows its source instead and says so, since a finished run must not be lost to a formula.
 """
 
 import re
@@ -20,30 +23,40 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
     from markdown_it.utils import EnvType, OptionsDict
 
+    from verify.ledger import Claim
+
 _FORMULA = re.compile(
     r"\$\$(?P<block>(?:\\.|[^$\\])+)\$\$|\$(?=\S)(?P<line>(?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)", re.DOTALL
 )
 
 
 class Prose:
-    """Turns the texts of one page into HTML; its formulas are drawn by, and their glyphs kept in, ``formulas``.
+    r"""Turns the texts of one page into HTML; its formulas are drawn by, and their glyphs kept in, ``formulas``.
+
+    Args:
+        formulas: What draws the formulas; by default a new one.
+        lenient: Whether a formula that cannot be drawn is shown as its source, and kept in ``undrawn``.
 
     Examples:
         >>> prose = Prose()
         >>> str(prose.line("a *true* <claim>"))
         'a <em>true</em> &lt;claim&gt;'
+        >>> str(Prose(lenient=True).line(r"$\nosuch$")).partition(" title=")[0]
+        '<code class="undrawn"'
     """
 
-    def __init__(self, formulas: Formulas | None = None) -> None:
+    def __init__(self, formulas: Formulas | None = None, *, lenient: bool = False) -> None:
         self.formulas = formulas or Formulas()
+        self.lenient = lenient
+        self.undrawn: list[str] = []
 
     def block(self, text: str) -> Markup:
         """Render Markdown as paragraphs, lists and tables."""
-        return Markup(_parser().render(str(text), {"formulas": self.formulas}))
+        return Markup(_parser().render(str(text), {"prose": self}))
 
     def line(self, text: str) -> Markup:
         """Render Markdown inside a line: emphasis, code and formulas, no paragraphs."""
-        return Markup(_parser().renderInline(str(text), {"formulas": self.formulas}))
+        return Markup(_parser().renderInline(str(text), {"prose": self}))
 
     def plain(self, text: str) -> Markup:
         """Escape a text that is not Markdown; write its powers of ten, and draw the formulas between its dollars."""
@@ -51,19 +64,28 @@ class Prose:
         pieces: list[str] = []
         end = 0
         for match in _FORMULA.finditer(text):
-            pieces += [powers(escape(text[end : match.start()])), _drawn(match, self.formulas)]
+            pieces += [powers(escape(text[end : match.start()])), self.drawn(match)]
             end = match.end()
         return Markup("".join([*pieces, powers(escape(text[end:]))]))
 
     def formula(self, latex: str) -> Markup:
         """Draw a formula on a line of its own, which scrolls where it is too wide."""
-        return Markup('<div class="display">{}</div>').format(self.formulas.draw(latex, display=True))
+        return Markup('<div class="display">{}</div>').format(self._draw(latex, display=True))
 
+    def drawn(self, match: re.Match[str]) -> Markup:
+        """Draw the formula between dollars that was found in a text."""
+        if match["block"] is not None:
+            return Markup('<span class="display">{}</span>').format(self._draw(match["block"], display=True))
+        return self._draw(match["line"])
 
-def _drawn(match: re.Match[str], formulas: Formulas) -> str:
-    if match["block"] is not None:
-        return f'<span class="display">{formulas.draw(match["block"], display=True)}</span>'
-    return str(formulas.draw(match["line"]))
+    def _draw(self, latex: str, *, display: bool = False) -> Markup:
+        try:
+            return self.formulas.draw(latex, display=display)
+        except ValueError as error:
+            if not self.lenient:
+                raise
+            self.undrawn.append(latex)
+            return Markup('<code class="undrawn" title="{}">{}</code>').format(error, latex)
 
 
 @lru_cache(maxsize=1)
@@ -93,4 +115,22 @@ def _formula_rule(state: "StateInline", silent: bool) -> bool:
 def _render_formula(
     self: "RendererProtocol", tokens: "list[Token]", index: int, options: "OptionsDict", env: "EnvType"
 ) -> str:
-    return _drawn(tokens[index].meta["match"], env["formulas"])
+    prose: Prose = env["prose"]
+    return str(prose.drawn(tokens[index].meta["match"]))
+
+
+def refuse_bad_texts(claim: "Claim") -> None:
+    """Raise unless every formula of a claim's statement, title, assumptions and source can be drawn.
+
+    Raises:
+        ValueError: If one cannot, naming the claim and the text.
+    """
+    prose = Prose()
+    texts = {"statement": [claim.statement], "title": [claim.title], "assumptions": list(claim.assumptions)}
+    texts["locator"] = [claim.source.locator]
+    for name, each in texts.items():
+        for text in each:
+            try:
+                prose.block(text)
+            except ValueError as error:
+                raise ValueError(f"{name} of {claim.id}: {error}") from error

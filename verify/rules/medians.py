@@ -45,8 +45,8 @@ class _HalfLine(Comparison):
                 word = "above" if side < 0 else "below"
                 raise ValueError(f"the rival must lie {word} the bound, got {in_words(other)} for {in_words(edge)}.")
         columns = as_columns(replicates, len(edges))
-        blocked = why_blocked(columns, dropped)
         level = LEVEL / len(edges)
+        blocked = why_blocked(columns, dropped, level)
         cells: list[Cell] = []
         measured = advice = visible = ""
         sign = "<=" if side < 0 else ">="

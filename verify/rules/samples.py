@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from verify.comparison import Cell
-from verify.intervals import Array, Interval, in_words
+from verify.intervals import Array, Interval, in_words, least_size, median_ranks
 
 LEAST_REPLICATES: Final = 20
 LEAST_VALUES: Final = 8
@@ -100,8 +100,14 @@ def why_not_finite(values: npt.NDArray[Any]) -> str | None:
     return f"{bad} of {values.size} values are not finite." if bad else None
 
 
-def why_blocked(columns: Array, dropped: int = 0) -> str | None:
+def why_blocked(columns: Array, dropped: int = 0, level: float | None = None) -> str | None:
     """Say what is wrong with replicates on the last axis, if anything is.
+
+    Args:
+        columns: Replicates, one row a cell.
+        dropped: How many members were left out.
+        level: Each cell's share of the level, where its interval is made of order statistics: many cells need more
+            than 20 replicates for a finite one.
 
     Examples:
         >>> why_blocked(np.arange(20.0)), why_blocked(np.arange(12.0))
@@ -112,8 +118,10 @@ def why_blocked(columns: Array, dropped: int = 0) -> str | None:
     count = columns.shape[-1]
     if (reason := why_dropped(count, dropped)) is not None:
         return reason
-    if count < LEAST_REPLICATES:
-        return f"{LEAST_REPLICATES} replicates are needed, there are {count}."
+    least = max(LEAST_REPLICATES, least_size(level) if level else 0)
+    if count < least:
+        shared = f" for {len(columns)} cells that share one level" if least > LEAST_REPLICATES else ""
+        return f"{least} replicates are needed{shared}, there are {count}."
     if (reason := why_not_finite(columns)) is not None:
         return reason
     distinct = min(len(np.unique(column)) for column in columns.reshape(-1, count))
@@ -192,6 +200,33 @@ def more_data(cell: Cell, estimate: float, error: float, replicates: int, margin
         return f"{reason}; more than 1000 times the data would be needed, the estimate lies at the edge."
     need = math.ceil(replicates * max(factor, 1.0))
     return f"{reason}; about {max(factor, 1.1):.2g} times the data is needed, some {need} replicates."
+
+
+def more_draws(beyond: int, draws: int, level: float) -> int | None:
+    """Return how many draws would bring the interval of a median off an edge that some draws lie beyond.
+
+    Of n draws about a share p lies beyond; the interval avoids them once its rank exceeds n p by two standard errors.
+
+    Args:
+        beyond: How many of the draws lie on the wrong side.
+        draws: How many draws there are.
+        level: The level of the interval.
+
+    Returns:
+        The number, at least one more than there are; None where it is more than a thousand times as many.
+
+    Examples:
+        >>> more_draws(1, 20, 1e-4 / 3), more_draws(10, 20, 1e-4 / 3)
+        (38, None)
+    """
+    share = (beyond + 1) / (draws + 2)
+    count = draws + 1
+    while count <= 1000 * draws:
+        ranks = median_ranks(count, level)
+        if ranks is not None and ranks[0] > count * share + 2 * math.sqrt(count * share * (1 - share)):
+            return count
+        count += max(1, count // 50)
+    return None
 
 
 def worst_cell(cells: list[Cell]) -> int:

@@ -240,12 +240,32 @@ def test_a_failed_step_is_shown_as_failed(records: Records) -> None:
     assert 'checked exactly: <span class="unexpected">fails</span>' in html
 
 
-def test_a_bad_formula_in_a_claim_is_refused_and_the_claim_named(records: Records, save: Callable[..., Path]) -> None:
-    records[0][0]["statement"] = r"Let $\nosuch{x}$ be."
+def test_a_formula_that_cannot_be_drawn_stands_as_its_source_and_is_told(
+    records: Records, save: Callable[..., Path]
+) -> None:
+    records[0][0]["figures"][0]["caption"] = r"Let $\nosuch{x}$ be."
+    page = write_report(save(records[:2])).read_text()
+    assert r">\nosuch{x}</code>" in page
+    assert 'title="a formula must use commands that can be drawn' in page
+    told = page[page.index("Some formulas could not be drawn") :]
+    assert '<a href="#spectrum.semicircle">' in told[: told.index("</div>")]
+
+
+def test_notes_on_wording_stand_on_the_page_of_errata(records: Records, save: Callable[..., Path]) -> None:
+    note = {"lecture": "A lecture", "slide": "A slide", "statement": "$x$ is.", "said": "a *slip*", "meant": "no slip"}
+    page = write_report(save([records[1]], notes=[note])).read_text()
+    assert '<a href="#errata">Errata</a>' in page
+    errata = page[page.index('<section id="errata">') :]
+    assert "Notes on wording" in errata
+    assert "a <em>slip</em>" in errata
+    assert "A lecture, slide &ldquo;A slide&rdquo;" in errata
+
+
+def test_a_report_that_cannot_be_written_is_refused(records: Records, save: Callable[..., Path]) -> None:
     folder = save(records[:1])
-    with pytest.raises(ValueError, match=r"claim 'spectrum.semicircle': a formula must .* got \\nosuch in"):
+    (folder / "report.html").mkdir()
+    with pytest.raises(ValueError, match=r"the report must be a file that can be written, got .*report.html: Is a dir"):
         write_report(folder)
-    assert not (folder / "report.html").exists()
 
 
 def test_a_record_that_lacks_something_is_refused(records: Records, save: Callable[..., Path]) -> None:

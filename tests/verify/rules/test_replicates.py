@@ -242,6 +242,16 @@ def test_several_predictions_share_the_level_and_the_worst_is_shown() -> None:
     assert (row.region.lower, row.region.upper) == pytest.approx((float(lower), float(upper)), rel=1e-12)
 
 
+def test_many_cells_that_share_a_level_need_more_replicates() -> None:
+    """At a hundredth of the level even the whole range of 20 draws does not enclose the median."""
+    columns = np.stack([normal(seed)[:20] for seed in range(100)], axis=1)
+    given = {"bound": [9] * 100, "rival": Rival("ten", [10] * 100)}
+    finding = AtMost("medians", replicates=columns, **given).decide()
+    assert finding.blocked == "21 replicates are needed for 100 cells that share one level, there are 20."
+    more = np.concatenate([columns, columns[:1] + 0.01])
+    assert AtMost("medians", replicates=more, **given).decide().verdict is Verdict.SUPPORTED
+
+
 def test_bounds_may_differ_from_column_to_column() -> None:
     columns = np.stack([normal(1), normal(2, mean=2)], axis=1)
     finding = AtMost("medians", bound=[1.1, 2.1], replicates=columns, rival=Rival("other", [3, 3])).decide()

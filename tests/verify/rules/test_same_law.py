@@ -1,6 +1,7 @@
 """Spectra against laws: the distance is right, sampled matrices meet their law, and a neighbouring law is refuted."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,7 +12,9 @@ import pytest
 
 import theory
 from verify.comparison import LEVEL, Comparison, Rival
+from verify.intervals import median_ranks
 from verify.rules import SameLaw
+from verify.rules.samples import more_draws
 from verify.rules.transport import (
     LawTable,
     distance_between,
@@ -162,7 +165,20 @@ def test_an_undecided_comparison_says_which_of_its_cells_straddles() -> None:
     on_the_edge = float(np.median(distances_to_law(WIGNER[160], SEMICIRCLE)))
     assert "the distance lies across the margin" in same_law(within=on_the_edge).decide().message
     few = {size: values[:20] for size, values in WIGNER.items() if size > 40}
-    assert "the slope lies across -1/2" in same_law(spectra=few).decide().message
+    message = same_law(spectra=few).decide().message
+    assert "the slope lies across -1/2" in message
+    assert re.search(r"with \d+ of 20 draws above it; about \d+ draws or a wider range of sizes are needed", message)
+
+
+def test_the_advice_on_draws_grows_with_the_share_of_draws_on_the_wrong_side() -> None:
+    """And as many draws as advised do avoid the edge, in nine samples of ten."""
+    needs = [more_draws(beyond, 20, LEVEL / 3) for beyond in range(9)]
+    assert needs == sorted(needs, key=lambda need: math.inf if need is None else need)
+    assert more_draws(10, 20, LEVEL / 3) is None
+    ranks = median_ranks(needs[1], LEVEL / 3)
+    assert ranks is not None
+    share = 2 / 22
+    assert np.mean(np.random.default_rng(0).binomial(needs[1], share, 4000) < ranks[0]) > 0.9
 
 
 def test_draws_that_are_few_broken_or_dropped_block() -> None:
