@@ -13,7 +13,7 @@ import torch
 import numerics
 import theory
 from verify import OPEN, Claim, Status, Verdict, Workbench, discover
-from verify.claims.spectrum import laws, networks, spectra, trained
+from verify.claims.spectrum import laws, networks, spectra, structure, trained
 from verify.claims.spectrum.free_sum import _distance, _energy, _largest
 from verify.report.formulas import refuse_bad_formula
 
@@ -105,7 +105,7 @@ def test_a_claim_comes_out_as_expected_at_another_root_seed(name: str, make_benc
     assert outcome.as_expected, outcome.why_not
     assert {finding.status for finding in findings} == {Status.DECIDED}
     for figure in bench.figures.values():
-        assert figure.x and figure.y and figure.title
+        assert all((figure.x, figure.y, figure.title))
         assert figure.caption.endswith(".")
         assert len(figure.layers) >= 2
         assert all(layer.label for layer in figure.layers)
@@ -208,3 +208,15 @@ def test_unscaled_edges_grow_like_the_root_of_the_size() -> None:
         for size in (50, 200)
     ]
     assert edges[1] / edges[0] == pytest.approx(2, rel=0.1)
+
+
+def test_two_relu_units_of_one_pattern_have_more_zero_modes_than_their_rescalings() -> None:
+    """Each unit is active on 20 samples of 40; the second has a weight vector next to the first one's."""
+    net = networks.random_networks(3, 40, "relu", seeds=[0])
+    (first, _), _ = net.network.unflatten(net.theta)
+    first[0, 1] = first[0, 0] * (1 + 1e-3) + 1e-3
+    sums, meets = structure.zero_modes_by_ranks(net)
+    (counted,) = numerics.inertia(net.hessian().gauss_newton, tolerance=1e-12).unresolved.tolist()
+    assert sums == [counted]
+    assert counted > 3
+    assert meets == [False]

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.linalg import matrix_rank
 
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Slide, Source, Verdict, Workbench, claim
-from verify.claims.spectrum.networks import random_networks, trained_networks
+from verify.claims.spectrum.networks import Ensemble, random_networks, trained_networks
 from verify.claims.spectrum.spectra import Array
 from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
 
@@ -16,9 +17,7 @@ HESSIAN_SLIDE = Slide(OXFORD_C65, "Hessian for two layer net")
 SHAPE_SLIDE = Slide(OXFORD_C65, "Local shape of loss landscape")
 JOINT_SLIDE = Slide(OXFORD_C65, "Stieltjes and R Transform for joint spectra")
 NETWORKS = 20
-ZERO = (
-    1e-12  # of the spectral radius; zeros come out near 1e-16, the least other eigenvalues of these networks near 1e-5
-)
+ZERO = 1e-11  # of the largest singular value; rounding leaves the zeros near 1e-16
 
 
 @claim(
@@ -175,8 +174,7 @@ def parts_at_scaled_residuals(seed: int, width: int, samples: int, kind: str, fa
     source=Source(PENNINGTON_BAHRI_2017, "the Wishart model of the Gauss-Newton part", printed=JOINT_SLIDE),
     assumptions=(
         "linear: $W_1$, $W_2$ invertible and inputs of full rank, so $m \\ge n$",
-        "ReLU, for exactly $n$: each unit is active on at least $n$ samples and inactive on at least $n - 1$, in "
-        "general position",
+        "ReLU: no unit on its kink at a sample, $W_2$ invertible",
     ),
     expects={Verdict.SUPPORTED},
 )
@@ -185,8 +183,9 @@ def gauge_zero_modes(bench: Workbench) -> Iterator[Comparison]:
     weights can change without changing the function:
 
     - linear units: exactly $n^2$ for $m \ge n$, from $W_1 \to A W_1$, $W_2 \to W_2 A^{-1}$;
-    - ReLU units: at least $n$ always, from the rescaling of each unit, and exactly $n$ once each unit sees enough
-      active and inactive samples.
+    - ReLU units: at least $n$ always, from the rescaling of each unit, and exactly $n$ once, for each unit, the inputs
+      at which it is active have rank $n$ and the activations of the other units where it is not have rank $n - 1$.
+      Counting samples is not enough for that: two units that are active on the same samples have more symmetries.
 
     A Wishart matrix with more columns than rows has none.
     """
@@ -211,7 +210,7 @@ def gauge_zero_modes(bench: Workbench) -> Iterator[Comparison]:
     counts = [np.stack([result["zeros"] for result in results[k : k + 3]], axis=1) for k in range(0, len(results), 3)]
     gauge = np.broadcast_to([float(linear.at(n=width)) for width in widths], counts[0].shape)
     rescaling = np.broadcast_to([float(relu.at(n=width)) for width in widths], counts[0].shape)
-    exact = "a count; zero means below 1e-12 of the radius"
+    exact = "a count: weights less the rank of J, with singular values below 1e-11 of the largest as zeros"
     for where, measured in (("random weights", counts[0]), ("the end of training", counts[1])):
         yield Agrees(
             f"linear networks at {where}, n = 4, 6, 8, m = 2n",
@@ -221,13 +220,23 @@ def gauge_zero_modes(bench: Workbench) -> Iterator[Comparison]:
             reason=exact,
             rival=Rival("none, as for a Wishart matrix with as many columns as rows or more", 0.0),
         )
+    meets = np.stack([result["meets"] for result in results[6:9]], axis=1)
     yield Agrees(
-        "ReLU networks with many samples, n = 4, 6, 8, m = 10n",
-        measured=counts[2],
-        predicted=rescaling,
+        "ReLU networks that meet the two conditions on ranks, n = 4, 6, 8, m = 10n",
+        measured=counts[2][meets],
+        predicted=rescaling[meets],
         tolerance=0.0,
         reason=exact,
         rival=Rival("none, as for a Wishart matrix", 0.0),
+    )
+    ranks = [np.stack([result["by ranks"] for result in results[k : k + 3]], axis=1) for k in (6, 9)]
+    yield Agrees(
+        "all ReLU networks, m = 10n and m = 2n: the sum over units of 2n less their rank",
+        measured=np.stack(counts[2:]),
+        predicted=np.stack(ranks),
+        tolerance=0.0,
+        reason=exact,
+        rival=Rival("always n, as with many samples", np.stack([rescaling, rescaling])),
     )
     yield Bounds(
         "ReLU networks with few samples have at least n, n = 4, 6, 8, m = 2n",
@@ -253,12 +262,42 @@ def gauge_zero_modes(bench: Workbench) -> Iterator[Comparison]:
 
 
 def count_zero_modes(seed: int, width: int, samples: int, kind: str, trained: bool) -> dict[str, Array]:
-    """Count the zero eigenvalues of H0, at random weights or after training."""
+    """Count the zero eigenvalues of H0 = J'J/m at random weights or after training; for ReLU networks also by ranks."""
     seeds = range(seed, seed + NETWORKS)
-    net = (
-        trained_networks(width, samples, kind, seeds=seeds).end
-        if trained
-        else random_networks(width, samples, kind, seeds=seeds)
-    )
-    counts = numerics.inertia(net.hessian().gauss_newton, tolerance=ZERO)
-    return {"zeros": counts.unresolved.numpy()}
+    if trained:
+        net = trained_networks(width, samples, kind, seeds=seeds).end
+    else:
+        net = random_networks(width, samples, kind, seeds=seeds)
+    jacobian = numerics.output_jacobian(net.network, net.theta, net.x).flatten(1, 2).numpy()
+    by_ranks, meets = zero_modes_by_ranks(net) if kind == "relu" else ([], [])
+    return {
+        "zeros": net.network.parameters - matrix_rank(jacobian, rtol=ZERO),
+        "by ranks": np.array(by_ranks, dtype=np.float64),
+        "meets": np.array(meets, dtype=bool),
+    }
+
+
+def zero_modes_by_ranks(net: Ensemble) -> tuple[list[int], list[bool]]:
+    """Return, for each ReLU network, the sum over units k of 2n - rank B_k, and whether both conditions are met.
+
+    B_k has a row per sample: the activations of all units, then the inputs if unit k is active, else zeros. The
+    conditions: (a) the inputs where k is active have rank n, (b) the activations of the others where it is not, n - 1.
+    """
+    width = net.network.widths[0]
+    (first, _), _ = net.network.unflatten(net.theta)
+    sums, meets = [], []
+    for weights, x, active in zip(first, net.x, net.active_samples().bool(), strict=True):
+        activations = (x @ weights.T).relu().numpy()
+        inputs, seen = x.numpy(), active.numpy()
+        total, fine = 0, True
+        for unit in range(width):
+            on = seen[:, unit]
+            matrix = np.concatenate([activations, inputs * on[:, None]], axis=1)
+            total += 2 * width - int(matrix_rank(matrix, rtol=ZERO))
+            others = np.delete(activations[~on], unit, axis=1)
+            enough = on.sum() >= width and (~on).sum() >= width - 1
+            full = enough and matrix_rank(inputs[on], rtol=ZERO) == width
+            fine = fine and full and matrix_rank(others, rtol=ZERO) == width - 1
+        sums.append(total)
+        meets.append(fine)
+    return sums, meets
