@@ -27,6 +27,7 @@ __all__ = ["FloatLaw"]
 
 _VERY_NEAR = 1e-3  # of a band: there w is found from the edge
 _SMALL = 0.2
+_PIECE = 1024  # laws at a time where many temporary arrays are needed: they fit into the cache
 _UNIT = 1e-30  # rates carried in double-double sum to one if they do to this accuracy
 _NEAR = 0.6  # the edge formula is used up to this fraction of the distance to the nearest singularity
 
@@ -99,7 +100,16 @@ class FloatLaw:
 
         Axis 0 of ``a`` counts edges, axis 1 laws; the terms of H are stacked in front. An edge at a = 0 is exact.
         """
-        strengths, places = self._terms
+        pieces = [self._place_of(a[:, k : k + _PIECE], slice(k, k + _PIECE)) for k in range(0, a.shape[1], _PIECE)]
+        if len(pieces) == 1:
+            return pieces[0]
+        return DoubleDouble(
+            *(np.concatenate(parts, axis=1) for parts in zip(*((p.high, p.low) for p in pieces), strict=True))
+        )
+
+    def _place_of(self, a: np.ndarray, laws: slice) -> DoubleDouble:
+        strengths, places = (DoubleDouble(n.high[:, :, laws], n.low[:, :, laws]) for n in self._terms)
+        drift = self._flat(self.drift)
         distance = DoubleDouble.of(a) - places
         live = strengths.high != 0
         distance = DoubleDouble(np.where(live, distance.high, 1.0), np.where(live, distance.low, 0.0))
@@ -109,7 +119,7 @@ class FloatLaw:
         if has_variance:
             scale = np.concatenate([np.ones_like(scale[:1]), scale[1:]])
         terms = ratio * scale
-        total = DoubleDouble.of(a) + self._flat(self.drift)
+        total = DoubleDouble.of(a) + DoubleDouble(drift.high[laws], drift.low[laws])
         for high, low in zip(terms.high, terms.low, strict=True):
             total = total + DoubleDouble(high, low)
         # H' - 1 = -sum of weights/(distance^2), and a weight is strength times place (the variance itself at 0)
