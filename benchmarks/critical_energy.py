@@ -6,8 +6,6 @@ relative difference, at 20 random ratios and 50 digits, from the maximum of the 
 
 import random
 import sys
-import time
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import mpmath
 import sympy as sp
 from sympy.core.cache import clear_cache
+from table import by_turns, heading, row
 
 from theory import SpectralLaw, critical_energy, linear_hessian, relu_hessian, wishart_wigner_hessian
 from theory.closed_threshold import closed_form
@@ -39,17 +38,6 @@ def by_hand(law: SpectralLaw) -> sp.Expr:
     return sp.simplify(near)
 
 
-def best_time(run: Callable[[], object]) -> float:
-    """The best time of a few runs with empty caches."""
-    best = float("inf")
-    for _ in range(ROUNDS):
-        clear_cache()
-        start = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - start)
-    return best
-
-
 def error(law: SpectralLaw, formula: sp.Expr) -> float:
     """The largest relative error of a formula at 20 random ratios."""
     curve = EnergyCurve(law, epsilon)
@@ -70,26 +58,37 @@ def error(law: SpectralLaw, formula: sp.Expr) -> float:
 
 def main() -> None:
     """Print one row for each model and route."""
+    heading("symbolic critical energy, empty caches, best of rounds by turns")
     for name, law in (
         ("Wishart + Wigner", wishart_wigner_hessian()),
         ("linear units", linear_hessian()),
         ("ReLU units", relu_hessian()),
     ):
-        print(f"\nsymbolic critical energy, {name}")
-        derivation = critical_energy(law)
-        rows = {
-            "lossproof, derived": (lambda law=law: closed_form(EnergyCurve(law, epsilon)), derivation.value),
-            "lossproof, derived and checked": (
-                lambda law=law: closed_form(EnergyCurve(law, epsilon)).check(),
-                derivation.value,
-            ),
-            "sympy, by hand, unchecked": (lambda law=law: by_hand(law), by_hand(law)),
+        runs = {
+            "derived": lambda law=law: closed_form(EnergyCurve(law, epsilon)).value,
+            "derived and checked": lambda law=law: _checked(law),
+            "by hand": lambda law=law: by_hand(law),
         }
-        ours = None
-        for label, (run, formula) in rows.items():
-            seconds = best_time(run)
-            ours = ours or seconds
-            print(f"  {label:34} {seconds:8.2f} s   error {error(law, formula):.1e}   {seconds / ours:5.1f} x ours")
+        best, formulas = by_turns(runs, ROUNDS, clear_cache)
+        for route in ("derived", "derived and checked"):
+            mistake = error(law, formulas[route])
+            row(
+                f"{name}, {route}",
+                best[route],
+                mistake,
+                peer="sympy, by hand",
+                theirs=best["by hand"],
+                their_error=error(law, formulas["by hand"]),
+                target="1 s, 1e-50" if route == "derived" else "1e-50",
+                holds=(best[route] <= 1 or route != "derived") and mistake <= 1e-50,
+            )
+
+
+def _checked(law: SpectralLaw) -> sp.Expr:
+    derivation = closed_form(EnergyCurve(law, epsilon))
+    if not all(record.passed for record in derivation.check()):
+        raise ArithmeticError(f"a step of the critical energy of {law} fails.")
+    return derivation.value
 
 
 if __name__ == "__main__":

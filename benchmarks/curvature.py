@@ -7,7 +7,6 @@ differentiation, relative to the largest entry of the matrix.
 
 import itertools
 import sys
-import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
+from table import by_turns, heading, row
 from torch import Tensor
 
 from numerics import CrossEntropy, Mlp, SquaredError, adam, dense_hessian, digits
@@ -22,24 +22,23 @@ from numerics import CrossEntropy, Mlp, SquaredError, adam, dense_hessian, digit
 warnings.filterwarnings("ignore", message=".*torch.jit.script.*")
 
 
-def _alternate(runs: dict[str, Callable[[], Tensor]], rounds: int) -> tuple[dict[str, float], dict[str, Tensor]]:
-    """Best time of each run and its last result; the runs take turns."""
-    best: dict[str, float] = {name: float("inf") for name in runs}
-    results: dict[str, Tensor] = {}
-    for _ in range(rounds):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            results[name] = run()
-            best[name] = min(best[name], time.perf_counter() - start)
-    return best, results
-
-
-def _print(title: str, best: dict[str, float], errors: dict[str, float]) -> None:
-    print(f"\n{title}")
+def _report(item: str, best: dict[str, float], errors: dict[str, float], targets: dict[str, float]) -> None:
+    """Print a row for each peer, with the ratio that is asked for."""
     ours = best["lossproof"]
     for name, seconds in best.items():
-        ratio = "" if name == "lossproof" else f"   {seconds / ours:6.1f} x ours"
-        print(f"  {name:34} {seconds * 1e3:10.1f} ms   error {errors[name]:.1e}{ratio}")
+        if name != "lossproof":
+            row(
+                item,
+                ours,
+                errors["lossproof"],
+                peer=name,
+                theirs=seconds,
+                their_error=errors[name],
+                target=f"{targets[name]:.0f}x, 1e-13",
+                holds=seconds >= targets[name] * ours and errors["lossproof"] <= 1e-13,
+            )
+    if len(best) == 1:
+        row(item, ours, errors["lossproof"])
 
 
 def _relative_error(mine: Tensor, truth: Tensor) -> float:
@@ -72,7 +71,7 @@ def dense(widths: tuple[int, ...], rounds: int) -> None:
         )
         identity = torch.eye(network.parameters, dtype=torch.float64)
         runs["curvlinops H @ I"] = lambda: (operator @ identity).detach()
-    best, results = _alternate(runs, rounds)
+    best, results = by_turns(runs, rounds)
 
     # the truth: double backward on some of the columns, spread over all layers
     columns = torch.arange(0, network.parameters, max(1, network.parameters // 200))
@@ -81,8 +80,10 @@ def dense(widths: tuple[int, ...], rounds: int) -> None:
     (gradient,) = torch.autograd.grad(value, flat, create_graph=True)
     truth = torch.stack([torch.autograd.grad(gradient[k], flat, retain_graph=True)[0] for k in columns], dim=1)
     errors = {name: _relative_error(result[:, columns], truth) for name, result in results.items()}
-    _print(f"dense Hessian, {'-'.join(map(str, widths))}, {network.parameters} parameters, 1000 digits", best, errors)
-    print(f"  exactly symmetric: {torch.equal(results['lossproof'], results['lossproof'].T)}")
+    item = f"dense Hessian, {network.parameters} parameters"
+    _report(item, best, errors, {"curvlinops H @ I": 6})
+    symmetric = torch.equal(results["lossproof"], results["lossproof"].T)
+    row(item, "", target="exactly symmetric", holds=symmetric)
 
 
 def ensemble(members: int, rounds: int) -> None:
@@ -101,14 +102,17 @@ def ensemble(members: int, rounds: int) -> None:
         "loop of torch.func.hessian": lambda: torch.stack([hessian(one) for one in theta]),
         "vmap of torch.func.hessian": lambda: torch.vmap(hessian)(theta),
     }
-    best, results = _alternate(runs, rounds)
+    best, results = by_turns(runs, rounds)
     truth = results["loop of torch.func.hessian"]
     errors = {name: _relative_error(result, truth) for name, result in results.items()}
-    _print(f"{members} Hessians, 10-15-2, {network.parameters} parameters, 200 points", best, errors)
+    asked = {"loop of torch.func.hessian": 10.0, "vmap of torch.func.hessian": 25.0}
+    _report(f"{members} Hessians, {network.parameters} parameters", best, errors, asked)
 
 
 if __name__ == "__main__":
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread(s), float64, best of alternating rounds")
+    heading(
+        f"curvature, torch {torch.__version__}, {torch.get_num_threads()} thread(s), float64, best of rounds by turns"
+    )
     ensemble(64, rounds=3)
     dense((64, 12, 12, 10), rounds=3)
     dense((64, 48, 32, 10), rounds=2)

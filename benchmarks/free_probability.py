@@ -1,15 +1,16 @@
-"""Free sums of laws: this package beside its peers, in one process and alternating.
+"""Free sums of laws: this package beside its peers, by turns.
 
-Run it from the root with one thread, ``OMP_NUM_THREADS=1 python benchmarks/free_probability.py``. A peer that is not
-installed (extra ``peers``) is skipped with a line that says so. Times are after ``.at()``, and no law answers the same
-question twice. Errors are against certified balls. The problem: Marchenko-Pastur of ratio 1/2 plus a semicircle of
-variance 1/5 (toy), and the ReLU model at the same ratio and energy 1/10.
+Run it from the root with one thread, ``OMP_NUM_THREADS=1 python benchmarks/free_probability.py [--peers PYTHON]``;
+PYTHON is an interpreter in which rmtool and freealg are installed, by default ``$LOSSPROOF_PEERS`` or this one. A peer
+that is not installed is skipped with a line that says so. Our times start after ``.at()``, on laws that were asked
+nothing before; the peers' after their own set-up. Errors are largest differences from certified balls.
+
+The problem: Marchenko-Pastur of ratio 1/2 plus a semicircle of variance 1/5 (toy), and the ReLU model at the same ratio
+and energy 1/10.
 """
 
-import importlib
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,136 +21,235 @@ import mpmath as mp
 import numpy as np
 import sympy as sp
 from scipy.integrate import quad
+from table import Peers, by_turns, heading, row
 
-from theory import SpectralLaw, relu_hessian, wishart_wigner_hessian
+from theory import SpectralLaw, critical_energy, relu_hessian, wishart_wigner_hessian
 
 POINTS = 2000
 INDICES = 20_000
 VALUES = {"phi": "1/2", "epsilon": "1/10"}
 MODELS = {"toy": wishart_wigner_hessian(), "ReLU": relu_hessian()}
+TARGETS = {"toy": (3e-3, 50), "ReLU": (7e-3, 17)}
+ROUNDS = 7
+
+g = sp.Symbol("g")
 
 
-def fresh(law: SpectralLaw) -> SpectralLaw:
-    """Return a bound law that remembers nothing."""
-    return law.at(**VALUES)
+class Fresh:
+    """Questions to a law that remembers nothing: it is bound anew, untimed, before each."""
+
+    def __init__(self, law: SpectralLaw) -> None:
+        self._law = law
+        self.bind()
+
+    def bind(self) -> None:
+        """Forget."""
+        self.law = self._law.at(**VALUES)
+
+    def time(self, ask: Callable[[SpectralLaw], Any], rounds: int = ROUNDS) -> tuple[float, Any]:
+        """Return the best time and the answer."""
+        best, answers = by_turns({"ours": lambda: ask(self.law)}, rounds, self.bind)
+        return best["ours"], answers["ours"]
 
 
-def best(run: Callable[[], Any], rounds: int = 5) -> tuple[float, Any]:
-    """Return the best time in milliseconds, and the last result."""
-    shortest, result = float("inf"), None
-    for _ in range(rounds):
-        start = time.perf_counter()
-        result = run()
-        shortest = min(shortest, time.perf_counter() - start)
-    return 1e3 * shortest, result
+def floats(balls: Any) -> np.ndarray:
+    """Round balls."""
+    return np.array([float(ball) for ball in balls])
 
 
-def best_fresh(law: SpectralLaw, question: Callable[[SpectralLaw], Any], rounds: int = 9) -> tuple[float, Any]:
-    """Time a question on laws that remember nothing."""
-    shortest, result = float("inf"), None
-    for _ in range(rounds):
-        bound = fresh(law)
-        start = time.perf_counter()
-        result = question(bound)
-        shortest = min(shortest, time.perf_counter() - start)
-    return 1e3 * shortest, result
+def coefficients(law: SpectralLaw, x: Any) -> list[sp.Expr]:
+    """Return the polynomial whose root is G(x)."""
+    return sp.Poly(sp.numer(sp.together(law.r_transform(g) + 1 / g - x)), g).all_coeffs()
 
 
-def line(item: str, ours: float, error: str, peer: str = "", peer_ms: float | None = None) -> None:
-    """Print one row."""
-    ratio = "" if peer_ms is None else f"   {peer} {peer_ms:.4g} ms: {peer_ms / ours:.0f}x"
-    print(f"{item:<44} {ours:10.4g} ms   {error}{ratio}")
+def density(name: str, law: SpectralLaw, peers: Peers) -> None:
+    """Density at 2000 points, in float64 and to 50 digits."""
+    fresh = Fresh(law)
+    transform = str(fresh.law.r_transform(g))
+    (low, high), *_ = fresh.law.support()
+    x = np.linspace(low + 1e-3, high - 1e-3, POINTS)
+    exact = floats(fresh.law.density(x, digits=20))
+    runs: dict[str, Callable[[], Any]] = {"ours": lambda: fresh.law.density(x)}
+    at, _ = by_turns({"ours": lambda: law.at(**VALUES)}, ROUNDS)
+    setup = None
+    if peers.has("rmtool"):
+        runs["rmtool"] = lambda: peers.call("rmtool_density", transform=transform, x=x.tolist())
+        setup = by_turns({"rmtool": lambda: peers.call("rmtool_setup", transform=transform)}, 2)[0]["rmtool"]
+    best, results = by_turns(runs, ROUNDS, fresh.bind)
+    error = {run: float(np.abs(np.array(values) - exact).max()) for run, values in results.items()}
+    limit, ratio = TARGETS[name]
+    fast = best["ours"] <= limit and best.get("rmtool", np.inf) >= ratio * best["ours"]
+    row(f"set-up, {name}", at["ours"], peer="rmtool", theirs=setup, target="5 ms", holds=at["ours"] <= 5e-3)
+    row(
+        f"density, {POINTS} points, {name}",
+        best["ours"],
+        error["ours"],
+        peer="rmtool",
+        theirs=best.get("rmtool"),
+        their_error=error.get("rmtool"),
+        target=f"{1e3 * limit:.0f} ms, {ratio}x, 1e-13",
+        holds=fast and error["ours"] <= 1e-13,
+    )
+
+    few = x[:: POINTS // 20]
+
+    def roots() -> None:
+        with mp.workdps(50):
+            for place in few:
+                numbers = [mp.mpf(str(sp.N(c, 60))) for c in coefficients(fresh.law, sp.Rational(str(place)))]
+                mp.polyroots(numbers, maxsteps=200, extraprec=200)
+
+    best, results = by_turns({"ours": lambda: fresh.law.density(x, digits=50), "polyroots": roots}, 2, fresh.bind)
+    row(
+        f"certified density, 50 digits, {name}",
+        best["ours"],
+        max(float(ball.radius) for ball in results["ours"]),
+        peer="mp.polyroots, scaled",
+        theirs=best["polyroots"] * POINTS / len(few),
+        target="0.3 s, 1e-50",
+        holds=best["ours"] <= 0.3 and max(ball.radius for ball in results["ours"]) <= sp.Rational(1, 10**50),
+    )
 
 
-def optional(name: str) -> Any:
-    """Import a peer, or say that it is skipped."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        print(f"{name} is not installed: skipped (pip install 'lossproof[peers]')")
-        return None
+def index(name: str, law: SpectralLaw) -> None:
+    """Mass below zero: on a random grid, to 50 digits, and just above the critical energy."""
+    fresh, generator = Fresh(law), np.random.default_rng(0)
+    ratios, energies = generator.uniform(0.05, 4, INDICES), 10 ** generator.uniform(-4, 1, INDICES)
+    low = fresh.law.support()[0][0]
+    numbers = [sp.lambdify(sp.Symbol("x"), c) for c in coefficients(fresh.law, sp.Symbol("x"))]
+
+    def by_roots(x: float) -> float:
+        return max(0.0, -np.roots([float(number(x)) for number in numbers]).imag.min() / np.pi)
+
+    grids: list[Any] = []
+    best, results = by_turns(
+        {
+            "ours": lambda: grids[0].index(),
+            "quad": lambda: quad(by_roots, low, 0, epsabs=1e-6)[0],
+        },
+        3,
+        lambda: grids.__setitem__(slice(None), [law.at(phi=ratios, epsilon=energies)]),
+    )
+    checked = range(0, INDICES, INDICES // 50)
+    exact = [float(grids[0][place].index(digits=20)) for place in checked]
+    error = float(np.abs(results["ours"][list(checked)] - exact).max())
+    each = best["ours"] / INDICES
+    row(
+        f"index, random grid of {INDICES}, each, {name}",
+        each,
+        error,
+        peer="scipy quad of roots",
+        theirs=best["quad"],
+        their_error=abs(results["quad"] - float(fresh.law.index(digits=20))),
+        target="5 us, 1e-15",
+        holds=each <= 5e-6 and error <= 1e-15,
+    )
+    seconds, ball = fresh.time(lambda bound: bound.index(digits=50), 3 * ROUNDS)
+    row(f"index, 50 certified digits, {name}", seconds, float(ball.radius), target="0.2 ms", holds=seconds <= 2e-4)
+    threshold = critical_energy(law).at(phi="1/2", digits=60).midpoint
+    worst = 0.0
+    for power in range(9):
+        bound = law.at(phi="1/2", epsilon=threshold * (1 + sp.Rational(1, 10**power)))
+        worst = max(worst, abs(bound.index() / float(bound.index(digits=25)) - 1))
+    row(f"index, excess 1 to 1e-8, relative, {name}", "", worst, target="1e-10", holds=worst <= 1e-10)
 
 
-def polynomial_roots(law: SpectralLaw, x: float) -> float:
-    """Return the density by numpy's polynomial roots, as one would write it by hand."""
-    g = sp.Symbol("g")
-    place = sp.Symbol("x")
-    numerator = sp.Poly(sp.numer(sp.together(law.r_transform(g) + 1 / g - place)), g)
-    functions = [sp.lambdify(place, coefficient) for coefficient in numerator.all_coeffs()]
-    return max(0.0, -np.roots([float(f(x)) for f in functions]).imag.min() / np.pi)
+def edges_and_moments(name: str, law: SpectralLaw, peers: Peers) -> None:
+    """Support edges in float64 and to 200 bits; exact moments."""
+    fresh = Fresh(law)
+    seconds, ends = fresh.time(lambda bound: bound.support(), 5 * ROUNDS)
+    certified, balls = fresh.time(lambda bound: bound.support(digits=61), 3 * ROUNDS)
+    error = max(
+        abs(end - float(ball)) / abs(float(ball)) for end, ball in zip(sum(ends, ()), sum(balls, ()), strict=True)
+    )
+    row(f"support edges, {name}", seconds, error, target="0.5 ms, 1e-14", holds=seconds <= 5e-4 and error <= 1e-14)
+    radius = max(float(ball.radius) for ball in sum(balls, ()))
+    row(f"support edges, 200 bits, {name}", certified, radius, target="1 ms", holds=certified <= 1e-3)
+    runs: dict[str, Callable[[], Any]] = {"ours": lambda: [law.moment(order) for order in range(1, 9)]}
+    if peers.has("rmtool"):
+        transform = str(fresh.law.r_transform(g))
+        runs["rmtool"] = lambda: peers.call("rmtool_moments", transform=transform, count=8)
+    best, results = by_turns(runs, 2)
+    agree = "rmtool" not in results or [str(fresh.law.moment(k)) for k in range(9)] == results["rmtool"]
+    row(
+        f"8 exact moments, {name} (ours: symbolic)",
+        best["ours"],
+        0.0 if agree else None,
+        peer="rmtool, numbers",
+        theirs=best.get("rmtool"),
+        target="20 ms, 75x",
+        holds=best["ours"] <= 0.02 and best.get("rmtool", np.inf) >= 75 * best["ours"] and agree,
+    )
+    seconds = by_turns({"ours": lambda: law.moment(30)}, 3)[0]["ours"]
+    row(f"exact moment of order 30, {name}", seconds, target="100 ms", holds=seconds <= 0.1)
 
 
-def rmtool_density(rmtool: Any, law: SpectralLaw, x: np.ndarray) -> Callable[[], np.ndarray]:
-    """Return a run of rmtool's density on the same curve, in its convention m = -G."""
-    m, z = rmtool.m, rmtool.z
-    curve = sp.expand(sp.numer(sp.together(law.r_transform(-m) - 1 / m - z)))
+def hard_regimes(peers: Peers) -> None:
+    """The toy from ratio 1/16 to 10 and from energy 1e-10 to 40; wrong means off by 1e-6 of the peak, or negative."""
+    wrong = {"ours": 0, "freealg": 0}
+    worst, mass, points, negative = 0.0, 0.0, 0, 0
+    has_freealg = peers.has("freealg")
+    for ratio in ("1/16", "1/2", "1", "5/2", "10"):
+        for energy in ("1e-10", "1e-4", "2", "40"):
+            law = MODELS["toy"].at(phi=ratio, epsilon=energy)
+            bands = [band for band in law.support() if band[0] < band[1]]
+            x = np.concatenate([np.linspace(a, b, 2 + 16 // len(bands))[1:-1] for a, b in bands])
+            exact = floats(law.density(x, digits=20))
+            peak, values = exact.max(), {"ours": law.density(x)}
+            if has_freealg:
+                sizes, rates = ([float(jump[k]) for jump in law.jumps] for k in (1, 0))
+                arguments = {"sizes": sizes, "rates": rates, "variance": float(law.variance), "x": x.tolist()}
+                values["freealg"] = np.array(peers.call("freealg_density", **arguments).value)
+            for run, found in values.items():
+                wrong[run] += int((~(np.abs(found - exact) <= 1e-6 * peak) | ~(found >= 0)).sum())
+            worst = max(worst, float(np.abs(values["ours"] - exact).max() / peak))
+            negative += int((values["ours"] < 0).sum())
+            mass = max(mass, abs(law.cdf(bands[-1][1] + 1) - 1))
+            points += len(x)
+    row(
+        f"hard regimes, toy: wrong of {points}",
+        str(wrong["ours"]),
+        worst,
+        peer="freealg FreeLevy",
+        theirs=str(wrong["freealg"]) if has_freealg else None,
+        target="none wrong, 1e-12 of the peak",
+        holds=wrong["ours"] == negative == 0 and worst <= 1e-12,
+    )
+    row("hard regimes, toy: total mass", "", mass, target="1e-12", holds=mass <= 1e-12)
 
-    def run() -> np.ndarray:
-        result = rmtool.Lmz2pdf(curve, x)
-        values = getattr(result, "density", getattr(result, "pdf", None))
-        return np.asarray(result[1] if values is None else values, dtype=float)
 
-    return run
+def imports() -> None:
+    """Time ``import theory`` with its face touched against ``import sympy``."""
+    code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+
+    def run(module: str) -> float:
+        return float(subprocess.run([sys.executable, "-c", code.format(module)], capture_output=True, text=True).stdout)
+
+    times: dict[str, list[float]] = {"sympy": [], "theory; theory.SpectralLaw": []}
+    for _ in range(4):
+        for module, seconds in times.items():
+            seconds.append(run(module))
+    sympy, theory = (min(seconds) for seconds in times.values())
+    row(
+        "import theory; theory.SpectralLaw",
+        theory,
+        peer="import sympy",
+        theirs=sympy,
+        target="1.2 times sympy",
+        holds=theory <= 1.2 * sympy,
+    )
 
 
 def main() -> None:
     """Print every row."""
-    rmtool = optional("rmtool")
-    for name, law in MODELS.items():
-        bound = fresh(law)
-        (low, high), *_ = bound.support()
-        x = np.linspace(low + 1e-3, high - 1e-3, POINTS)
-        exact = np.array([float(ball) for ball in bound.density(x, digits=20)])
-        ours, density = best(lambda law=law, x=x: fresh(law).density(x))
-        error = f"error {np.abs(density - exact).max():.1e}"
-        if rmtool is None:
-            line(f"density, {POINTS} points, {name}", ours, error)
-        else:
-            try:
-                theirs, values = best(rmtool_density(rmtool, bound, x), 2)
-                error += f" (theirs {np.abs(values - exact).max():.1e})"
-                line(f"density, {POINTS} points, {name}", ours, error, "rmtool", theirs)
-            except Exception as failure:  # a peer's failure is a result
-                line(f"density, {POINTS} points, {name}", ours, f"{error} (rmtool failed: {failure})")
-        milliseconds, balls = best_fresh(law, lambda bound, x=x: bound.density(x, digits=50), 2)
-        few = x[:: POINTS // 20]
-        symbol = sp.Symbol("g")
-        with mp.workdps(50):
-            start = time.perf_counter()
-            for place in few:
-                equation = law.at(**VALUES).r_transform(symbol) + 1 / symbol - sp.Rational(str(place))
-                coefficients = sp.Poly(sp.numer(sp.together(equation)), symbol).all_coeffs()
-                mp.polyroots([mp.mpf(str(sp.N(c, 60))) for c in coefficients], maxsteps=200, extraprec=200)
-            theirs = 1e3 * (time.perf_counter() - start) * POINTS / len(few)
-        radius = max(float(ball.radius) for ball in balls)
-        line(f"certified density, 50 digits, {name}", milliseconds, f"radius {radius:.0e}", "mp.polyroots", theirs)
-        milliseconds, ball = best_fresh(law, lambda bound: bound.index(digits=50))
-        line(f"index, 50 certified digits, {name}", milliseconds, f"radius {float(ball.radius):.0e}")
-        energies = np.linspace(0.05, 0.5, INDICES)
-        milliseconds, _ = best(lambda law=law, e=energies: law.at(phi=np.full(INDICES, 0.5), epsilon=e).index(), 3)
-        theirs, value = best(lambda b=bound, lo=low: quad(lambda p: polynomial_roots(b, p), lo, 0, epsabs=1e-6)[0], 1)
-        line(
-            f"index, vectorised, {name}, each",
-            milliseconds / INDICES,
-            f"quad - ours {value - bound.index():.0e}",
-            "quad",
-            theirs,
-        )
-        milliseconds, _ = best_fresh(law, lambda bound: bound.support())
-        line(f"support edges, {name}", milliseconds, "")
-        milliseconds, ends = best_fresh(law, lambda bound: bound.support(digits=61))
-        line(f"support edges, 200 bits, {name}", milliseconds, f"radius {float(ends[0][0].radius):.0e}")
-        milliseconds, _ = best(lambda law=law: [law.moment(order) for order in range(1, 9)], 2)
-        line(f"8 exact moments, {name}", milliseconds, "exact")
-        milliseconds, _ = best(lambda law=law: law.moment(30), 2)
-        line(f"exact moment of order 30, {name}", milliseconds, "exact")
-    times = {}
-    for module in ("sympy", "theory; theory.SpectralLaw", "theory"):
-        code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
-        runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True) for _ in range(3)]
-        times[module] = min(float(run.stdout) for run in runs)
-    ratios = ", ".join(f"{module}: {seconds / times['sympy']:.2f}" for module, seconds in times.items())
-    print(f"import, against import sympy: {ratios}")
+    with Peers(Path(__file__).with_name("free_probability_peers.py")) as peers:
+        heading("free probability, float64, best of several rounds by turns")
+        for name, law in MODELS.items():
+            density(name, law, peers)
+            index(name, law)
+            edges_and_moments(name, law, peers)
+        hard_regimes(peers)
+        imports()
 
 
 if __name__ == "__main__":
