@@ -23,7 +23,6 @@ from verify import (
     claim,
 )
 from verify.claims.spectrum.spectra import (
-    CHUNK,
     DRAWS,
     Array,
     density_curve,
@@ -254,12 +253,8 @@ def wishart_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
     """
     sigma, ratio = 2.0, 0.25
     size = matrix_sizes(bench)[-1]
-    items = [
-        {"size": size, "seed": seed, "draws": CHUNK, "device": bench.device, "ratio": ratio, "scale": sigma**2}
-        for seed in bench.seeds("matrices", DRAWS // CHUNK)
-    ]
-    results = bench.map("wishart", wishart_wigner_spectra, [{**item, "variance": 0.0} for item in items])
-    spectrum = np.concatenate([result["eigenvalues"] for result in results])
+    sampled = ensembles(bench, "wishart", wishart_wigner_spectra, (size,), ratio=ratio, scale=sigma**2, variance=0.0)
+    spectrum = sampled["eigenvalues"][size]
     printed = (sigma * (1 - ratio**0.5) ** 2, sigma, sigma * (1 + ratio**0.5) ** 2)
     yield Equals(
         "least, mean and largest eigenvalue at sigma = 2, tau = 1/4",

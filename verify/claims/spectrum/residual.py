@@ -175,7 +175,7 @@ def residual_is_wigner(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("the free compound Poisson law of its blocks", derivation.value),
     )
     size = matrix_sizes(bench)[-1]
-    spectra = ensembles(bench, "blocks", block_spectra, kind="linear")["eigenvalues"][size]
+    spectra = ensembles(bench, "blocks", block_spectra, (size,), kind="linear")["eigenvalues"][size]
     variances = (spectra**2).mean(axis=1)
     excess = (spectra**4).mean(axis=1) / variances**2 - 2
     yield Equals(

@@ -4,7 +4,7 @@ Conventions. A replicate is one matrix. The distance of its spectrum to the limi
 standard deviations: a law is met if the distance at the largest size N is at most 8/N.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,14 +35,18 @@ def within(bench: Workbench) -> float:
 
 
 def ensembles(
-    bench: Workbench, purpose: str, function: Callable[..., Mapping[str, Any]], **fixed: Any
+    bench: Workbench,
+    purpose: str,
+    function: Callable[..., Mapping[str, Any]],
+    sizes: Sequence[int] | None = None,
+    **fixed: Any,
 ) -> dict[str, dict[int, Array]]:
-    """Compute ``DRAWS`` replicates at each size and sort them: by the result's name, then by size.
+    """Compute ``DRAWS`` replicates at each size, by default all, and sort them: by the result's name, then by size.
 
     The function takes ``size``, ``seed``, ``draws``, ``device`` and what is fixed, and returns arrays with one row per
     replicate.
     """
-    sizes = matrix_sizes(bench)
+    sizes = sizes or matrix_sizes(bench)
     items = [
         {"size": size, "seed": seed, "draws": CHUNK, "device": bench.device, **fixed}
         for size in sizes
