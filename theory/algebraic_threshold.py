@@ -88,7 +88,7 @@ def algebraic_energy(curve: EnergyCurve) -> Derivation:
     if factor.degree() <= 2:
         steps.append(Step("It solves the equation", Relation(factor.as_expr().subs(curve.root, root), "=", 0), "exact"))
     return Derivation(
-        title=f"The critical {curve.energy.name} of {curve.law}",
+        title=f"The critical ${sp.latex(curve.energy)}$ of ${sp.latex(curve.law)}$",
         result=sp.Eq(name, value),
         steps=tuple(steps),
         domain=Domain(),

@@ -108,7 +108,7 @@ def closed_form(curve: EnergyCurve) -> Derivation:
             parts["in factors"] = sp.Eq(name, compact)
     first = Step("At energy zero some h are feasible", Relation(0, "<", start), "exact", shown=energy_zero)
     return Derivation(
-        title=f"The critical {curve.energy.name} of {curve.law}",
+        title=f"The critical ${sp.latex(curve.energy)}$ of ${sp.latex(curve.law)}$",
         result=sp.Eq(name, result),
         steps=tuple(steps),
         domain=domain,

@@ -1,8 +1,9 @@
 r"""Results with the evidence for them: what was derived, from what, and how each step was checked.
 
 Conventions: a result is an equation, symbol = expression, on an open box of parameters. Evidence has four strengths:
-*exact* (a remainder 0 or a proved sign), *certified* (balls), *numeric* (points of the domain, to fifty digits) and
-*argued* (prose). A step's witness is a second route to its right-hand side that starts from the definition.
+*exact* (a remainder 0 or a proved sign), *certified* (balls of numbers, nothing free), *numeric* (points of the domain,
+to fifty digits) and *argued* (prose). A step's witness is a second route to its right-hand side that starts from the
+definition.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +36,8 @@ class Step:
         domain: Where the step holds, if that is not the derivation's domain.
 
     Raises:
-        ValueError: If ``how`` is another word, or a step that is not argued has no relation.
+        ValueError: If ``how`` is another word, a step that is not argued has no relation, or a certified one has free
+            parameters: balls at some points of a box certify nothing on the box.
     """
 
     title: str
@@ -44,18 +46,29 @@ class Step:
     witness: Witness | None = field(default=None, compare=False)
     shown: str | None = None
     domain: Domain | None = None
+    _outcomes: dict[Domain, "StepRecord"] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.how not in _STRENGTHS:
             raise ValueError(f"how must be one of {', '.join(_STRENGTHS)}, got {self.how!r}.")
         if self.relation is None and self.how != "argued":
             raise ValueError(f"the step {self.title!r} must have a relation, because it is to be {self.how}.")
+        if self.how == "certified" and self.relation is not None and (free := self.relation.free_symbols):
+            raise ValueError(
+                f"the step {self.title!r} must be exact or numeric, because balls do not certify a relation with free "
+                f"parameters, got {_names(str(symbol) for symbol in free)}."
+            )
 
     def check(self, domain: Domain) -> "StepRecord":
-        """Check the step, by its relation and by its witness; never raises."""
+        """Check the step, by its relation and by its witness, once for each domain; never raises."""
+        box = self.domain or domain
+        if box not in self._outcomes:
+            self._outcomes[box] = self._check(box)
+        return self._outcomes[box]
+
+    def _check(self, box: Domain) -> "StepRecord":
         if self.relation is None:
             return StepRecord(self.title, self.how, True, "argued in prose, not checked")
-        box = self.domain or domain
         passed, detail = check_relation(self.relation, self.how, box)
         if passed and self.witness is not None:
             passed, second = check_witness(self.witness, self.relation, self.how, box)
@@ -132,9 +145,10 @@ class Derivation:
         assumptions: Sentences, for what is taken as given.
         theorems: Named theorems, with their hypotheses.
         source: A reference in words.
+        shown: LaTeX to show in place of "result" or of a part, by its name.
 
     Raises:
-        ValueError: If the result or a part is no equation or ends no step.
+        ValueError: If the result or a part is no equation or ends no step, or something unknown is to be shown.
 
     Examples:
         >>> x, y = sp.Symbol("x", positive=True), sp.Symbol("y")
@@ -154,10 +168,14 @@ class Derivation:
     assumptions: tuple[str, ...] = ()
     theorems: tuple[Theorem, ...] = ()
     source: str = ""
+    shown: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self.steps))
         object.__setattr__(self, "parts", MappingProxyType(dict(self.parts)))
+        object.__setattr__(self, "shown", MappingProxyType(dict(self.shown)))
+        if unknown := self.shown.keys() - {"result", *self.parts}:
+            raise ValueError(f"shown must name the result or parts, got {_names(unknown)}.")
         sides = [side for step in self.steps if step.relation for side in (step.relation.right, step.relation.left)]
         for name, equation in {"result": self.result, **self.parts}.items():
             if not isinstance(equation, sp.Eq):
@@ -240,7 +258,7 @@ class Derivation:
 
         return {
             "title": self.title,
-            "latex": sp.latex(self.result),
+            "latex": self._latex("result", self.result),
             "text": f"{self.result.lhs} = {self.result.rhs}",
             "domain": str(self.domain),
             "assumptions": list(self.assumptions),
@@ -256,12 +274,15 @@ class Derivation:
             "source": self.source,
             "evidence": self.evidence,
             "passed": self.passed,
-            "parts": [{"name": name, "latex": sp.latex(equation)} for name, equation in self.parts.items()],
+            "parts": [{"name": name, "latex": self._latex(name, equation)} for name, equation in self.parts.items()],
             "steps": [told(step) for step in self.checked_steps()],
         }
 
+    def _latex(self, name: str, equation: sp.Eq) -> str:
+        return self.shown[name] if name in self.shown else sp.latex(equation)
+
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {sp.latex(self.result)}$"
+        return f"$\\displaystyle {self._latex('result', self.result)}$"
 
     def __str__(self) -> str:
         """Show the title, each step in two-dimensional form, the result and the source."""

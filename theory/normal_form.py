@@ -15,14 +15,15 @@ it has at one point. `simplify` decides nothing in this module.
 
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, NamedTuple
+from operator import add, mul
+from typing import Any
 
 import flint
 import sympy as sp
 
 from theory.balls_of_expressions import NoBallError, complex_ball
 from theory.domain import Domain
-from theory.polynomials import Polynomial, PolynomialRing, TooLongError
+from theory.polynomials import Polynomial, PolynomialRing, Ratio, TooLongError
 
 _POLYA_STEPS = 6
 _PRECISION = 256
@@ -30,14 +31,6 @@ _PRECISION = 256
 
 class UndecidedError(Exception):
     """The exact engine cannot decide; the message says why."""
-
-
-class Quotient(NamedTuple):
-    """A quotient of two polynomials of one ring, in lowest terms."""
-
-    ring: PolynomialRing
-    top: Polynomial
-    bottom: Polynomial
 
 
 @dataclass
@@ -56,7 +49,7 @@ class ExactForm:
     _mapped: dict[sp.Expr, sp.Expr] = field(default_factory=dict)
     _rings: dict[tuple[sp.Symbol, ...], PolynomialRing] = field(default_factory=dict)
 
-    def quotient(self, expression: sp.Expr) -> Quotient:
+    def quotient(self, expression: sp.Expr) -> Ratio:
         """Write an expression as a reduced quotient of polynomials in the generators.
 
         Raises:
@@ -85,8 +78,8 @@ class ExactForm:
         """
         if expression.is_number and (sign := _sign_of_number(expression)):
             return sign
-        ring, numerator, denominator = self.quotient(expression)
-        return self._sign(ring, numerator) * self._sign(ring, denominator)
+        quotient = self.quotient(expression)
+        return self._sign(quotient.ring, quotient.top) * self._sign(quotient.ring, quotient.bottom)
 
     # ---------------------------------------------------------------- expressions to rational functions of generators
 
@@ -123,7 +116,7 @@ class ExactForm:
         key: Any = expression
         if isinstance(expression, sp.Function) and not isinstance(expression, sp.core.function.AppliedUndef):
             quotients = (self._quotient(self._rational(argument)) for argument in expression.args)
-            key = (expression.func, tuple((ring.expression(x), ring.expression(y)) for ring, x, y in quotients))
+            key = (expression.func, tuple(quotient.expression() for quotient in quotients))
         if key not in self._known:
             generator = sp.Dummy("f")
             self._known[key] = generator
@@ -134,11 +127,12 @@ class ExactForm:
     def _power(self, base: sp.Expr, exponent: sp.Rational) -> sp.Expr:
         """Split a radical over the factors of its base that have a known sign."""
         p, q = int(exponent.p), int(exponent.q)
-        ring, numerator, denominator = self._quotient(base)
-        if not numerator:
+        quotient = self._quotient(base)
+        ring = quotient.ring
+        if not quotient:
             raise UndecidedError(f"the radical of {base} is a power of zero")
         whole, result, sign = sp.Integer(1), sp.Integer(1), 1
-        for polynomial, side in ((numerator, 1), (denominator, -1)):
+        for polynomial, side in ((quotient.top, 1), (quotient.bottom, -1)):
             content, factors = ring.factors(polynomial)
             sign *= -1 if content < 0 else 1
             for prime, power in sp.factorrat(abs(content)).items():
@@ -161,15 +155,15 @@ class ExactForm:
             return sp.Integer(1)
         if order > 2 and order % 2 == 0:  # b^(1/4) is the root of b^(1/2), so that the two know each other
             return self._radical(order // 2, self._radical(2, base))
-        ring, numerator, _ = self._quotient(base)
-        base = ring.expression(numerator)
+        quotient = self._quotient(base)
+        base = quotient.expression()
         key = (order, base)
         if key not in self._known:
             generator = sp.Dummy("r")
             self._known[key] = generator
             self.radicals[generator] = (order, base)
             try:
-                if self._sign(ring, numerator) > 0:
+                if self._sign(quotient.ring, quotient.top) > 0:
                     self.positive.add(generator)
             except UndecidedError:
                 pass
@@ -190,62 +184,38 @@ class ExactForm:
             self._rings[ordered] = PolynomialRing(ordered, self.radicals)
         return self._rings[ordered]
 
-    def _quotient(self, expression: sp.Expr) -> Quotient:
+    def _quotient(self, expression: sp.Expr) -> Ratio:
         """Bring a rational function of generators to lowest terms."""
         ring = self._ring(expression.free_symbols)
-        done: dict[sp.Expr, tuple[Polynomial, Polynomial]] = {}
+        done: dict[sp.Expr, Ratio] = {}
 
-        def build(part: sp.Expr) -> tuple[Polynomial, Polynomial]:
+        def build(part: sp.Expr) -> Ratio:
             if part not in done:
                 done[part] = fresh(part)
             return done[part]
 
-        def fresh(part: sp.Expr) -> tuple[Polynomial, Polynomial]:
+        def fresh(part: sp.Expr) -> Ratio:
             if part.is_Rational:
-                return ring.constant(part), ring.one
+                return ring.ratio(ring.constant(part))
             if part.is_Symbol:
-                return ring.generators[part], ring.one
+                return ring.ratio(ring.generators[part])
             if part.is_Add:
                 return reduce(add, (build(term) for term in part.args))
             if part.is_Mul:
-                return reduce(times, (build(term) for term in part.args))
+                return reduce(mul, (build(term) for term in part.args))
             if part.is_Pow and part.exp.is_Integer:
-                top, bottom = build(part.base)
-                if part.exp < 0:
-                    if not top or (ring.roots and self._vanishes(ring, top)):
-                        raise UndecidedError(f"the denominator {part.base} vanishes identically or is not resolved")
-                    top, bottom = bottom, top
-                exponent = abs(int(part.exp))
-                if not ring.roots:
-                    return top**exponent, bottom**exponent
-                return reduce(times, [(top, bottom)] * exponent)
+                base = build(part.base)
+                if part.exp > 0:
+                    return base ** int(part.exp)
+                if not base or (ring.roots and self._vanishes(ring, base.top)):
+                    raise UndecidedError(f"the denominator {part.base} vanishes identically or is not resolved")
+                return base.inverse() ** -int(part.exp)
             raise UndecidedError(f"{part} is not a rational function of the generators")
 
-        def add(
-            left: tuple[Polynomial, Polynomial], right: tuple[Polynomial, Polynomial]
-        ) -> tuple[Polynomial, Polynomial]:
-            if left[1] == right[1]:
-                return left[0] + right[0], left[1]
-            common = left[1].gcd(right[1])
-            first, second = left[1] / common, right[1] / common
-            return ring.reduced(left[0] * second + right[0] * first), ring.reduced(left[1] * second)
-
-        def times(
-            left: tuple[Polynomial, Polynomial], right: tuple[Polynomial, Polynomial]
-        ) -> tuple[Polynomial, Polynomial]:
-            top, bottom = ring.reduced(left[0] * right[0]), ring.reduced(left[1] * right[1])
-            if not bottom:
-                raise UndecidedError("a denominator is identically zero")
-            return (top, bottom) if bottom == 1 else ring.cancelled(top, bottom)
-
         try:
-            top, bottom = build(expression)
-            top, bottom = ring.reduced(top), ring.reduced(bottom)
-        except TooLongError as error:
+            return build(expression)
+        except (TooLongError, ZeroDivisionError) as error:
             raise UndecidedError(str(error)) from error
-        if not bottom:
-            raise UndecidedError("a denominator is identically zero")
-        return Quotient(ring, *ring.cancelled(top, bottom))
 
     # ------------------------------------------------------------------------------------------------------ signs
 

@@ -7,6 +7,7 @@ only.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import mul
 from typing import Any
@@ -100,16 +101,23 @@ class PolynomialRing:
             raise TooLongError(f"the normal form has more than {_MAX_TERMS} terms")
         return element
 
-    def cancelled(self, top: Polynomial, bottom: Polynomial) -> tuple[Polynomial, Polynomial]:
-        """Divide a numerator and a denominator by their common divisor; the denominator's first coefficient is 1."""
+    def ratio(self, top: Polynomial | int, bottom: Polynomial | int = 1) -> "Ratio":
+        """Divide two elements, in lowest terms; the first coefficient of the denominator is 1.
+
+        Raises:
+            ZeroDivisionError: If the denominator is zero.
+        """
+        top, bottom = self.reduced(self.zero + top), self.reduced(self.zero + bottom)
+        if not bottom:
+            raise ZeroDivisionError("a denominator is identically zero")
         if not top:
-            return top, self.one
+            return Ratio(self, top, self.one)
         if not bottom.is_constant():
             common = top.gcd(bottom)
             if not common.is_constant():
                 top, bottom = top / common, bottom / common
         leading = bottom.leading_coefficient()
-        return (top, bottom) if leading == 1 else (top / leading, bottom / leading)
+        return Ratio(self, top, bottom) if leading == 1 else Ratio(self, top / leading, bottom / leading)
 
     def factors(self, element: Polynomial) -> tuple[sp.Rational, list[tuple[Polynomial, int]]]:
         """Factor an element into a rational number and primitive polynomials with positive first coefficient."""
@@ -146,6 +154,92 @@ class PolynomialRing:
                 places.append(flint.acb(flint.fmpq(first + step * free, first)))
                 free += 1
         return _at(element, places)
+
+
+@dataclass(frozen=True, eq=False)
+class Ratio:
+    """A quotient of two polynomials of one ring, in lowest terms as polynomials.
+
+    Args:
+        ring: Where the two come from.
+        top: The numerator.
+        bottom: The denominator, not zero; its first coefficient is 1.
+
+    Examples:
+        >>> x = sp.Symbol("x")
+        >>> numbers = PolynomialRing((x,), {})
+        >>> element = numbers.ratio(numbers.element(x))
+        >>> (1 / (element + 1) - 1 / (1 - element**2)).expression()
+        x/(x**2 - 1)
+    """
+
+    ring: PolynomialRing
+    top: Polynomial
+    bottom: Polynomial
+
+    def __add__(self, other: "Ratio | int") -> "Ratio":
+        if not isinstance(other, Ratio):
+            return Ratio(self.ring, self.top + other * self.bottom, self.bottom)
+        if self.bottom == other.bottom:
+            return self.ring.ratio(self.top + other.top, self.bottom)
+        common = self.bottom.gcd(other.bottom)
+        first, second = self.bottom / common, other.bottom / common
+        return self.ring.ratio(self.top * second + other.top * first, self.bottom * second)
+
+    def __mul__(self, other: "Ratio | int") -> "Ratio":
+        if not isinstance(other, Ratio):
+            return self.ring.ratio(self.top * other, self.bottom)
+        return self.ring.ratio(self.top * other.top, self.bottom * other.bottom)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+    def __neg__(self) -> "Ratio":
+        return Ratio(self.ring, -self.top, self.bottom)
+
+    def __sub__(self, other: "Ratio | int") -> "Ratio":
+        return self + (-other)
+
+    def __rsub__(self, other: int) -> "Ratio":
+        return other + (-self)
+
+    def __truediv__(self, other: "Ratio | int") -> "Ratio":
+        return self * (other.inverse() if isinstance(other, Ratio) else self.ring.ratio(1, other))
+
+    def __rtruediv__(self, other: int) -> "Ratio":
+        return other * self.inverse()
+
+    def __pow__(self, exponent: int) -> "Ratio":
+        """Raise to a power >= 0."""
+        if not self.ring.roots:
+            return Ratio(self.ring, self.top**exponent, self.bottom**exponent)
+        return reduce(mul, [self] * exponent, self.ring.ratio(1))
+
+    def __eq__(self, other: object) -> bool:
+        return not self - other if isinstance(other, Ratio | int) else NotImplemented
+
+    def __bool__(self) -> bool:
+        return bool(self.top)
+
+    def inverse(self) -> "Ratio":
+        """Return one over it.
+
+        Raises:
+            ZeroDivisionError: If it is zero.
+        """
+        return self.ring.ratio(self.bottom, self.top)
+
+    def expression(self) -> sp.Expr:
+        """Return the quotient of the expanded numerator and denominator."""
+        return self.ring.expression(self.top) / self.ring.expression(self.bottom)
+
+    def factored(self) -> sp.Expr:
+        """Return the quotient in factors."""
+        content, parts = sp.Integer(1), []
+        for element, side in ((self.top, 1), (self.bottom, -1)):
+            number, factors = self.ring.factors(element)
+            content *= number**side
+            parts += [self.ring.expression(factor) ** (side * power) for factor, power in factors]
+        return sp.Mul(content, *parts)
 
 
 def _at(element: Polynomial, places: Sequence[flint.acb]) -> flint.acb:

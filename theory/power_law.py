@@ -8,7 +8,7 @@ then (y/(1 + y))/(1 + d) = sum_k p_k w^k, whose odd terms are imaginary.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import sympy as sp
@@ -20,6 +20,7 @@ from theory.domain import Domain
 from theory.family import cubic, edge_ordinate, family_transform
 from theory.free_probability.law import SpectralLaw
 from theory.model import Model
+from theory.polynomials import PolynomialRing
 from theory.proof import Relation, Witness
 from theory.symbols import alpha, delta, g, phi, v
 from theory.truncated_series import composition, inverse, product, reversion, square_root
@@ -58,8 +59,9 @@ def family_series() -> FamilySeries:
         >>> family_series().amplitude
         -(phi - 1)*(v + 1)*(v + 3)/(3*pi*sqrt(v)*(2*phi + v + 1)**2)
     """
-    _, ratio, root = sp.field("phi,v", sp.QQ)
-    zero, one = ratio * 0, ratio**0
+    functions = PolynomialRing((phi, v), {})
+    ratio, root = (functions.ratio(functions.generators[symbol]) for symbol in (phi, v))
+    zero, one = functions.ratio(0), functions.ratio(1)
 
     def series(*coefficients: Any) -> tuple[Any, ...]:
         return tuple(one * x for x in coefficients) + (zero,) * (_TERMS - len(coefficients))
@@ -73,17 +75,12 @@ def family_series() -> FamilySeries:
     share = product(series(start, start), inverse(series(1 + start, start)))
     p = composition(product(share, inverse(share_of_peak)), point)[: len(w)]
     return FamilySeries(
-        tuple(_tidy(x) for x in point[: len(w)]),
-        tuple(_tidy(x) for x in p),
-        _tidy(p[1] / (3 * ratio)) / (sp.pi * sp.sqrt(v)),
-        _tidy(-sp.QQ(3, 5) * p[3] / (p[1] * root)),
-        _tidy(sp.QQ(3, 7) * p[5] / (p[1] * root**2)),
+        tuple(x.factored() for x in point[: len(w)]),
+        tuple(x.factored() for x in p),
+        (p[1] / (3 * ratio)).factored() / (sp.pi * sp.sqrt(v)),
+        (-3 * p[3] / (5 * p[1] * root)).factored(),
+        (3 * p[5] / (7 * p[1] * root**2)).factored(),
     )
-
-
-def _tidy(element: Any) -> sp.Expr:
-    """Turn an element of the field into a factored expression in the shared symbols."""
-    return sp.factor(element.as_expr().subs({sp.Symbol("phi"): phi, sp.Symbol("v"): v}))
 
 
 def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: Domain) -> Derivation:
@@ -97,23 +94,10 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
     """
     expansion = family_series()
     here = {phi: model.ratio, v: model.radical}
-    b = sp.symbols(f"b1:{len(expansion.point)}")
-    p = sp.symbols(f"p1:{len(expansion.slope)}")
-    values = dict(zip(b, expansion.point[1:], strict=True)) | dict(zip(p, expansion.slope[1:], strict=True))
+    p = expansion.slope[1:]
     amplitude, first, second = (
-        part.subs(here, simultaneous=True) for part in (expansion.amplitude, expansion.first, expansion.second)
+        part.xreplace(here) for part in (expansion.amplitude, expansion.first, expansion.second)
     )
-    w, kappa, y = sp.Symbol("w"), sp.Symbol("kappa", positive=True), sp.Symbol("y", positive=True)
-    x = sum((coefficient * w**k for k, coefficient in enumerate(b, 1)), sp.Integer(0))
-    share = expansion.slope[0] + sum((coefficient * w**k for k, coefficient in enumerate(p, 1)), sp.Integer(0))
-    start = edge_ordinate()
-    place = start * (1 + x)
-    solved = (1 + (3 + v) * x / 2) - (1 - v * w**2) * (1 + x) ** 2 * (1 + (v - 1) * x / 2)
-    shared = place - (1 + place) * (1 - v * w**2) * share
-    order = len(b)
-    strength = model.strength * energy / model.scale**2
-    c = model.sparsity
-    with_v = Domain(phi=(0, 1), v=(1, sp.oo))
     rates = [p[0], -p[2] / v, p[4] / v**2]  # of d^(1/2), d^(3/2), d^(5/2) in pi phi v^(1/2) d alpha/dd, doubled
     integral = sum(
         (
@@ -125,16 +109,19 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
     result = amplitude * delta ** sp.Rational(3, 2) * (1 + first * delta + second * delta**2)
     exponent = sp.Rational(3, 2)
     leading = amplitude * delta**exponent
-
-    def at_law(expression: sp.Expr) -> sp.Expr:
-        return expression.subs(values).subs(here, simultaneous=True)
+    strength = model.strength * energy / model.scale**2
+    c = model.sparsity
+    shown = {
+        "result": r"\alpha = \alpha_0 \delta^{3/2} \left(1 + A_1 \delta + A_2 \delta^2\right) + O(\delta^{9/2}),"
+        r" \quad \delta = \frac{\epsilon}{\epsilon_c} - 1",
+        "amplitude": rf"\alpha_0 = {sp.latex(expansion.amplitude)}",
+        "A1": _in_powers_of_phi("A_1", "a", expansion.first),
+        "A2": _in_powers_of_phi("A_2", "b", expansion.second),
+    }
 
     def witness(name: str) -> Witness:
         return _fit(law, energy, model, name)
 
-    tail = 2 * kappa * g / (2 - c * model.ratio * kappa * g**2)
-    excess = y / (model.ratio * (1 + y)) - 1
-    level = 2 * excess * model.ratio**2 / (y**2 * (2 + c * model.ratio * excess))
     steps = (
         Step(
             "The law is a dilated member of the family",
@@ -142,70 +129,53 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
                 law.r_transform(g / model.scale) / model.scale, "=", family_transform(g, strength, c, model.ratio)
             ),
             "exact",
-            shown=f"c = {sp.latex(c)},\\quad v = {sp.latex(model.radical)}",
+            shown=f"R(g) = {sp.latex(law.r_transform(g))},\\quad c = {sp.latex(c)}",
         ),
         Step(
-            "The slope of the primitive of R in kappa, on the level",
-            Relation(
-                (kappa * sp.integrate(sp.cancel(sp.diff(tail, kappa)), (g, 0, -y / model.ratio))).subs(kappa, level),
-                "=",
-                excess / 2,
-            ),
+            "$v$ exceeds 1",
+            Relation(1, "<", model.radical),
             "exact",
-            shown=r"\kappa \frac{\partial \Phi}{\partial \kappa} ="
-            r" \frac{1}{2}\left(\frac{y}{\varphi (1 + y)} - 1\right)",
+            shown=f"v = {sp.latex(model.radical)} > 1",
         ),
-        Step(
-            "x = sum b_k w^k solves cubic(x) = 1 - v w^2, order by order",
-            Relation(_coefficients(solved, w, order, values), "=", sp.Tuple(*[0] * (order + 1))),
-            "exact",
-            domain=with_v,
-            shown=f"{sp.latex(cubic(sp.Symbol('x')))} = 1 - v w^2",
-        ),
-        Step(
-            "y/((1 + y)(1 + d)) = sum p_k w^k, order by order",
-            Relation(_coefficients(shared, w, order, values), "=", sp.Tuple(*[0] * (order + 1))),
-            "exact",
-            domain=with_v,
-            shown=rf"\frac{{y}}{{(1 + y)(1 + d)}} = \sum_{{k=0}}^{{{order}}} p_k w^k + O(w^{{{order + 1}}})",
-        ),
+        *_series_steps(),
         Step(
             "The amplitude",
-            Relation(at_law(p[0] / (3 * sp.pi * phi * sp.sqrt(v))), "=", amplitude),
+            Relation((p[0] / (3 * sp.pi * phi * sp.sqrt(v))).xreplace(here), "=", amplitude),
             "exact",
             witness("amplitude"),
-            shown=rf"\alpha_0 = {sp.latex(expansion.amplitude)}",
+            shown=r"\alpha_0 = \frac{p_1}{3 \pi \phi \sqrt{v}}",
         ),
         Step(
             "The first correction",
-            Relation(at_law(-sp.Rational(3, 5) * p[2] / (p[0] * v)), "=", first),
+            Relation((-sp.Rational(3, 5) * p[2] / (p[0] * v)).xreplace(here), "=", first),
             "exact",
             witness("first"),
-            shown=f"A_1 = {sp.latex(expansion.first)}",
+            shown=r"A_1 = - \frac{3 p_3}{5 p_1 v}",
         ),
         Step(
             "The second correction",
-            Relation(at_law(sp.Rational(3, 7) * p[4] / (p[0] * v**2)), "=", second),
+            Relation((sp.Rational(3, 7) * p[4] / (p[0] * v**2)).xreplace(here), "=", second),
             "exact",
             witness("second"),
-            shown=f"A_2 = {sp.latex(expansion.second)}",
+            shown=r"A_2 = \frac{3 p_5}{7 p_1 v^2}",
         ),
         Step(
             "The exponent",
             Relation(delta * sp.diff(leading, delta) / leading, "=", exponent),
             "exact",
             witness("exponent"),
-            shown=r"\frac{d \log \alpha}{d \log d} \to \frac{3}{2}",
+            shown=r"\frac{d \log \alpha}{d \log \delta} \to \frac{3}{2}",
         ),
         Step(
             "The index, integrated term by term",
-            Relation(at_law(integral), "=", result),
+            Relation(integral.xreplace(here), "=", result),
             "exact",
-            shown=r"\alpha = \alpha_0 d^{3/2} (1 + A_1 d + A_2 d^2)",
+            shown=r"\alpha = \frac{1}{2 \pi \phi \sqrt{v}} \int_0^{\delta} \left(p_1 t^{1/2}"
+            r" - \frac{p_3}{v} t^{3/2} + \frac{p_5}{v^2} t^{5/2}\right) dt",
         ),
     )
     return Derivation(
-        title=f"The power law of the index of {law}",
+        title=f"The power law of the index of ${sp.latex(law)}$",
         result=sp.Eq(alpha, result),
         steps=steps,
         domain=Domain(**{name: (lower, upper) for name, lower, upper in domain.bounds}, delta=(0, sp.oo)),
@@ -214,39 +184,126 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
             "amplitude": sp.Eq(sp.Symbol("alpha_0"), amplitude),
             "A1": sp.Eq(sp.Symbol("A1"), first),
             "A2": sp.Eq(sp.Symbol("A2"), second),
+            "v": sp.Eq(v, model.radical),
         },
+        shown=shown,
         source=SOURCE,
     )
 
 
-def _coefficients(expression: sp.Expr, w: sp.Symbol, order: int, values: dict[sp.Symbol, sp.Expr]) -> sp.Tuple:
-    """The coefficients of w^0, ..., w^order, with the numbers b_k and p_k put in."""
-    polynomial = sp.Poly(expression, w)
-    return sp.Tuple(*(polynomial.coeff_monomial(w**k).subs(values) for k in range(order + 1)))
+@cache
+def _series_steps() -> tuple[Step, ...]:
+    """Check the expansion for the whole family at once, in phi and v."""
+    expansion = family_series()
+    b = sp.symbols(f"b1:{len(expansion.point)}")
+    p = sp.symbols(f"p1:{len(expansion.slope)}")
+    values = dict(zip(b, expansion.point[1:], strict=True)) | dict(zip(p, expansion.slope[1:], strict=True))
+    w, c = sp.symbols("w c")
+    kappa, y = sp.symbols("kappa y", positive=True)
+    order = len(b)
+    x = sum((coefficient * w**k for k, coefficient in enumerate(b, 1)), sp.Integer(0))
+    share = expansion.slope[0] + sum((coefficient * w**k for k, coefficient in enumerate(p, 1)), sp.Integer(0))
+    solved = (1 + (3 + v) * x / 2) - (1 - v * w**2) * (1 + x) ** 2 * (1 + (v - 1) * x / 2)
+    start = edge_ordinate()
+    scaled = sp.denom(start) + sp.numer(start) * (1 + x)  # 1 + y and y, times the denominator of y_*
+    shared = sp.numer(start) * (1 + x) - scaled * (1 - v * w**2) * share
+    tail = 2 * kappa * g / (2 - c * phi * kappa * g**2)
+    primitive = g**2 / (2 - c * phi * kappa * g**2)
+    excess = y / (phi * (1 + y)) - 1
+    level = 2 * excess * phi**2 / (y**2 * (2 + c * phi * excess))
+    with_v = Domain(phi=(0, 1), v=(1, sp.oo))
+    zeros = sp.Tuple(*[0] * (order + 1))
+    return (
+        Step(
+            "The slope of the primitive of R in kappa",
+            Relation(sp.diff(primitive, g), "=", sp.diff(tail, kappa)),
+            "exact",
+            domain=Domain(phi=(0, 1)),
+            shown=rf"\frac{{\partial \Phi}}{{\partial \kappa}} = {sp.latex(primitive)}",
+        ),
+        Step(
+            "on the level, where $R(g) + 1/g = 0$ at $g = -y/\\phi$",
+            Relation((kappa * primitive).subs(g, -y / phi).subs(kappa, level), "=", excess / 2),
+            "exact",
+            domain=Domain(phi=(0, 1)),
+            shown=r"\kappa \frac{\partial \Phi}{\partial \kappa} ="
+            r" \frac{1}{2}\left(\frac{y}{\phi (1 + y)} - 1\right)",
+        ),
+        Step(
+            "The point $y = y_*(1 + x)$ on the level, order by order in $w$, where $\\delta = -v w^2$",
+            Relation(_coefficients(solved, w, (v, *b), order, values), "=", zeros),
+            "exact",
+            domain=with_v,
+            shown=rf"{sp.latex(cubic(sp.Symbol('x')))} = 1 - v w^2, \quad x = \sum_{{k=1}}^{{{order}}} b_k w^k",
+        ),
+        Step(
+            "The slope of the index, order by order in $w$",
+            Relation(_coefficients(shared, w, (phi, v, *b, *p), order, values), "=", zeros),
+            "exact",
+            domain=with_v,
+            shown=rf"\frac{{y}}{{(1 + y)(1 + \delta)}} = \sum_{{k=0}}^{{{order}}} p_k w^k + O(w^{{{order + 1}}})",
+        ),
+    )
+
+
+def _coefficients(
+    expression: sp.Expr, w: sp.Symbol, others: tuple[sp.Symbol, ...], order: int, values: dict[sp.Symbol, sp.Expr]
+) -> sp.Tuple:
+    """The coefficients of w^0, ..., w^order of a polynomial, with the numbers b_k and p_k put in."""
+    parts: list[dict[tuple[int, ...], Any]] = [{} for _ in range(order + 1)]
+    numerator, denominator = sp.fraction(sp.together(expression))
+    for (power, *rest), coefficient in sp.Poly(numerator, w, *others, domain=sp.QQ).terms():
+        if power <= order:
+            parts[power][tuple(rest)] = coefficient
+    polynomials = (sp.Poly(part, *others, domain=sp.QQ).as_expr() if part else sp.Integer(0) for part in parts)
+    return sp.Tuple(*(polynomial.xreplace(values) / denominator for polynomial in polynomials))
+
+
+def _in_powers_of_phi(name: str, letter: str, quotient: sp.Expr) -> str:
+    """Write a quotient of polynomials in phi and v as LaTeX, its numerator in powers of phi, one a line."""
+    top, bottom = sp.fraction(quotient)
+    content, factors = sp.factor_list(top, phi, v)
+    (long, _), *others = sorted(factors, key=lambda pair: -len(sp.Add.make_args(pair[0])))
+    coefficients = sp.Poly(long, phi).all_coeffs()[::-1]
+    outside = sp.Mul(content, *(factor**power for factor, power in others)) / bottom
+    total = " + ".join([f"{letter}_0", *(rf"{letter}_{k} \phi^{{{k}}}" for k in range(1, len(coefficients)))])
+    total = total.replace("^{1}", "")
+    rows = [rf"{name} &= {sp.latex(outside)} \left({total}\right)"]
+    rows += [f"{letter}_{k} &= {sp.latex(coefficient)}" for k, coefficient in enumerate(coefficients)]
+    return r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
 
 
 def _fit(law: SpectralLaw, energy: sp.Symbol, model: Model, name: str) -> Witness:
     """Return a second route: the index in balls at three tiny excesses, solved for one constant of the power law."""
 
     def witness(claimed: Any, **values: Fraction) -> bool:
-        numbers: dict[str, Any] = {key: value for key, value in values.items() if key != delta.name}
-        bound = law.at(**numbers) if numbers else law
-        threshold = real_ball(model.critical_energy(), numbers, _DIGITS).midpoint
-        heights = []
-        for multiple in (1, 2, 3):
-            ball = bound.at(**{energy.name: threshold * (1 + multiple * _EXCESS)}).index(digits=_DIGITS)
-            heights.append(sp.Rational(ball.midpoint) / sp.sqrt(sp.Rational(multiple * _EXCESS)) ** 3)
-        one, two, three = (sp.N(height, _DIGITS) for height in heights)
-        step = sp.Rational(_EXCESS)
-        constant = 3 * one - 3 * two + three
-        linear = (-5 * one + 8 * two - 3 * three) / (2 * step)
-        square = (one - 2 * two + three) / (2 * step**2)
-        found = {
-            "amplitude": constant,
-            "first": linear / constant,
-            "second": square / constant,
-            "exponent": sp.Rational(3, 2) + sp.log(two / one, 2),
-        }[name]
+        point = tuple(sorted((key, value) for key, value in values.items() if key != delta.name))
+        found = _fitted(law, energy, model, point)[name]
         return bool(abs(found - sp.N(claimed, _DIGITS)) <= sp.Rational(1, 10**5) * abs(found))
 
     return witness
+
+
+@lru_cache(maxsize=128)
+def _fitted(
+    law: SpectralLaw, energy: sp.Symbol, model: Model, point: tuple[tuple[str, Fraction], ...]
+) -> dict[str, sp.Expr]:
+    """Fit the constants of the power law to the index in balls at three tiny excesses, at one exact point."""
+    numbers: dict[str, Any] = dict(point)
+    bound = law.at(**numbers) if numbers else law
+    threshold = real_ball(model.critical_energy(), numbers, _DIGITS).midpoint
+    heights = []
+    for multiple in (1, 2, 3):
+        ball = bound.at(**{energy.name: threshold * (1 + multiple * _EXCESS)}).index(digits=_DIGITS)
+        heights.append(sp.Rational(ball.midpoint) / sp.sqrt(sp.Rational(multiple * _EXCESS)) ** 3)
+    one, two, three = (sp.N(height, _DIGITS) for height in heights)
+    step = sp.Rational(_EXCESS)
+    constant = 3 * one - 3 * two + three
+    linear = (-5 * one + 8 * two - 3 * three) / (2 * step)
+    square = (one - 2 * two + three) / (2 * step**2)
+    return {
+        "amplitude": constant,
+        "first": linear / constant,
+        "second": square / constant,
+        "exponent": sp.Rational(3, 2) + sp.log(two / one, 2),
+    }

@@ -63,6 +63,11 @@ class Relation:
             object.__setattr__(self, side, frozen)
         subtract(self.left, self.right)
 
+    @property
+    def free_symbols(self) -> frozenset[sp.Symbol]:
+        """The symbols of both sides."""
+        return frozenset(self.left.free_symbols | self.right.free_symbols)
+
     def planted_error(self) -> "Relation":
         """Return a wrong neighbour: a part in a thousand off, sides exchanged, or both sides equal."""
         if self.kind == "<":

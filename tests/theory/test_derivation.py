@@ -34,7 +34,8 @@ def derivation(**changes: Any) -> Derivation:
 
 @pytest.mark.parametrize("how", ["exact", "certified", "numeric"])
 def test_each_way_of_checking_passes_the_truth_and_fails_an_error_of_a_thousandth(how: How) -> None:
-    for relation in (Relation(LONG, "=", COMPACT), Relation(0, "<", COMPACT), Relation(LONG, "!=", COMPACT + 1)):
+    long, compact = (side.subs(x, sp.Rational(1, 3)) if how == "certified" else side for side in (LONG, COMPACT))
+    for relation in (Relation(long, "=", compact), Relation(0, "<", compact), Relation(long, "!=", compact + 1)):
         step = Step("a step", relation, how)
         assert step.check(BOX).passed, step.check(BOX).detail
         for wrong in step.planted_errors():
@@ -42,10 +43,10 @@ def test_each_way_of_checking_passes_the_truth_and_fails_an_error_of_a_thousandt
 
 
 def test_evidence_is_the_weakest_way_among_the_steps_that_passed() -> None:
-    relation = Relation(LONG, "=", COMPACT)
+    relation, number = Relation(LONG, "=", COMPACT), Relation(sp.sqrt(2), "<", sp.Rational(3, 2))
     ways: tuple[How, ...] = ("exact", "certified", "numeric", "argued")
     for count in range(1, 5):
-        steps = tuple(Step(f"step {how}", relation, how) for how in ways[:count])
+        steps = (Step("the result", relation, "exact"), *(Step(f"step {how}", number, how) for how in ways[:count]))
         assert derivation(steps=steps).evidence == ways[count - 1]
     failed = Step("wrong", relation.planted_error(), "numeric")
     assert derivation(steps=(Step("right", relation, "exact"), failed)).evidence == "exact"
@@ -60,7 +61,7 @@ def test_a_failing_step_is_a_record_and_never_an_exception() -> None:
         Step("the result", Relation(LONG, "=", COMPACT), "exact", broken),
         Step("an unknown function", Relation(sp.Function("f")(x), "<", 1), "exact"),
         Step("a pole", Relation(sp.Pow(0, -1, evaluate=False) * x, "=", 1), "exact"),
-        Step("a symbol without a value", Relation(y, "=", COMPACT), "certified"),
+        Step("a number without a ball", Relation(sp.zeta(3), "=", 1), "certified"),
         Step("not a number", Relation(sp.nan, "=", 1), "exact"),
         Step("a float", Relation(sp.Float(0.5) * x, "=", x / 2), "exact"),
         Step("no numbers", Relation(y, "=", 1), "numeric"),
@@ -151,7 +152,7 @@ def test_argued_steps_pass_unchecked_and_cap_the_evidence() -> None:
 
 
 def test_hypotheses_of_theorems_are_checked_with_the_steps() -> None:
-    theorem = Theorem("Sturm", "a count", "a book", (Step("positive", Relation(0, "<", COMPACT), "certified"),))
+    theorem = Theorem("Sturm", "a count", "a book", (Step("positive", Relation(0, "<", sp.pi), "certified"),))
     result = derivation(theorems=(theorem,))
     assert len(result.check()) == 2
     assert result.evidence == "certified"
@@ -200,6 +201,35 @@ def test_bad_steps_are_refused() -> None:
         Relation(1, "<=", 1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"the hypothesis 'prose' of a theorem must be checked, got an argued step"):
         Theorem("a theorem", "", "", (Step("prose", None, "argued"),))
+
+
+def test_nothing_is_called_certified_that_was_sampled() -> None:
+    for relation in (Relation(0, "<", COMPACT), Relation(LONG, "=", COMPACT), Relation(sp.Tuple(x, 1), "!=", (0, 0))):
+        with pytest.raises(ValueError, match=r"must be exact or numeric, because balls do not certify .* got x\."):
+            Step("positive", relation, "certified")
+
+
+def test_one_may_show_another_form_of_the_result_and_of_parts_only() -> None:
+    result = derivation(parts={"long form": sp.Eq(y, LONG)}, shown={"result": "y = x_c", "long form": r"y = \dots"})
+    assert result.record()["latex"] == "y = x_c"
+    assert result.record()["parts"][0]["latex"] == r"y = \dots"
+    assert result._repr_latex_() == r"$\displaystyle y = x_c$"
+    with pytest.raises(ValueError, match="shown must name the result or parts, got limit"):
+        derivation(shown={"limit": "0"})
+
+
+def test_a_step_is_checked_once_for_each_domain() -> None:
+    calls = []
+
+    def witness(x: Fraction) -> Ball:
+        calls.append(x)
+        return ball(x)
+
+    step = Step("compact", Relation(LONG, "=", COMPACT), "exact", witness)
+    first, second = step.check(BOX), step.check(Domain(x=(0, 1)))
+    assert first is second
+    assert len(calls) == len(set(calls))
+    assert step.check(Domain(x=(0, "1/2"))) is not first
 
 
 def test_what_a_witness_returns_must_be_a_number() -> None:

@@ -28,6 +28,7 @@ from theory.free_probability.coefficients import (
     read_coefficient,
 )
 from theory.free_probability.moments import moment_from_cumulants
+from theory.free_probability.printing import law_latex, law_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -326,7 +327,8 @@ class SpectralLaw:
     # Printing and pickling
 
     def __str__(self) -> str:
-        return repr(self)
+        """Return R(g) on one line, as in R(g) = 2*epsilon*g + 1/(1 - phi*g)."""
+        return law_text(self)
 
     def __repr__(self) -> str:
         jumps = ", ".join(f"({rate}, {size})" for rate, size in self.jumps)
@@ -334,7 +336,10 @@ class SpectralLaw:
         return f"SpectralLaw(drift={self.drift}, variance={self.variance}, jumps=({jumps}{comma}))"
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle R(g) = {sp.latex(self.r_transform(sp.Symbol('g')))}$"
+        return f"$\\displaystyle {law_latex(self)}$"
+
+    def _latex(self, printer: object) -> str:  # what sympy.latex asks for
+        return law_latex(self)
 
     def __reduce__(self) -> tuple[type["SpectralLaw"], tuple[Any, ...]]:
         return SpectralLaw, (self.drift, self.variance, self.jumps)

@@ -188,7 +188,14 @@ def test_the_residual_law_has_the_free_cumulants_of_a_product_of_gaussians() -> 
 def test_equal_laws_are_equal_and_print_readably() -> None:
     assert relu_hessian().at(phi="1/2", epsilon=2) == compound_poisson([(3, "1/2"), (1, "-1/2")])
     assert linear_hessian() - residual_hessian(1) != marchenko_pastur(phi)
-    assert str(semicircle(1)) == "SpectralLaw(drift=0, variance=1, jumps=())"
+    assert repr(semicircle(1)) == "SpectralLaw(drift=0, variance=1, jumps=())"
+    assert str(semicircle(1) - point_mass(3)) == "R(g) = g - 3"
+    assert str(semicircle(epsilon + 1) - marchenko_pastur(phi)) == "R(g) = (epsilon + 1)*g - 1/(1 + phi*g)"
+    assert str(relu_hessian()) == "R(g) = epsilon*phi*g/(2 - epsilon*phi**2*g**2) + 1/(1 - phi*g)"
+    assert str(0 * semicircle(1)) == "R(g) = 0"
+    negative = compound_poisson([(2, -phi)])
+    assert sp.latex(negative) == r"R(g) = - \frac{2 \phi}{1 + \phi g}"
+    assert negative._repr_latex_() == r"$\displaystyle R(g) = - \frac{2 \phi}{1 + \phi g}$"
     assert compound_poisson([(0, 1), (1, 0)]) == SpectralLaw()
     law = wishart_wigner_hessian()
     assert law.parameters == (epsilon, phi)
