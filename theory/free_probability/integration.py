@@ -14,19 +14,19 @@ import sympy as sp
 
 from theory.ball import Ball
 from theory.free_probability.certified_edges import Edge
+from theory.free_probability.certified_precision import refine
 from theory.free_probability.krawczyk import Coefficients, Number, ball_of_number
 
 if TYPE_CHECKING:
-    from theory.free_probability.certified import CertifiedLaw
+    from theory.free_probability.certified_roots import CertifiedRoots
 
 __all__ = ["integrate_density"]
 
 _CLOSE = 0.2  # pieces next to an edge reach to this fraction of the distance to the nearest pole in the w-plane
 
 
-def integrate_density(law: "CertifiedLaw", lower: sp.Expr, upper: sp.Expr, digits: int) -> Ball:
+def integrate_density(law: "CertifiedRoots", lower: sp.Expr, upper: sp.Expr, digits: int) -> Ball:
     """Return the integral of the density over [lower, upper]."""
-    from theory.free_probability.certified import refine
 
     def attempt(precision: int, _: int) -> tuple[flint.arb]:
         if law.is_point:
@@ -44,7 +44,7 @@ def integrate_density(law: "CertifiedLaw", lower: sp.Expr, upper: sp.Expr, digit
 
 
 def _pieces(
-    law: "CertifiedLaw", precision: int, left: Edge, right: Edge, ends: tuple[flint.arb, flint.arb]
+    law: "CertifiedRoots", precision: int, left: Edge, right: Edge, ends: tuple[flint.arb, flint.arb]
 ) -> Iterator[flint.arb]:
     """Integrate over the part of one band between two places: next to each edge in t, in between in x."""
     start, stop = ends[0].max(left.place), ends[1].min(right.place)
