@@ -166,13 +166,14 @@ def test_certified_edges_agree_with_floats(law: SpectralLaw) -> None:
 
 
 def test_integrating_the_density_gives_the_closed_form_of_the_mass() -> None:
-    law = compound_poisson([("1/2", 1), ("1/3", -2)]) + semicircle("1/10")
+    law = compound_poisson([("1/2", 1), ("1/3", -2)]) + semicircle("1/2")
     certified = law.integrated_density(-20, "1/7", digits=25)
     assert certified.overlaps(law.cdf("1/7", digits=25))
-    assert law.integrated_density(-20, 20, digits=15).contains(1)
+    nearly_apart = compound_poisson([("1/2", 1), ("1/3", -2)]) + semicircle("1/10")
+    assert nearly_apart.integrated_density(-20, 20, digits=9).contains(1)
     assert law.integrated_density(30, 40, digits=15).contains(0)
     assert point_mass(1).integrated_density(0, 2, digits=5).contains(0)
-    with_atom = marchenko_pastur(2).integrated_density(-1, 10, digits=20)
+    with_atom = marchenko_pastur(2).integrated_density(-1, 10, digits=12)
     assert with_atom.contains(Fraction(1, 2))
 
 
