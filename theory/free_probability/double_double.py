@@ -52,15 +52,20 @@ class DoubleDouble:
     def of(cls, value: "Fraction | int | float | np.ndarray | sp.Expr") -> "DoubleDouble":
         """Read an exact number, or an array of floats as the binary numbers that they hold."""
         if isinstance(value, Fraction | sp.Rational | int):
-            exact = Fraction(int(value.numerator), int(value.denominator))
-            high = float(exact)
-            return cls(np.asarray(high), np.asarray(float(exact - Fraction(high))))
+            return cls._of_ratio(int(value.numerator), int(value.denominator))
         if isinstance(value, sp.Expr):
             sign, mantissa, exponent, _ = value.evalf(45)._mpf_
-            exact = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
-            return cls.of(-exact if sign else exact)
+            signed, power = -int(mantissa) if sign else int(mantissa), int(exponent)
+            return cls._of_ratio(signed << power, 1) if power >= 0 else cls._of_ratio(signed, 1 << -power)
         array = np.asarray(value, dtype=np.float64)
         return cls(array, np.zeros_like(array))
+
+    @classmethod
+    def _of_ratio(cls, numerator: int, denominator: int) -> "DoubleDouble":
+        high = numerator / denominator
+        above, below = high.as_integer_ratio()
+        low = (numerator * below - above * denominator) / (denominator * below)
+        return cls(np.asarray(high), np.asarray(low))
 
     def _read(self, other: "DoubleDouble | float | int | np.ndarray") -> "DoubleDouble":
         return other if isinstance(other, DoubleDouble) else DoubleDouble.of(np.asarray(other, dtype=np.float64))

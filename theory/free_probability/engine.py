@@ -69,7 +69,7 @@ class FloatLaw:
     @cached_property
     def _triple(self) -> Triple:
         def full(number: DoubleDouble) -> np.ndarray:
-            return np.ascontiguousarray(np.broadcast_to(number.high, self.shape)).reshape(-1)
+            return np.ascontiguousarray(self._flat(number).high)
 
         empty = np.empty((0, max(int(np.prod(self.shape)), 0)))
         return Triple(
@@ -86,6 +86,8 @@ class FloatLaw:
     @cached_property
     def _rates_are_one(self) -> np.ndarray:
         """Say of which laws w = 0 is an edge: without semicircle and with rates that sum to one."""
+        if not np.any(np.abs(self._triple.rates.sum(axis=0) - 1) < 1e-12):
+            return np.zeros(len(self._triple.drift), dtype=bool)
         excess = _sum_of(self.rates) - 1.0
         unit = (np.abs(excess.high) <= _UNIT) & (self.variance.high == 0)
         return np.asarray(np.broadcast_to(unit, self.shape).reshape(-1))
@@ -134,22 +136,21 @@ class FloatLaw:
         return total - np.where(np.isfinite(correction), correction, 0.0)
 
     def _flat(self, number: DoubleDouble) -> DoubleDouble:
+        if self.shape == ():
+            return DoubleDouble(number.high.reshape(1), number.low.reshape(1))
         return DoubleDouble(*(np.broadcast_to(p, self.shape).reshape(-1) for p in (number.high, number.low)))
 
     @cached_property
     def _terms(self) -> tuple[DoubleDouble, DoubleDouble]:
         """Return v and r_j s_j, and 0 and s_j: H(w) = w + m + v/w + sum r_j s_j w/(w - s_j); v only if it matters."""
-        rates, sizes = _stacked([self._flat(r) for r in self.rates]), _stacked([self._flat(s) for s in self.sizes])
-        strengths = rates * sizes
-        if not np.any(self.variance.high):
-            return strengths, sizes
-        variance = self._flat(self.variance)
-        zero = DoubleDouble.of(np.zeros_like(variance.high))
-        if not self.rates:
-            return _stacked([variance]), _stacked([zero])
-        parts = [DoubleDouble(h, low) for h, low in zip(strengths.high[:, 0], strengths.low[:, 0], strict=True)]
-        places = [DoubleDouble(h, low) for h, low in zip(sizes.high[:, 0], sizes.low[:, 0], strict=True)]
-        return _stacked([variance, *parts]), _stacked([zero, *places])
+        rates, sizes = [self._flat(r) for r in self.rates], [self._flat(s) for s in self.sizes]
+        places = list(sizes)
+        if np.any(self.variance.high):
+            zero = np.zeros_like(self._triple.variance)
+            rates.insert(0, self._flat(self.variance))
+            sizes.insert(0, DoubleDouble.of(zero + 1))
+            places.insert(0, DoubleDouble.of(zero))
+        return _stacked(rates) * _stacked(sizes), _stacked(places)
 
     @cached_property
     def _edges(self) -> "_Edges":
