@@ -19,9 +19,19 @@ app = typer.Typer(
     name="lossproof",
     help="The theory of neural-network loss landscapes on trial.",
     no_args_is_help=True,
+    rich_markup_mode=None,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _whole_number(text: str | int) -> int:
+    """Read a whole number, or say that it is none."""
+    try:
+        return int(text)
+    except ValueError:
+        raise typer.BadParameter(f"must be a whole number, got {text!r}.") from None
+
 
 ClaimFiles = Annotated[
     list[Path] | None, typer.Option("--claims", metavar="FILE", help="A Python file of further claims.")
@@ -80,11 +90,15 @@ def run(
     ] = None,
     profile: Annotated[str | None, typer.Option(help="quick (the usual one), standard or full.")] = None,
     device: Annotated[str | None, typer.Option(help="auto (the usual one), cpu or cuda.")] = None,
-    jobs: Annotated[int, typer.Option(help="Number of processes for the items of a claim.")] = 1,
+    jobs: Annotated[
+        int, typer.Option(parser=_whole_number, metavar="N", help="Number of processes for the items of a claim.")
+    ] = 1,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler whose workers compute the items.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Root seed, 0 if not given.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(parser=_whole_number, metavar="N", help="Root seed, 0 if not given.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the run, runs/<time> if not given.")
     ] = None,

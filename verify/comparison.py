@@ -7,12 +7,13 @@ its rival.
 """
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final, Generic, TypeVar
 
-from verify.intervals import Interval, Number
+from verify.intervals import Interval, Number, infinite
 from verify.verdict import PROFILES, Evidence, Position, Status, Verdict, decide, joint_position
 
 T = TypeVar("T")
@@ -313,12 +314,12 @@ def collapse(cells: Sequence[Cell]) -> tuple[Cell, ...]:
 def _worst(cells: list[Cell]) -> Cell:
     order = {Position.DISJOINT: 2, Position.STRADDLING: 1, Position.INSIDE: 0}
 
-    def badness(cell: Cell) -> tuple[int, float]:
+    def badness(cell: Cell) -> tuple[int, Number]:
         target = cell.claimed if cell.claimed is not None else cell.rival
         if target is None:
             return 0, 0.0
-        over = [end - edge for end, edge in _pairs(cell.region, target) if not math.isinf(edge)]
-        return order[cell.position(target)], max((float(excess) for excess in over), default=0.0)
+        over = [end - edge for end, edge in _pairs(cell.region, target) if not infinite(edge)]
+        return order[cell.position(target)], max(over, default=0)
 
     worst = max(cells, key=badness)
     total = sum(cell.count for cell in cells)
@@ -353,9 +354,12 @@ def _float_bound(value: Number, side: int) -> float | int | None:
     """Return a bound as a JSON number, rounded outward; None where it is infinite."""
     if isinstance(value, int) and abs(value) < 2**53:
         return int(value)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a fraction beyond every float
+        number = math.inf if value > 0 else -math.inf
     if math.isinf(number):
-        return None
+        return None if number * side > 0 else math.copysign(sys.float_info.max, number)
     wrong_side = number > value if side < 0 else number < value
     return math.nextafter(number, side * math.inf) if wrong_side else number
 
@@ -377,7 +381,7 @@ def decimal_bound(value: Number, side: int, digits: int) -> str | None:
     """
     import decimal
 
-    if math.isinf(value):
+    if infinite(value):
         return None
     exact = Fraction(value)
     rounding = decimal.ROUND_FLOOR if side < 0 else decimal.ROUND_CEILING

@@ -106,7 +106,8 @@ class Figure:
             raise ValueError("histogram takes either values, or edges together with density.")
         if values is not None:
             numbers = as_array(values).ravel()
-            heights, places = np.histogram(numbers[np.isfinite(numbers)], bins=bins, density=True)
+            numbers = numbers[np.isfinite(numbers)]
+            heights, places = np.histogram(numbers, bins=bins, density=numbers.size > 0)
         else:
             places, heights = as_array(edges), as_array(density)
         if places.shape != (heights.size + 1,):

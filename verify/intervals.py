@@ -9,6 +9,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -47,7 +48,7 @@ class Interval:
     upper_open: bool = False
 
     def __post_init__(self) -> None:
-        if math.isnan(self.lower) or math.isnan(self.upper):
+        if self.lower != self.lower or self.upper != self.upper:
             raise ValueError(f"the ends of an interval must be numbers, got {self.lower} and {self.upper}.")
         if self.lower > self.upper or (self.lower == self.upper and (self.lower_open or self.upper_open)):
             raise ValueError(f"lower must not lie above upper, got lower = {self.lower}, upper = {self.upper}.")
@@ -55,7 +56,7 @@ class Interval:
     @classmethod
     def around(cls, centre: Number, margin: Number) -> "Interval":
         """Return the closed interval ``centre`` +- ``margin``, its ends exact."""
-        if math.isinf(centre) or math.isinf(margin):
+        if infinite(centre) or infinite(margin):
             return cls(centre - margin, centre + margin)
         middle, half = Fraction(centre), Fraction(margin)
         return cls(middle - half, middle + half)
@@ -78,7 +79,7 @@ class Interval:
 
     def stretched(self, factor: int) -> "Interval":
         """Return the interval with both ends multiplied by a positive factor, exactly."""
-        lower, upper = (end if math.isinf(end) else Fraction(end) * factor for end in (self.lower, self.upper))
+        lower, upper = (end if infinite(end) else Fraction(end) * factor for end in (self.lower, self.upper))
         return Interval(lower, upper, self.lower_open, self.upper_open)
 
     def hull(self, other: "Interval") -> "Interval":
@@ -92,9 +93,14 @@ class Interval:
         return value < self.upper or (value == self.upper and not self.upper_open)
 
     def __str__(self) -> str:
-        left = "(" if self.lower_open or math.isinf(self.lower) else "["
-        right = ")" if self.upper_open or math.isinf(self.upper) else "]"
+        left = "(" if self.lower_open or infinite(self.lower) else "["
+        right = ")" if self.upper_open or infinite(self.upper) else "]"
         return f"{left}{in_words(self.lower)}, {in_words(self.upper)}{right}"
+
+
+def infinite(value: Number) -> bool:
+    """Say whether a number is infinite; a fraction never is, even where no float can hold it."""
+    return isinstance(value, float) and math.isinf(value)
 
 
 def in_words(value: Number) -> str:
@@ -103,10 +109,16 @@ def in_words(value: Number) -> str:
     Examples:
         >>> in_words(Fraction(1, 3)), in_words(1600), in_words(1e-7)
         ('0.333333', '1600', '1e-07')
+        >>> in_words(Fraction(10) ** 400 / 3)
+        '3.33333e+399'
     """
     if isinstance(value, int) and abs(value) < 10**15:
         return str(value)
-    return f"{float(value):.6g}"
+    try:
+        return f"{float(value):.6g}"
+    except OverflowError:
+        exact = Fraction(value)
+        return f"{Decimal(exact.numerator) / Decimal(exact.denominator):.6g}"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -68,6 +68,13 @@ class Claim:
     decided_from: str = "quick"
 
     def __post_init__(self) -> None:
+        for name, kind in (("id", str), ("title", str), ("source", Source)):
+            if not isinstance(given := getattr(self, name), kind):
+                raise TypeError(f"{name} of a claim must be a {kind.__name__}, got {given!r}.")
+        if not all(isinstance(text, str) for text in self.assumptions):
+            raise TypeError(f"assumptions of {self.id} must be sentences, got {self.assumptions!r}.")
+        if not all(isinstance(verdict, Verdict) for verdict in self.expects):
+            raise TypeError(f"expects of {self.id} must be a set of verdicts, got {set(self.expects)!r}.")
         if not _ID.fullmatch(self.id):
             raise ValueError(f"id must be of the form theme.name-in-lower-case, got {self.id!r}.")
         if not self.statement:
@@ -205,8 +212,9 @@ def claim(
         >>> print(the_index_vanishes)
         index.demo (expected PROVED): The index vanishes
     """
-    if isinstance(expects, Verdict):
-        raise TypeError(f"expects must be a set of verdicts, got the verdict {expects}.")
+    if isinstance(expects, Verdict | str) or not isinstance(expects, Iterable):
+        kind = "the verdict " if isinstance(expects, Verdict) else ""
+        raise TypeError(f"expects must be a set of verdicts, got {kind}{expects}.")
     if isinstance(assumptions, str):
         raise TypeError(f"assumptions must be a sequence of sentences, got the string {assumptions!r}.")
 

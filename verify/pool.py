@@ -7,6 +7,7 @@ however it ended.
 
 import contextlib
 import os
+import re
 import signal
 import sys
 import threading
@@ -22,6 +23,8 @@ from verify.functions import FunctionName, Item, Result, perform
 from verify.refusal import BadInputError
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+
+_ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^\s/]+:\d+|inproc://\S+")
 
 Completed = Callable[[int, Result], None]
 
@@ -94,12 +97,13 @@ class DaskPool:
             raise BadInputError(
                 f"scheduler needs the package distributed (pip install 'lossproof[distributed]'), got {address!r}."
             ) from None
+        rule = "scheduler must be the address of a running dask scheduler"
+        if not _ADDRESS.fullmatch(address):  # the client would wait for its own end for 20 seconds
+            raise BadInputError(f"{rule}, such as tcp://10.0.0.1:8786, got {address!r}.")
         try:
             self._client: Any = cast("Any", Client)(address, timeout=self.TIMEOUT, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
-            raise BadInputError(
-                f"scheduler must be the address of a running dask scheduler, got {address!r}."
-            ) from error
+            raise BadInputError(f"{rule}, got {address!r}.") from error
         self._executor: Executor = self._client.get_executor(pure=False)
 
     def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:

@@ -8,6 +8,7 @@ import contextlib
 import difflib
 import fnmatch
 import json
+import os
 import shlex
 import signal
 import threading
@@ -188,7 +189,7 @@ def _check(folder: RunFolder, claim: Claim, pool: Pool, listener: Listener) -> R
     manifest = folder.manifest
     bench = Workbench(
         claim.id,
-        folder=folder.path / "partial" / claim.id,
+        folder=folder.path.absolute() / "partial" / claim.id,
         profile=manifest["profile"],
         seed=manifest["seed"],
         device=manifest["device"],
@@ -196,20 +197,26 @@ def _check(folder: RunFolder, claim: Claim, pool: Pool, listener: Listener) -> R
         progress=listener.items_done,
     )
     begun = time.monotonic()
+    process, place = os.getpid(), Path.cwd()
     findings: list[Finding] = []
     error: Record | None = None
     try:
         for finding in claim.judge(bench, manifest["profile"]):
             json.dumps(finding.to_record(), allow_nan=False)
             findings.append(finding)
+    except KeyboardInterrupt:
+        raise
     except MissingRequirementError as missing:
         findings.append(skipped(str(missing)))
-    except (Exception, SystemExit) as failure:
+    except BaseException as failure:
         error = {
             "type": type(failure).__name__,
             "message": str(failure),
             "traceback": "".join(traceback.format_exception(failure)),
         }
+    if os.getpid() != process:
+        os._exit(1)  # a check forked and its copy came back here: only one may go on with the run
+    os.chdir(place)
     outcome = claim.conclude(findings, f"{error['type']}: {error['message']}" if error else None)
     seconds = round(time.monotonic() - begun, 3)
     record = _record(claim, manifest, outcome, findings, bench, error, seconds)
@@ -266,8 +273,8 @@ def _fresh(request: Request) -> tuple[RunFolder, tuple[Claim, ...]]:
     """Return a new run and its claims."""
     claims = _selection(request.claim_files, request.patterns)
     _refuse_bad_texts(claims)
-    profile = _checked_profile(request.profile or "quick")
-    device = provenance.resolve_device(request.device or "auto")
+    profile = _checked_profile("quick" if request.profile is None else request.profile)
+    device = provenance.resolve_device("auto" if request.device is None else request.device)
     started = datetime.now(UTC)
     seed = request.seed if request.seed is not None else 0
     if seed < 0:
@@ -314,7 +321,7 @@ def _resumed(request: Request) -> tuple[RunFolder, tuple[Claim, ...]]:
     for name, given in (("profile", request.profile), ("seed", request.seed)):
         if given is not None and given != manifest[name]:
             raise BadInputError(f"{rule} has {name} {manifest[name]}, got {given}.")
-    device = provenance.resolve_device(request.device or manifest["device"])
+    device = provenance.resolve_device(manifest["device"] if request.device is None else request.device)
     if device != manifest["device"]:
         raise BadInputError(f"{rule} has device {manifest['device']}, got {device}.")
     files = request.claim_files or tuple(Path(entry["path"]) for entry in manifest["claim_files"])

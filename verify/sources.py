@@ -106,11 +106,20 @@ class Source:
     Examples:
         >>> print(Source(PENNINGTON_BAHRI_2017, "section 4"))
         Pennington and Bahri (2017), section 4
+
+    Raises:
+        TypeError: If the reference is none, or the locator no text.
     """
 
     reference: Reference
     locator: str
     printed: Slide | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.reference, Reference):
+            raise TypeError(f"reference of a source must be a Reference, got {self.reference!r}.")
+        if not isinstance(self.locator, str):
+            raise TypeError(f"locator of a source must be a text, got {self.locator!r}.")
 
     def to_record(self) -> dict[str, Any]:
         """Return the source as plain JSON data."""

@@ -56,13 +56,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write JSON atomically.
+    """Write JSON atomically; half a surrogate pair, which no file can hold, becomes a question mark.
 
     Raises:
         ValueError: If a number in it is not finite.
     """
     text = json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1)
-    write_bytes(path, text.encode() + b"\n")
+    write_bytes(path, text.encode(errors="replace") + b"\n")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -100,11 +100,13 @@ class RunFolder:
         Raises:
             BadInputError: If something is there already.
         """
-        if (path / "run.json").exists():
-            raise BadInputError(f"out must be a new folder, got {path}, which holds a run: --resume goes on with it.")
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise BadInputError(f"out must be a new or empty folder, got {path}, which is neither.")
         try:
+            if (path / "run.json").exists():
+                raise BadInputError(
+                    f"out must be a new folder, got {path}, which holds a run: --resume goes on with it."
+                )
+            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+                raise BadInputError(f"out must be a new or empty folder, got {path}, which is neither.")
             (path / "claims").mkdir(parents=True)
             folder = cls(path, manifest)
             folder.save_manifest()

@@ -1,6 +1,7 @@
 """Inclusion is exact; confidence intervals miss the truth no more often than they say."""
 
 import math
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from verify.comparison import Cell
 from verify.intervals import (
     Interval,
     clopper_pearson,
@@ -19,6 +21,7 @@ from verify.intervals import (
     median_ranks,
     student_interval,
 )
+from verify.verdict import Evidence
 
 numbers = st.one_of(
     st.integers(-50, 50), st.fractions(-5, 5, max_denominator=64), st.floats(allow_nan=False), st.just(math.inf)
@@ -203,3 +206,26 @@ def test_the_jackknife_takes_the_bias_of_a_variance_away() -> None:
 def test_the_jackknife_needs_two_draws() -> None:
     with pytest.raises(ValueError, match="draws must hold at least 2 independent draws, got 1"):
         jackknife([1.0], np.mean)
+
+
+def test_fractions_beyond_every_float_are_numbers_like_others() -> None:
+    huge = Fraction(10) ** 400
+    interval = Interval.around(huge, 1)
+    assert interval.is_inside(Interval(0, math.inf))
+    assert interval.stretched(2).upper == 2 * huge + 2
+    assert str(interval) == "[1.00000e+400, 1.00000e+400]"
+    record = Cell("x", Evidence.FLOAT, interval, claimed=Interval(0, math.inf)).to_record()
+    assert record["region"] == {"lower": sys.float_info.max, "upper": None}
+
+
+def test_an_open_end_matters_only_where_the_ends_meet() -> None:
+    half_open = Interval(0, 1, lower_open=True, upper_open=True)
+    assert half_open.is_inside(Interval(0, 1))
+    assert half_open.is_inside(half_open)
+    assert not Interval(0, 0.5).is_inside(half_open)
+    assert not Interval(0.5, 1).is_inside(half_open)
+    assert Interval(-1, 0).is_disjoint(half_open)
+    assert half_open.is_disjoint(Interval(1, 2))
+    assert Interval(0, 1).is_disjoint(Interval(1, 2, lower_open=True))
+    assert Interval(0, 1, upper_open=True).is_disjoint(Interval(1, 2))
+    assert not Interval(0, 1).is_disjoint(Interval(1, 2))

@@ -298,3 +298,23 @@ def test_a_claim_file_that_exits_is_refused(tmp_path: Path) -> None:
     file.write_text("raise SystemExit('bye')")
     with pytest.raises(ClaimFileError, match=r"claims must name a file that imports, got .*exits.py': SystemExit: bye"):
         load_claim_file(file)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"expects": "PROVED"}, "expects must be a set of verdicts, got PROVED"),
+        ({"expects": 5}, "expects must be a set of verdicts, got 5"),
+        ({"expects": {"PROVED"}}, r"expects of index.typed must be a set of verdicts, got \{'PROVED'\}"),
+        ({"assumptions": (1,)}, r"assumptions of index.typed must be sentences, got \(1,\)"),
+        ({"title": 7}, "title of a claim must be a str, got 7"),
+        ({"source": "a paper"}, "source of a claim must be a Source, got 'a paper'"),
+    ],
+)
+def test_what_is_of_the_wrong_type_is_refused_where_it_is_written(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+
+        @claim("index.typed", **({"source": SOURCE} | changes))
+        def typed(bench: Any) -> Iterator[Comparison]:
+            """It is typed."""
+            yield from ()

@@ -8,6 +8,7 @@ import pytest
 from verify import provenance
 from verify.pool import DaskPool, ProcessPool, open_pool
 from verify.refusal import BadInputError
+from verify.report.console import summary_lines
 from verify.runner import Request, Silence, execute, exit_code, known_claims, selected
 from verify.store import Record, RunFolder
 
@@ -228,6 +229,10 @@ def one(bench):
         (Request(seed=-1), "seed must be at least 0, got -1"),
         (Request(jobs=0), "jobs must be at least 1, got 0"),
         (Request(patterns=("kinds.suported",)), r"got 'kinds.suported' \(did you mean 'kinds.supported'\?\)"),
+        (Request(device=""), "device must be 'auto', 'cpu' or 'cuda', got ''"),
+        (Request(profile=""), "profile must be one of quick, standard, full, got ''"),
+        (Request(scheduler=""), "scheduler must be the address of a running dask scheduler, such as .*, got ''"),
+        (Request(scheduler="nonsense://"), "scheduler must be the address .*, got 'nonsense://'"),
         (Request(scheduler="tcp://127.0.0.1:1"), r"scheduler must be the address of a running dask scheduler"),
         (Request(claim_files=(Path("nowhere.py"),)), "claims must name an existing Python file, got 'nowhere.py'"),
     ],
@@ -349,3 +354,41 @@ def test_a_floor_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(provenance.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(BadInputError, match=r"the package theory must stand beside verify in .*, and nothing is found"):
         provenance.check_floors()
+
+
+RUDE = (
+    CLAIM
+    + """
+@claim("mine.rude", source=Source(Reference("me", "Me", 2026, "Mine"), "eq. 2"), expects={Verdict.SUPPORTED})
+def rude(bench):
+    'A check that the runner must survive.'
+    import os
+    DEED
+    yield from one.check(bench)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("deed", "verdict", "told"),
+    [
+        ("os.chdir('/')", "SUPPORTED", ""),
+        ("os.fork()", "SUPPORTED", ""),
+        ("raise GeneratorExit('out')", "ERROR", "The check failed: GeneratorExit: out"),
+        ("next(iter(()))", "ERROR", "The check failed: RuntimeError: generator raised StopIteration"),
+        ("bench.figure('f', title='', x='', y='').histogram([float('nan')], 'nothing')", "SUPPORTED", ""),
+        (r"raise ValueError('\ud800\x1b[31m')", "ERROR", "The check failed: ValueError: ?\x1b[31m"),
+    ],
+)
+def test_a_rude_check_harms_neither_the_run_nor_what_comes_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deed: str, verdict: str, told: str
+) -> None:
+    (tmp_path / "mine.py").write_text(RUDE.replace("DEED", deed))
+    monkeypatch.chdir(tmp_path)
+    folder = execute(Request(claim_files=(Path("mine.py"),), out=Path("run")))
+    assert Path.cwd() == tmp_path
+    assert [folder.claim(name)["verdict"] for name in ("mine.one", "mine.rude")] == ["SUPPORTED", verdict]
+    assert folder.claim("mine.rude")["why_not"] == told
+    assert folder.manifest["state"] == "complete"
+    assert (tmp_path / "run" / "report.html").exists()
+    assert "\x1b" not in "".join(summary_lines(folder.records()))

@@ -1,5 +1,6 @@
 """The ledger and a run's outcome as plain text, for a terminal or a pipe."""
 
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -7,6 +8,7 @@ from collections.abc import Sequence
 from verify.ledger import Claim
 from verify.store import Record
 
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 ORDER = ("PROVED", "CERTIFIED", "SUPPORTED", "UNDECIDED", "REFUTED", "ERROR", "DEFERRED", "SKIPPED")
 
 
@@ -67,4 +69,4 @@ def summary_lines(records: Sequence[Record], *, unfinished: int = 0) -> list[str
     for record in skipped:
         reason = next(f["message"] for f in record["findings"] if f["status"] == "SKIPPED")
         lines.append(f"  {record['id']}  {reason}")
-    return lines
+    return [_UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", line) for line in lines]

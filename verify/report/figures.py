@@ -150,7 +150,9 @@ def _draw(axes: "Axes", kind: str, data: dict[str, Array], series: int) -> None:
         ends = np.stack([np.stack([data["x0"], data["y0"]], -1), np.stack([data["x1"], data["y1"]], -1)], 1)
         from matplotlib.collections import LineCollection
 
-        axes.add_collection(LineCollection(list(ends), colors=colour, linestyles=[_DASHES[series]], linewidths=1.8))
+        lines = LineCollection(list(ends), colors=colour, linestyles=[_DASHES[series]], linewidths=1.8)
+        lines.set_rasterized(len(ends) > _MANY_POINTS)
+        axes.add_collection(lines)
         axes.autoscale_view()
     elif kind == "points":
         crowd = data["x"].size > _MANY_POINTS
@@ -168,10 +170,17 @@ def _draw(axes: "Axes", kind: str, data: dict[str, Array], series: int) -> None:
             zorder=5,
         )
     elif kind == "band":
-        axes.fill_between(data["x"], data["lower"], data["upper"], color=colour, alpha=0.2, linewidth=0, zorder=1)
+        region = axes.fill_between(
+            data["x"], data["lower"], data["upper"], color=colour, alpha=0.2, linewidth=0, zorder=1
+        )
+        region.set_rasterized(data["x"].size > _MANY_POINTS)
     elif kind == "histogram":
-        axes.stairs(data["density"], data["edges"], fill=True, color=colour, alpha=0.28, linewidth=0, zorder=2)
-        axes.stairs(data["density"], data["edges"], color=colour, linewidth=0.7, zorder=2)
+        steps = [
+            axes.stairs(data["density"], data["edges"], fill=True, color=colour, alpha=0.28, linewidth=0, zorder=2),
+            axes.stairs(data["density"], data["edges"], color=colour, linewidth=0.7, zorder=2),
+        ]
+        for patch in steps:
+            patch.set_rasterized(data["density"].size > _MANY_POINTS)
     elif kind == "heat":
         mesh = axes.pcolormesh(data["x"], data["y"], data["z"], shading="nearest", cmap="viridis", rasterized=True)
         bar = axes.figure.colorbar(mesh, cax=axes.figure.add_axes((0.82, 0.1, 0.03, 0.86)))

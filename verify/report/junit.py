@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from verify.refusal import BadInputError
 from verify.store import Record, write_bytes
 
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -18,6 +19,9 @@ def write_junit(records: Sequence[Record], target: Path, *, strict: bool = False
         records: Finished claims, as stored.
         target: The file to write.
         strict: Whether a skipped check is a failure.
+
+    Raises:
+        BadInputError: If the file cannot be written.
     """
     suites = ET.Element("testsuites", name="lossproof")
     for theme, group in groupby(sorted(records, key=lambda record: record["theme"]), key=lambda r: r["theme"]):
@@ -27,7 +31,10 @@ def write_junit(records: Sequence[Record], target: Path, *, strict: bool = False
     for name, total in _totals(list(suites.iter("testcase"))).items():
         suites.set(name, total)
     ET.indent(suites)
-    write_bytes(target, ET.tostring(suites, encoding="utf-8", xml_declaration=True))
+    try:
+        write_bytes(target, ET.tostring(suites, encoding="utf-8", xml_declaration=True))
+    except OSError as error:
+        raise BadInputError(f"junit must be a file that can be written, got {target}: {error.strerror}.") from error
 
 
 def _case(record: Record, *, strict: bool) -> ET.Element:

@@ -6,6 +6,7 @@ Nothing is random here and nothing is rounded: expressions are compared by norma
 import math
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from numbers import Integral
 from typing import Any, Final
 
 from verify.comparison import Cell, Comparison, Rival
@@ -149,8 +150,9 @@ class Enclosure(Comparison):
                 raise ValueError("the rival must hold at least one ball, got none.")
             name, text, margin = "value", str(allowed), None
         else:
-            if not isinstance(digits, int) or digits < 0:
+            if not isinstance(digits, Integral) or digits < 0:
                 raise ValueError(f"digits must be an integer >= 0, got {digits!r}.")
+            digits = int(digits)
             tiny = Fraction(1, 10**digits)
             allowed = Interval(-tiny, tiny)
             targets = _matching(predicted, "predicted", len(balls))
