@@ -88,21 +88,26 @@ def _evaluate(triple: Triple, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     """Return H(w), H'(w) and the size of the largest term of H."""
     value = w + triple.drift
     slope = np.ones_like(w)
-    size = np.abs(value)
+    size = _norm(value)
     if np.any(triple.variance):
         inverse = 1 / w
         term = triple.variance * inverse
         value += term
         slope -= term * inverse
-        size = size + np.abs(term)
+        size += _norm(term)
     for rate, place in zip(triple.rates, triple.sizes, strict=True):
         inverse = 1 / (w - place)
         scaled = (rate * place) * inverse
         term = scaled * w
         value += term
         slope -= scaled * (place * inverse)
-        size = size + np.abs(term)
+        size += _norm(term)
     return value, slope, size
+
+
+def _norm(w: np.ndarray) -> np.ndarray:
+    """Return |Re w| + |Im w|, several times faster than the modulus."""
+    return np.asarray(np.abs(w.real) + np.abs(w.imag))
 
 
 def _height(triple: Triple, a: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -183,8 +188,8 @@ def _newton(
             gap = value - target
             step = gap / slope
             moved = here - step
-            small = np.abs(gap) <= 4 * _EPS * size
-            done = small | (np.abs(step) <= 2 * _EPS * np.abs(here))
+            small = _norm(gap) <= 4 * _EPS * size
+            done = small | (_norm(step) <= 2 * _EPS * _norm(here))
             # A converged point takes its last step only if that keeps it above the axis.
             new = np.where(small & ~(moved.imag > 0), here, moved)
             if everything:
