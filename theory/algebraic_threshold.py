@@ -14,6 +14,7 @@ from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.energy_curve import EnergyCurve
 from theory.proof import Relation
+from theory.typesetting import latex
 
 __all__ = ["algebraic_energy"]
 
@@ -53,7 +54,7 @@ def algebraic_energy(curve: EnergyCurve) -> Derivation:
             "The R-transform on the negative axis, with opposite jumps joined",
             Relation(curve.in_root(curve.law.r_transform(-curve.h)), "=", curve.transform),
             "exact",
-            shown=f"R(-h) = {sp.latex(curve.transform)}",
+            shown=f"R(-h) = {latex(curve.transform)}",
         ),
         *_below(curve, lower),
         *_above(curve, upper),
@@ -63,14 +64,14 @@ def algebraic_energy(curve: EnergyCurve) -> Derivation:
             if factor.degree() > 1
             else Relation(1, "!=", 0),
             "exact",
-            shown=f"{sp.latex(factor.as_expr())} = 0",
+            shown=f"{latex(factor.as_expr())} = 0",
         ),
         *(
             Step(
                 "another factor has no root there",
                 Relation(other.as_expr().subs(curve.root, between), "!=", 0),
                 "exact",
-                shown=rf"{sp.latex(other.as_expr())} \neq 0",
+                shown=rf"{latex(other.as_expr())} \neq 0",
             )
             for other in factors
             if other != factor
@@ -82,13 +83,13 @@ def algebraic_energy(curve: EnergyCurve) -> Derivation:
             Relation(root**curve.power, "=", value),
             "exact",
             left_edge_witness(curve.law, curve.energy),
-            shown=f"{sp.latex(name)} = {sp.latex(value)}",
+            shown=f"{latex(name)} = {latex(value)}",
         ),
     ]
     if factor.degree() <= 2:
         steps.append(Step("It solves the equation", Relation(factor.as_expr().subs(curve.root, root), "=", 0), "exact"))
     return Derivation(
-        title=f"The critical ${sp.latex(curve.energy)}$ of ${sp.latex(curve.law)}$",
+        title=f"The critical ${latex(curve.energy)}$ of ${latex(curve.law)}$",
         result=sp.Eq(name, value),
         steps=tuple(steps),
         domain=Domain(),

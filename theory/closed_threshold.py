@@ -19,11 +19,13 @@ from theory.free_probability.law import SpectralLaw
 from theory.model import recognise
 from theory.normal_form import ExactForm, UndecidedError
 from theory.proof import Relation, Witness
+from theory.typesetting import latex
 
 __all__ = [
     "SOURCE",
     "NoClosedFormError",
     "closed_form",
+    "edge_point_witness",
     "edge_theorem",
     "falling_edge",
     "feasible_box",
@@ -62,29 +64,47 @@ def closed_form(curve: EnergyCurve) -> Derivation:
     value = _at_edge(level, (a, b), square, radicand, h, form)
     result = value**curve.power
     name = sp.Symbol(f"{curve.energy.name}_c", positive=True)
-    energy_zero = rf"\left.R(-h)\right|_{{{sp.latex(curve.energy)}=0}} > \frac{{1}}{{h}} \text{{ at large }} h"
+    variable = latex(curve.root)
+    slope = rf"\frac{{d {variable}(h)}}{{d h}} = {latex(rest * quadratic)}"
+    energy_zero = rf"\left.R(-h)\right|_{{{latex(curve.energy)}=0}} > \frac{{1}}{{h}} \text{{ at large }} h"
     steps = [
         Step(
             "The R-transform on the negative axis, with opposite jumps joined",
             Relation(curve.in_root(curve.law.r_transform(-h)), "=", curve.transform),
             "exact",
-            shown=f"R(-h) = {sp.latex(curve.transform)}",
+            shown=f"R(-h) = {latex(curve.transform)}",
         ),
         Step(
             "The level: the energy at which R(-h) = 1/h",
             Relation(curve.transform.subs(curve.root, level) - 1 / h, "=", 0),
             "exact",
-            shown=f"{sp.latex(curve.root)}(h) = {sp.latex(level)}",
+            shown=f"{latex(curve.root)}(h) = {latex(level)}",
         ),
         Step("Its slope is a positive factor", Relation(0, "<", rest), "exact"),
-        Step("times a quadratic", Relation(sp.diff(level, h), "=", rest * quadratic), "exact"),
+        Step("times a quadratic", Relation(sp.diff(level, h), "=", rest * quadratic), "exact", shown=slope),
         Step("that is positive at small h", Relation(0, "<", c), "exact"),
         Step("and negative at large h, so that the level has one maximum", Relation(a, "<", 0), "exact"),
-        Step("at this zero of the quadratic", Relation(quadratic.subs(h, edge), "=", 0), "exact"),
-        Step("which is positive", Relation(0, "<", edge), "exact", shown=f"h_* = {sp.latex(edge)} > 0"),
-        Step("There the Stieltjes transform is", Relation(-edge, "<", 0), "exact", shown=f"g_* = {sp.latex(-edge)}"),
-        Step("The level at its maximum", Relation(level.subs(h, edge), "=", value), "exact"),
-        Step("is positive", Relation(0, "<", value), "exact"),
+        Step(
+            "at this zero of the quadratic",
+            Relation(quadratic.subs(h, edge), "=", 0),
+            "exact",
+            shown=f"{latex(quadratic)} = 0 \\quad \\text{{at}} \\quad h_* = {latex(edge)}",
+        ),
+        Step("which is positive", Relation(0, "<", edge), "exact", shown="h_* > 0"),
+        Step(
+            "There the Stieltjes transform is, held against its value at 0 just below the critical energy",
+            Relation(-edge, "=", -edge),
+            "exact",
+            edge_point_witness(curve.law, curve.energy, result),
+            shown=f"g_* = {latex(-edge)}",
+        ),
+        Step(
+            "The level at its maximum",
+            Relation(level.subs(h, edge), "=", value),
+            "exact",
+            shown=f"{latex(curve.root)}(h_*) = {latex(value)}",
+        ),
+        Step("is positive", Relation(0, "<", value), "exact", shown=f"0 < {latex(curve.root)}(h_*)"),
         Step(
             "Second route: the discriminant of the edge equation vanishes there",
             Relation(_discriminant(curve, value), "=", 0),
@@ -96,7 +116,7 @@ def closed_form(curve: EnergyCurve) -> Derivation:
             Relation(level.subs(h, edge) ** curve.power, "=", result),
             "exact",
             left_edge_witness(curve.law, curve.energy),
-            shown=f"{sp.latex(name)} = {sp.latex(result)}",
+            shown=f"{latex(name)} = {latex(result)}",
         ),
     ]
     parts = {"edge point": sp.Eq(sp.Symbol("g_star"), -edge)}
@@ -108,7 +128,7 @@ def closed_form(curve: EnergyCurve) -> Derivation:
             parts["in factors"] = sp.Eq(name, compact)
     first = Step("At energy zero some h are feasible", Relation(0, "<", start), "exact", shown=energy_zero)
     return Derivation(
-        title=f"The critical ${sp.latex(curve.energy)}$ of ${sp.latex(curve.law)}$",
+        title=f"The critical ${latex(curve.energy)}$ of ${latex(curve.law)}$",
         result=sp.Eq(name, result),
         steps=tuple(steps),
         domain=domain,
@@ -147,9 +167,9 @@ def falling_edge(curve: EnergyCurve, domain: Domain) -> tuple[Step, ...]:
             f"law must have a left edge that falls as {curve.energy.name} grows: the slope {whole} of R(-h) could not "
             "be proved negative."
         )
-    variable = sp.latex(curve.root)
-    where = r"\quad\text{where}\quad " + r",\ ".join(f"{sp.latex(k)} = {sp.latex(x)} > 0" for k, x in margins.items())
-    shown = rf"\frac{{\partial R(-h)}}{{\partial {variable}}} = {sp.latex(slope)} < 0"
+    variable = latex(curve.root)
+    where = r"\quad\text{where}\quad " + r",\ ".join(f"{latex(k)} = {latex(x)} > 0" for k, x in margins.items())
+    shown = rf"\frac{{\partial R(-h)}}{{\partial {variable}}} = {latex(slope)} < 0"
     return (
         Step("The slope of R in the energy", Relation(sp.diff(curve.transform, curve.root), "=", whole), "exact"),
         Step(
@@ -173,6 +193,22 @@ def left_edge_witness(law: SpectralLaw, energy: sp.Symbol) -> Witness:
         right = above.support(digits=_DIGITS)[0][0]
         below_zero, above_zero = below.index(digits=_DIGITS), above.index(digits=_DIGITS)
         return bool(left.lower > 0 > right.upper and below_zero.contains(0) and above_zero.lower > below_zero.upper)
+
+    return witness
+
+
+def edge_point_witness(law: SpectralLaw, energy: sp.Symbol, critical: sp.Expr) -> Witness:
+    """Return a second route to an edge point: G(0) where the spectrum keeps just clear of 0, in balls.
+
+    At a relative distance t below the critical energy G(0) differs from it by a multiple of the root of t.
+    """
+
+    def witness(claimed: Any, **values: Fraction) -> bool:
+        point = {name: value for name, value in values.items() if name != energy.name}
+        middle = real_ball(critical, point, 2 * _DIGITS).midpoint * (1 - Fraction(1, 10**_DIGITS))
+        found = law.at(**point, **{energy.name: middle}).stieltjes(0, digits=_DIGITS).real
+        expected = real_ball(claimed, {}, _DIGITS)
+        return bool(abs(found.midpoint / expected.midpoint - 1) < _NUDGE)
 
     return witness
 

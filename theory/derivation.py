@@ -18,7 +18,9 @@ from theory.balls_of_expressions import real_ball
 from theory.domain import Domain
 from theory.exact_numbers import exact_number
 from theory.proof import How, Relation, Witness, check_relation, check_witness, off_by_a_thousandth
+from theory.typesetting import latex
 
+_LONG = 400  # symbols, numbers and operations
 _STRENGTHS: tuple[How, ...] = ("argued", "numeric", "certified", "exact")
 
 
@@ -88,6 +90,13 @@ class Step:
         if self.witness is not None and self.relation.kind == "=":
             wrong = off_by_a_thousandth(self.relation.right)
             yield replace(self, relation=Relation(wrong, "=", wrong))
+
+    @property
+    def text(self) -> str:
+        """The relation on one line; what is shown, if that is given and the relation is too long to be read."""
+        if self.relation is None:
+            return ""
+        return self.shown if self.shown is not None and self.relation.is_longer_than(_LONG) else str(self.relation)
 
     @property
     def latex(self) -> str:
@@ -249,8 +258,7 @@ class Derivation:
 
         def told(step: Step) -> dict[str, Any]:
             outcome = outcomes[id(step)]
-            text = str(step.relation) if step.relation is not None else ""
-            return {"title": step.title, "latex": step.latex, "text": text} | {
+            return {"title": step.title, "latex": step.latex, "text": step.text} | {
                 "how": outcome.how,
                 "passed": outcome.passed,
                 "detail": outcome.detail,
@@ -279,7 +287,7 @@ class Derivation:
         }
 
     def _latex(self, name: str, equation: sp.Eq) -> str:
-        return self.shown[name] if name in self.shown else sp.latex(equation)
+        return self.shown[name] if name in self.shown else latex(equation)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self._latex('result', self.result)}$"
@@ -289,7 +297,11 @@ class Derivation:
         blocks = [self.title]
         for step in self.steps:
             relation = step.relation
-            blocks.append(step.title if relation is None else f"{step.title} [{step.how}]\n{_pretty(relation)}")
+            if relation is None:
+                blocks.append(step.title)
+                continue
+            long = step.shown is not None and relation.is_longer_than(_LONG)
+            blocks.append(f"{step.title} [{step.how}]\n{'  ' + step.text if long else _pretty(relation)}")
         shown = [f"Result, for {self.domain}:" if self.domain.names else "Result:", _indented(sp.pretty(self.result))]
         blocks.append("\n".join(shown))
         blocks += [f"{name}:\n{_indented(sp.pretty(equation))}" for name, equation in self.parts.items()]

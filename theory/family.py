@@ -15,7 +15,7 @@ from typing import Any
 import sympy as sp
 
 from theory.balls_of_expressions import real_ball
-from theory.closed_threshold import SOURCE, edge_theorem
+from theory.closed_threshold import SOURCE, edge_theorem, left_edge_witness
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.free_probability.laws import (
@@ -25,8 +25,9 @@ from theory.free_probability.laws import (
     relu_hessian,
     wishart_wigner_hessian,
 )
-from theory.proof import Relation
+from theory.proof import Relation, Witness
 from theory.symbols import epsilon, g, phi, v
+from theory.typesetting import latex
 
 __all__ = ["cubic", "edge_ordinate", "family_transform", "threshold_family"]
 
@@ -96,20 +97,20 @@ def threshold_family() -> Derivation:
                 sp.Tuple(*(family_transform(g, kappa, c) for kappa, c in residual)),
             ),
             "exact",
-            shown=f"R(g) = {sp.latex(family_transform(g, _kappa, _c))}",
+            shown=f"R(g) = {latex(family_transform(g, _kappa, _c))}",
         ),
         Step(
             "The level: the second moment at which R(g) + 1/g = 0 at g = -y/phi",
             Relation(family_transform(-y / phi, level(y, _c), _c) - phi / y, "=", 0),
             "exact",
-            shown=rf"\kappa(y) = {sp.latex(sp.factor(level(y, _c)))}",
+            shown=rf"\kappa(y) = {latex(sp.factor(level(y, _c)))}",
         ),
         Step(
             "Around y_* it is a multiple of one cubic fraction",
             Relation(level(around, sparsity), "=", peak * cubic()),
             "exact",
-            shown=rf"\frac{{\kappa(y_* (1 + x))}}{{\kappa_c}} = {sp.latex(cubic())},"
-            rf"\quad y_* = {sp.latex(edge_ordinate())}",
+            shown=rf"\frac{{\kappa(y_* (1 + x))}}{{\kappa_c}} = {latex(cubic())},"
+            rf"\quad y_* = {latex(edge_ordinate())}",
         ),
         Step(
             "which falls short of 1 by a square times a quotient",
@@ -147,15 +148,18 @@ def threshold_family() -> Derivation:
             Relation(level(edge_ordinate(phi, radical), _c), "=", result),
             "exact",
             _index_jumps,
-            shown=rf"\kappa_c = {sp.latex(peak)}",
+            shown=rf"\kappa_c = {latex(peak)}",
         ),
         *(
             Step(
                 f"The critical energy of the {label}",
                 Relation(level(edge_ordinate(phi, radical), _c).subs(_c, c) * epsilon / kappa, "=", energy),
                 "exact",
+                _at_ratio(left_edge_witness(model, epsilon)),
+                shown=rf"\epsilon_c = \frac{{\epsilon}}{{\kappa}} \kappa_c = {latex(energy)},"
+                rf" \quad \kappa = {latex(kappa)}, \quad c = {latex(c)}",
             )
-            for label, energy, (kappa, c) in zip(names, energies, residual, strict=True)
+            for label, model, energy, (kappa, c) in zip(names, models, energies, residual, strict=True)
         ),
     ]
     falling = (
@@ -180,6 +184,11 @@ def threshold_family() -> Derivation:
         theorems=(edge_theorem(falling),),
         source=SOURCE,
     )
+
+
+def _at_ratio(witness: Witness) -> Witness:
+    """Leave the sparsity, which the law of one model does not contain, out of a witness."""
+    return lambda claimed, phi: witness(claimed, phi=phi)
 
 
 def _index_jumps(phi: Fraction, c: Fraction, claimed: Any) -> bool:

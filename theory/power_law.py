@@ -24,6 +24,7 @@ from theory.polynomials import PolynomialRing
 from theory.proof import Relation, Witness
 from theory.symbols import alpha, delta, g, phi, v
 from theory.truncated_series import composition, inverse, product, reversion, square_root
+from theory.typesetting import latex
 
 __all__ = ["FamilySeries", "family_power_law", "family_series"]
 
@@ -114,7 +115,7 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
     shown = {
         "result": r"\alpha = \alpha_0 \delta^{3/2} \left(1 + A_1 \delta + A_2 \delta^2\right) + O(\delta^{9/2}),"
         r" \quad \delta = \frac{\epsilon}{\epsilon_c} - 1",
-        "amplitude": rf"\alpha_0 = {sp.latex(expansion.amplitude)}",
+        "amplitude": rf"\alpha_0 = {latex(expansion.amplitude)}",
         "A1": _in_powers_of_phi("A_1", "a", expansion.first),
         "A2": _in_powers_of_phi("A_2", "b", expansion.second),
     }
@@ -129,13 +130,13 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
                 law.r_transform(g / model.scale) / model.scale, "=", family_transform(g, strength, c, model.ratio)
             ),
             "exact",
-            shown=f"R(g) = {sp.latex(law.r_transform(g))},\\quad c = {sp.latex(c)}",
+            shown=f"R(g) = {latex(law.r_transform(g))},\\quad c = {latex(c)}",
         ),
         Step(
             "$v$ exceeds 1",
             Relation(1, "<", model.radical),
             "exact",
-            shown=f"v = {sp.latex(model.radical)} > 1",
+            shown=f"v = {latex(model.radical)} > 1",
         ),
         *_series_steps(),
         Step(
@@ -175,7 +176,7 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
         ),
     )
     return Derivation(
-        title=f"The power law of the index of ${sp.latex(law)}$",
+        title=f"The power law of the index of ${latex(law)}$",
         result=sp.Eq(alpha, result),
         steps=steps,
         domain=Domain(**{name: (lower, upper) for name, lower, upper in domain.bounds}, delta=(0, sp.oo)),
@@ -219,7 +220,7 @@ def _series_steps() -> tuple[Step, ...]:
             Relation(sp.diff(primitive, g), "=", sp.diff(tail, kappa)),
             "exact",
             domain=Domain(phi=(0, 1)),
-            shown=rf"\frac{{\partial \Phi}}{{\partial \kappa}} = {sp.latex(primitive)}",
+            shown=rf"\frac{{\partial \Phi}}{{\partial \kappa}} = {latex(primitive)}",
         ),
         Step(
             "on the level, where $R(g) + 1/g = 0$ at $g = -y/\\phi$",
@@ -234,7 +235,7 @@ def _series_steps() -> tuple[Step, ...]:
             Relation(_coefficients(solved, w, (v, *b), order, values), "=", zeros),
             "exact",
             domain=with_v,
-            shown=rf"{sp.latex(cubic(sp.Symbol('x')))} = 1 - v w^2, \quad x = \sum_{{k=1}}^{{{order}}} b_k w^k",
+            shown=rf"{latex(cubic(sp.Symbol('x')))} = 1 - v w^2, \quad x = \sum_{{k=1}}^{{{order}}} b_k w^k",
         ),
         Step(
             "The slope of the index, order by order in $w$",
@@ -268,8 +269,8 @@ def _in_powers_of_phi(name: str, letter: str, quotient: sp.Expr) -> str:
     outside = sp.Mul(content, *(factor**power for factor, power in others)) / bottom
     total = " + ".join([f"{letter}_0", *(rf"{letter}_{k} \phi^{{{k}}}" for k in range(1, len(coefficients)))])
     total = total.replace("^{1}", "")
-    rows = [rf"{name} &= {sp.latex(outside)} \left({total}\right)"]
-    rows += [f"{letter}_{k} &= {sp.latex(coefficient)}" for k, coefficient in enumerate(coefficients)]
+    rows = [rf"{name} &= {latex(outside)} \left({total}\right)"]
+    rows += [f"{letter}_{k} &= {latex(coefficient)}" for k, coefficient in enumerate(coefficients)]
     return r"\begin{aligned} " + r" \\ ".join(rows) + r" \end{aligned}"
 
 

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Literal
 
 import mpmath
@@ -20,6 +21,7 @@ from theory.balls_of_expressions import NoBallError, complex_ball, real_ball
 from theory.componentwise import scalar_parts, subtract
 from theory.domain import Domain
 from theory.normal_form import ExactForm, UndecidedError
+from theory.typesetting import latex
 
 Kind = Literal["=", "<", "!="]
 How = Literal["exact", "certified", "numeric", "argued"]
@@ -68,6 +70,11 @@ class Relation:
         """The symbols of both sides."""
         return frozenset(self.left.free_symbols | self.right.free_symbols)
 
+    def is_longer_than(self, size: int) -> bool:
+        """Whether both sides together have more than so many symbols, numbers and operations."""
+        nodes = (node for side in (self.left, self.right) for node in sp.preorder_traversal(side))
+        return next(islice(nodes, size, None), None) is not None
+
     def planted_error(self) -> "Relation":
         """Return a wrong neighbour: a part in a thousand off, sides exchanged, or both sides equal."""
         if self.kind == "<":
@@ -77,8 +84,10 @@ class Relation:
         return Relation(self.left, "=", off_by_a_thousandth(self.right))
 
     def latex(self) -> str:
-        """Return LaTeX without dollars."""
-        return f"{sp.latex(self.left)} {_LATEX[self.kind]} {sp.latex(self.right)}"
+        """Return LaTeX without dollars; where the two sides came out as one expression it is written once."""
+        if self.kind == "=" and self.left == self.right:
+            return rf"\ldots = {latex(self.right)}"
+        return f"{latex(self.left)} {_LATEX[self.kind]} {latex(self.right)}"
 
     def __str__(self) -> str:
         return f"{self.left} {self.kind} {self.right}"

@@ -24,6 +24,14 @@ __all__ = [
     "residual_variance",
 ]
 
+_SPLIT = (
+    r"\frac{1}{m} \sum_{\mu} \partial_i e_{\mu} \partial_j e_{\mu}"
+    r" + \frac{1}{m} \sum_{\mu} e_{\mu} \partial_i \partial_j e_{\mu}"
+)
+_SCALED = (
+    r"H_{ij}(c) = \frac{1}{m} \sum_{\mu} \partial_i f_{\mu} \partial_j f_{\mu}"
+    r" + \frac{c}{m} \sum_{\mu} (f_{\mu} - y_{\mu}) \partial_i \partial_j f_{\mu}"
+)
 _SOURCE = "Pennington and Bahri (2017), Geometry of neural network loss surfaces via random matrix theory"
 _POSITIVE_SIZES = Domain(m=(0, sp.oo))
 _a, _b = sp.symbols("theta_i theta_j", real=True)
@@ -70,6 +78,7 @@ def hessian_split() -> Derivation:
                 "The quadratic form of J'J is a sum of squares (two residuals, three weights).",
                 Relation(form, "=", moved[0] ** 2 + moved[1] ** 2),
                 "exact",
+                shown=r"u^T J^T J u = (J u)_1^2 + (J u)_2^2",
             ),
         ),
     )
@@ -79,11 +88,20 @@ def hessian_split() -> Derivation:
         "The Hessian is a Gauss-Newton part plus a residual part",
         sp.Eq(sp.Symbol("H_ij"), split),
         (
-            Step("Differentiate the loss by two weights.", Relation(loss.diff(_a, _b), "=", split), "exact", by_taylor),
+            Step(
+                "Differentiate the loss by two weights.",
+                Relation(loss.diff(_a, _b), "=", split),
+                "exact",
+                by_taylor,
+                shown=r"\frac{\partial^2}{\partial \theta_i \partial \theta_j} \frac{1}{2m} \sum_{\mu} e_{\mu}^2 = "
+                + _SPLIT,
+            ),
             Step(
                 "Differentiate twice by one weight.",
                 Relation(loss.diff(_a, 2), "=", sp.Sum(e.diff(_a) ** 2 + e * e.diff(_a, 2), _range) / m),
                 "exact",
+                shown=r"\frac{\partial^2}{\partial \theta_i^2} \frac{1}{2m} \sum_{\mu} e_{\mu}^2 = "
+                r"\frac{1}{m} \sum_{\mu} \left((\partial_i e_{\mu})^2 + e_{\mu} \partial_i^2 e_{\mu}\right)",
             ),
             Step(
                 "An exact instance: a linear 2-2-2 network on three samples.",
@@ -102,6 +120,7 @@ def hessian_split() -> Derivation:
         assumptions=("residuals are twice differentiable at the weights in question",),
         theorems=(gram,),
         source=_SOURCE,
+        shown={"result": "H_{ij} = " + _SPLIT},
     )
 
 
@@ -235,10 +254,27 @@ def residual_scaling() -> Derivation:
                 "Differentiate the loss whose targets multiply the residuals by c.",
                 Relation(hessian, "=", gauss_newton + c * residual),
                 "exact",
+                shown=_SCALED,
             ),
-            Step("At c = 1 that is the loss itself.", Relation(hessian.subs(c, 1), "=", original.doit()), "exact"),
-            Step("H1 is its derivative by c, at every c.", Relation(hessian.diff(c).doit(), "=", residual), "exact"),
-            Step("H0 is what remains at c = 0.", Relation(hessian.subs(c, 0), "=", gauss_newton), "exact"),
+            Step(
+                "At c = 1 that is the Hessian of the loss itself.",
+                Relation(hessian.subs(c, 1), "=", original.doit()),
+                "exact",
+                shown="H_{ij}(1) = H_{ij}",
+            ),
+            Step(
+                "H1 is its derivative by c, at every c.",
+                Relation(hessian.diff(c).doit(), "=", residual),
+                "exact",
+                shown=r"\frac{d H_{ij}(c)}{d c} = "
+                r"\frac{1}{m} \sum_{\mu} (f_{\mu} - y_{\mu}) \partial_i \partial_j f_{\mu}",
+            ),
+            Step(
+                "H0 is what remains at c = 0.",
+                Relation(hessian.subs(c, 0), "=", gauss_newton),
+                "exact",
+                shown=r"H_{ij}(0) = \frac{1}{m} \sum_{\mu} \partial_i f_{\mu} \partial_j f_{\mu}",
+            ),
             Step(
                 "An exact instance: H1 of a 2-2-2 network, residuals times 5/3.",
                 Relation(moved.residual_part(), "=", factor * net.residual_part()),
@@ -256,6 +292,7 @@ def residual_scaling() -> Derivation:
         Domain(m=(0, sp.oo), c=(-sp.oo, sp.oo)),
         assumptions=("the weights are fixed and only the targets move", "squared error"),
         source=_SOURCE,
+        shown={"result": _SCALED},
     )
 
 

@@ -218,6 +218,14 @@ def test_one_may_show_another_form_of_the_result_and_of_parts_only() -> None:
         derivation(shown={"limit": "0"})
 
 
+def test_a_long_relation_is_told_by_what_is_shown() -> None:
+    long = sp.expand((x + 1) ** 150)
+    step = Step("expand", Relation((x + 1) ** 150, "=", long), "exact", shown="(x + 1)^{150}")
+    assert step.text == "(x + 1)^{150}"
+    assert Step("expand", step.relation, "exact").text == str(step.relation)
+    assert "(x + 1)^{150}" in str(derivation(steps=(*derivation().steps, step)))
+
+
 def test_a_step_is_checked_once_for_each_domain() -> None:
     calls = []
 

@@ -80,6 +80,15 @@ def test_the_record_can_be_stored_and_drawn(derivation: Derivation) -> None:
             assert "<svg" in ziamath.Latex(latex).svg()
 
 
+def test_what_is_shown_can_be_read(derivation: Derivation) -> None:
+    """No step is longer than a line or two, and nothing shows how Python holds it."""
+    record = derivation.record()
+    for row in record["steps"]:
+        assert len(row["latex"]) <= 400, row["title"]
+    for text in (record["title"], record["latex"], *(row["latex"] for row in (*record["steps"], *record["parts"]))):
+        assert not any(word in text for word in ("SpectralLaw", "star", "margin_", "_minus", "_plus", "lambda_min"))
+
+
 def test_it_prints_in_a_terminal_and_in_a_notebook(derivation: Derivation) -> None:
     assert derivation.title in str(derivation)
     assert derivation._repr_latex_().startswith("$")
