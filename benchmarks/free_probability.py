@@ -165,17 +165,19 @@ def edges_and_moments(name: str, law: SpectralLaw, peers: Peers) -> None:
     row(f"support edges, {name}", seconds, error, target="0.5 ms, 1e-14", holds=seconds <= 5e-4 and error <= 1e-14)
     radius = max(float(ball.radius) for ball in sum(balls, ()))
     row(f"support edges, 200 bits, {name}", certified, radius, target="1 ms", holds=certified <= 1e-3)
-    runs: dict[str, Callable[[], Any]] = {"ours": lambda: [law.moment(order) for order in range(1, 9)]}
+    symbolic = by_turns({"ours": lambda: [law.moment(order) for order in range(1, 9)]}, 2)[0]["ours"]
+    row(f"8 exact moments, symbols, {name}", symbolic, target="20 ms", holds=symbolic <= 0.02)
+    runs: dict[str, Callable[[], Any]] = {"ours": lambda: [fresh.law.moment(order) for order in range(1, 9)]}
     if peers.has("rmtool"):
         transform = str(fresh.law.r_transform(g))
         runs["rmtool"] = lambda: peers.call("rmtool_moments", transform=transform, count=8)
     best, results = by_turns(runs, 2)
     agree = "rmtool" not in results or [str(fresh.law.moment(k)) for k in range(9)] == results["rmtool"]
     row(
-        f"8 exact moments, {name} (ours: symbolic)",
+        f"8 exact moments, numbers, {name}",
         best["ours"],
         0.0 if agree else None,
-        peer="rmtool, numbers",
+        peer="rmtool",
         theirs=best.get("rmtool"),
         target="20 ms, 75x",
         holds=best["ours"] <= 0.02 and best.get("rmtool", np.inf) >= 75 * best["ours"] and agree,
@@ -225,13 +227,14 @@ def imports() -> None:
     def run(module: str) -> float:
         return float(subprocess.run([sys.executable, "-c", code.format(module)], capture_output=True, text=True).stdout)
 
-    times: dict[str, list[float]] = {"sympy": [], "theory; theory.SpectralLaw": []}
+    times: dict[str, list[float]] = {"sympy": [], "theory": [], "theory; theory.SpectralLaw": []}
     for _ in range(4):
         for module, seconds in times.items():
             seconds.append(run(module))
-    sympy, theory = (min(seconds) for seconds in times.values())
+    sympy, theory, touched = (min(seconds) for seconds in times.values())
+    row("import theory; theory.SpectralLaw", touched, peer="import sympy", theirs=sympy)
     row(
-        "import theory; theory.SpectralLaw",
+        "import theory",
         theory,
         peer="import sympy",
         theirs=sympy,
