@@ -148,7 +148,13 @@ def execute(request: Request, listener: Listener | None = None) -> RunFolder:
         with folder.locked():
             missing = [claim for claim in claims if not _is_settled(folder, claim.id)]
             if missing or folder.manifest["state"] != "complete" or not (folder.path / "report.html").exists():
-                _run(folder, missing, pool, listener)
+                try:
+                    _run(folder, missing, pool, listener)
+                except OSError as error:  # of the store: what happens in a check is a finding
+                    raise BadInputError(
+                        f"out must be a folder that can be written, got {folder.path}: {error.strerror or error};"
+                        " what is finished is kept, and --resume goes on with it."
+                    ) from error
                 from verify.report.html import write_report
 
                 write_report(folder.path)

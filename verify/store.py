@@ -14,6 +14,7 @@ umask. ``verify/store.schema.json`` describes both kinds of JSON files.
 """
 
 import contextlib
+import functools
 import importlib.resources
 import json
 import os
@@ -122,7 +123,7 @@ class RunFolder:
             BadInputError: If the folder holds no run, or its ``run.json`` cannot be read or has another schema.
         """
         folder = Path(path)
-        manifest = _read_record(folder / "run.json", f"run must be the folder of a run, got {path}")
+        manifest = _read_record(folder / "run.json", "run", f"run must be the folder of a run, got {path}")
         return cls(folder, manifest)
 
     @property
@@ -154,7 +155,9 @@ class RunFolder:
         Raises:
             BadInputError: If it is not finished, or its file cannot be read.
         """
-        return _read_record(self._claim_path(claim), f"claim must be a finished one of {self.path}, got {claim}")
+        return _read_record(
+            self._claim_path(claim), "claim", f"claim must be a finished one of {self.path}, got {claim}"
+        )
 
     def records(self) -> list[Record]:
         """Return the records of all finished claims, in the order of the run."""
@@ -213,7 +216,12 @@ def latest_run(parent: Path) -> Path:
     return max(started)[1]
 
 
-def _read_record(path: Path, rule: str) -> Record:
+@functools.cache
+def _required(kind: str) -> list[str]:
+    return list(schema()["$defs"][kind]["required"])
+
+
+def _read_record(path: Path, kind: str, rule: str) -> Record:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -223,4 +231,7 @@ def _read_record(path: Path, rule: str) -> Record:
     if not isinstance(record, dict) or record.get("schema") != SCHEMA_VERSION:
         found = record.get("schema") if isinstance(record, dict) else None
         raise BadInputError(f"{rule}: {path.name} must have schema {SCHEMA_VERSION}, got {found}.")
+    missing = [name for name in _required(kind) if name not in record]
+    if missing:
+        raise BadInputError(f"{rule}: {path.name} must be as the store's schema says, and has no {missing[0]}.")
     return record

@@ -190,3 +190,16 @@ def test_the_repl_has_everything_at_hand(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert "run numerics phi 0.5" in ended.stdout
+
+
+@pytest.mark.parametrize(("option", "value"), [("--seed", "abc"), ("--seed", "1.5"), ("--jobs", "two")])
+def test_a_number_that_is_none_is_told(lossproof: Command, option: str, value: str) -> None:
+    ended = lossproof("run", option, value)
+    assert ended.returncode == 2
+    assert f"Invalid value for '{option}': must be a whole number, got '{value}'." in ended.stderr
+
+
+def test_a_junit_file_that_cannot_be_written_is_told(finished: RunFolder, tmp_path: Path) -> None:
+    (tmp_path / "out.xml").mkdir()
+    with pytest.raises(ValueError, match=r"junit must be a file that can be written, got .*out.xml"):
+        write_junit(finished.records(), tmp_path / "out.xml")

@@ -392,3 +392,24 @@ def test_a_rude_check_harms_neither_the_run_nor_what_comes_after_it(
     assert folder.manifest["state"] == "complete"
     assert (tmp_path / "run" / "report.html").exists()
     assert "\x1b" not in "".join(summary_lines(folder.records()))
+
+
+def test_a_full_disk_ends_a_run_in_one_sentence_and_keeps_what_is_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kinds: Path
+) -> None:
+    save = RunFolder.save_claim
+
+    def full_after_one(folder: RunFolder, record: Any, arrays: Any) -> None:
+        if record["id"] == "kinds.certified":
+            raise OSError(28, "No space left on device")
+        save(folder, record, arrays)
+
+    monkeypatch.setattr(RunFolder, "save_claim", full_after_one)
+    request = Request(patterns=("kinds.supported", "kinds.certified"), claim_files=(kinds,), out=tmp_path / "run")
+    with pytest.raises(BadInputError, match=r"got .*run: No space left on device; what is finished is kept"):
+        execute(request)
+    monkeypatch.undo()
+    folder = RunFolder.open(tmp_path / "run")
+    assert folder.manifest["state"] == "interrupted"
+    assert len(folder.records()) == 1
+    assert execute(Request(out=folder.path, resume=True)).manifest["state"] == "complete"

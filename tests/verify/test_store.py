@@ -12,7 +12,8 @@ from verify.store import RunFolder, latest_run, read_arrays, schema, write_array
 
 
 def manifest(**changes: object) -> dict[str, object]:
-    return {"schema": 1, "claims": [], "started": "2026-01-01T00:00:00+00:00", **changes}
+    bare = dict.fromkeys(schema()["$defs"]["run"]["required"])
+    return bare | {"schema": 1, "claims": [], "started": "2026-01-01T00:00:00+00:00", **changes}
 
 
 def validate(record: dict[str, object], kind: str) -> None:
@@ -130,3 +131,13 @@ def test_a_run_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
         pass
     with folder.locked():
         pass
+
+
+def test_a_record_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text('{"schema": 1}')
+    with pytest.raises(BadInputError, match=r"run.json must be as the store's schema says, and has no state"):
+        RunFolder.open(tmp_path)
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / "a.b.json").write_text('{"schema": 1, "id": "a.b"}')
+    with pytest.raises(BadInputError, match=r"a.b.json must be as the store's schema says, and has no theme"):
+        RunFolder(tmp_path, {}).claim("a.b")

@@ -482,6 +482,7 @@ def write_run(folder: Path, finished: list[tuple[dict[str, Any], dict[str, Any]]
         "seed": 0,
         "device": "cpu",
         "jobs": 1,
+        "scheduler": None,
         "versions": {"python": "3.11.7", "lossproof": "0.1.0", "torch": "2.13.0", "sympy": "1.14.0"},
         "source_hash": "0f3ac2f1e6a94d3cb6e1b7a45a3c9f10",
         "platform": "Linux 6.1, x86_64, 2 cores",
