@@ -75,15 +75,15 @@ def closed_form(curve: EnergyCurve) -> Derivation:
             shown=f"R(-h) = {latex(curve.transform)}",
         ),
         Step(
-            "The level: the energy at which R(-h) = 1/h",
+            "The level: the energy at which $R(-h) = 1/h$",
             Relation(curve.transform.subs(curve.root, level) - 1 / h, "=", 0),
             "exact",
             shown=f"{latex(curve.root)}(h) = {latex(level)}",
         ),
         Step("Its slope is a positive factor", Relation(0, "<", rest), "exact"),
         Step("times a quadratic", Relation(sp.diff(level, h), "=", rest * quadratic), "exact", shown=slope),
-        Step("that is positive at small h", Relation(0, "<", c), "exact"),
-        Step("and negative at large h, so that the level has one maximum", Relation(a, "<", 0), "exact"),
+        Step("that is positive at small $h$", Relation(0, "<", c), "exact"),
+        Step("and negative at large $h$, so that the level has one maximum", Relation(a, "<", 0), "exact"),
         Step(
             "at this zero of the quadratic",
             Relation(quadratic.subs(h, edge), "=", 0),
@@ -126,7 +126,7 @@ def closed_form(curve: EnergyCurve) -> Derivation:
         if form.is_zero(compact - result):
             steps.append(Step("The same in factors, without cancellation", Relation(result, "=", compact), "exact"))
             parts["in factors"] = sp.Eq(name, compact)
-    first = Step("At energy zero some h are feasible", Relation(0, "<", start), "exact", shown=energy_zero)
+    first = Step("At energy zero some $h$ are feasible", Relation(0, "<", start), "exact", shown=energy_zero)
     return Derivation(
         title=f"The critical ${latex(curve.energy)}$ of ${latex(curve.law)}$",
         result=sp.Eq(name, result),
@@ -171,9 +171,9 @@ def falling_edge(curve: EnergyCurve, domain: Domain) -> tuple[Step, ...]:
     where = r"\quad\text{where}\quad " + r",\ ".join(f"{latex(k)} = {latex(x)} > 0" for k, x in margins.items())
     shown = rf"\frac{{\partial R(-h)}}{{\partial {variable}}} = {latex(slope)} < 0"
     return (
-        Step("The slope of R in the energy", Relation(sp.diff(curve.transform, curve.root), "=", whole), "exact"),
+        Step("The slope of $R(-h)$ in the energy", Relation(sp.diff(curve.transform, curve.root), "=", whole), "exact"),
         Step(
-            "R falls as the energy grows, wherever the margins of the jumps are positive",
+            "$R$ falls as the energy grows, wherever the margins of the jumps are positive",
             Relation(slope, "<", 0),
             "exact",
             shown=shown + (where if margins else ""),

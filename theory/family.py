@@ -100,13 +100,13 @@ def threshold_family() -> Derivation:
             shown=f"R(g) = {latex(family_transform(g, _kappa, _c))}",
         ),
         Step(
-            "The level: the second moment at which R(g) + 1/g = 0 at g = -y/phi",
+            "The level: the second moment at which $R(g) + 1/g = 0$ at $g = -y/\\phi$",
             Relation(family_transform(-y / phi, level(y, _c), _c) - phi / y, "=", 0),
             "exact",
             shown=rf"\kappa(y) = {latex(sp.factor(level(y, _c)))}",
         ),
         Step(
-            "Around y_* it is a multiple of one cubic fraction",
+            "Around $y_*$ it is a multiple of one cubic fraction",
             Relation(level(around, sparsity), "=", peak * cubic()),
             "exact",
             shown=rf"\frac{{\kappa(y_* (1 + x))}}{{\kappa_c}} = {latex(cubic())},"
@@ -118,7 +118,7 @@ def threshold_family() -> Derivation:
             "exact",
         ),
         Step(
-            "The feasible points, R(g) + 1/g > 0 at kappa = 0, are x > -2/(3 + v)",
+            "The feasible points, $R(g) + 1/g > 0$ at $\\kappa = 0$, are $x > -2/(3 + v)$",
             Relation(
                 ((1 - phi) * around - phi) / (phi * (1 + around)),
                 "=",
@@ -133,16 +133,16 @@ def threshold_family() -> Derivation:
             domain=with_v,
         ),
         Step("and so is its denominator", Relation(0, "<", 1 + (v - 1) * feasible / 2), "exact", domain=with_v),
-        Step("So the level has its maximum at x = 0", Relation(peak * cubic(sp.Integer(0)), "=", peak), "exact"),
-        Step("v exceeds 1 for c > 0", Relation(1, "<", radical), "exact"),
-        Step("and for c = 0", Relation(1, "<", radical.subs(_c, 0)), "exact"),
+        Step("So the level has its maximum at $x = 0$", Relation(peak * cubic(sp.Integer(0)), "=", peak), "exact"),
+        Step("$v$ exceeds 1 for $c > 0$", Relation(1, "<", radical), "exact"),
+        Step("and for $c = 0$", Relation(1, "<", radical.subs(_c, 0)), "exact"),
         Step(
             "The edge point, as a value of the Stieltjes transform",
             Relation(-edge_ordinate(phi, radical) / phi, "=", -(3 + radical) / ((1 - phi) * (1 + radical))),
             "exact",
         ),
         Step("with", Relation(radical**2 - 4 * _c * phi * (1 - phi), "=", 1 + 8 * phi), "exact"),
-        Step("v is positive", Relation(0, "<", radical), "exact"),
+        Step("$v$ is positive", Relation(0, "<", radical), "exact"),
         Step(
             "The critical second moment, held against the index just below and just above",
             Relation(level(edge_ordinate(phi, radical), _c), "=", result),
@@ -164,13 +164,15 @@ def threshold_family() -> Derivation:
     ]
     falling = (
         Step(
-            "The slope of R in kappa",
+            "The slope of $R$ in $\\kappa$",
             Relation(
                 sp.diff(family_transform(-h, _kappa, _c), _kappa), "=", -h / (1 - _c * phi * _kappa * h**2 / 2) ** 2
             ),
             "exact",
         ),
-        Step("R falls as kappa grows, wherever the margin is positive", Relation(-h / margin**2, "<", 0), "exact"),
+        Step(
+            "$R$ falls as $\\kappa$ grows, wherever the margin is positive", Relation(-h / margin**2, "<", 0), "exact"
+        ),
     )
     edge = -(3 + radical) / ((1 - phi) * (1 + radical))
     parts = {"edge point": sp.Eq(sp.Symbol("g_star"), edge), "v": sp.Eq(v, radical)}

@@ -130,7 +130,7 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
                 law.r_transform(g / model.scale) / model.scale, "=", family_transform(g, strength, c, model.ratio)
             ),
             "exact",
-            shown=f"R(g) = {latex(law.r_transform(g))},\\quad c = {latex(c)}",
+            shown=f"{latex(law)},\\quad c = {latex(c)}",
         ),
         Step(
             "$v$ exceeds 1",
@@ -216,7 +216,7 @@ def _series_steps() -> tuple[Step, ...]:
     zeros = sp.Tuple(*[0] * (order + 1))
     return (
         Step(
-            "The slope of the primitive of R in kappa",
+            "The slope of the primitive of $R$ in $\\kappa$",
             Relation(sp.diff(primitive, g), "=", sp.diff(tail, kappa)),
             "exact",
             domain=Domain(phi=(0, 1)),

@@ -30,7 +30,7 @@ def latex(expression: Any) -> str:
     if not isinstance(expression, sp.Basic | sp.MatrixBase):
         return str(sp.latex(expression))
     names = {symbol: name for symbol in expression.atoms(sp.Symbol) if (name := _name(str(symbol.name)))}
-    return str(sp.latex(expression, symbol_names=names))
+    return str(sp.latex(expression, symbol_names=names, fold_frac_powers=True))
 
 
 def _name(name: str) -> str:
