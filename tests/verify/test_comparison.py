@@ -177,3 +177,9 @@ def test_a_notebook_shows_a_finding_with_its_text_escaped() -> None:
 
 def test_a_finding_prints_as_one_line() -> None:
     assert str(comparison().decide()).startswith("SUPPORTED  a title: The measurement agrees")
+
+
+def test_only_cells_with_a_claimed_set_weaken_the_evidence() -> None:
+    """A rival that is refuted by a measurement leaves an identity proved."""
+    cells = (Cell("x", Evidence.EXACT, UNIT, claimed=UNIT), Cell("y", Evidence.FLOAT, FAR, rival=UNIT))
+    assert comparison(cells=cells).decide().verdict is Verdict.PROVED

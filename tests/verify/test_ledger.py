@@ -318,3 +318,31 @@ def test_what_is_of_the_wrong_type_is_refused_where_it_is_written(changes: dict[
         def typed(bench: Any) -> Iterator[Comparison]:
             """It is typed."""
             yield from ()
+
+
+def test_a_flaw_is_of_a_known_kind() -> None:
+    with pytest.raises(
+        ValueError, match=r"flaw of index.demo must be one of misprint, overstatement, assumption, got 'typo'"
+    ):
+
+        @claim("index.demo", source=Source(PENNINGTON_BAHRI_2017), flaw="typo")  # type: ignore[arg-type]
+        def demo(bench: object) -> Iterator[Comparison]:
+            """A statement."""
+            yield from ()
+
+
+def test_a_correction_that_is_left_open_makes_no_erratum() -> None:
+    """The claim is refuted, but the rival's set cuts the interval: neither stands."""
+    item = make({Verdict.REFUTED})
+    cell = Cell("x", Evidence.INTERVAL, Interval(2, 4), claimed=Interval(0, 1), rival=Interval(3, 5))
+    comparison = Comparison(title="t", rule="R", cells=(cell,))
+    outcome = item.conclude([comparison.decide()])
+    assert outcome.verdict is Verdict.REFUTED
+    assert not outcome.as_expected
+    assert "its correction does not stand (the rival is straddling)" in outcome.why_not
+
+
+def test_an_open_question_is_no_erratum_though_it_may_be_refuted() -> None:
+    item = make(OPEN)
+    assert item.open
+    assert not item.erratum

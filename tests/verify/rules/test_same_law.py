@@ -194,6 +194,7 @@ def malformed() -> Iterator[tuple[dict[str, Any], str]]:
     yield {"spectra": {40: WIGNER[40]}}, r"spectra must have at least two positive sizes, got \[40\]"
     yield {"spectra": {40: WIGNER[40], 80: WIGNER[80][:9]}}, r"spectra must have as many draws of each size"
     yield {"spectra": {40: WIGNER[40], 80: WIGNER[80][0]}}, r"the spectra of size 80 must have 2 non-empty axes"
+    yield {"within": 0.06}, r"within 0.06 reaches the rival: the laws are 0.08\d* apart, not more than twice"
     yield {"within": 0.2}, r"within 0.2 reaches the rival: the laws are .* apart, not more than twice"
 
 

@@ -9,7 +9,8 @@
       row.hidden = !selects.every((select) => !select.value || row.dataset[select.name].split("|").includes(select.value));
       count += !row.hidden;
     }
-    shown.textContent = count === rows.length ? `${count} claims` : `${count} of ${rows.length} claims`;
+    const claims = rows.length === 1 ? "claim" : "claims";
+    shown.textContent = count === rows.length ? `${count} ${claims}` : `${count} of ${rows.length} ${claims}`;
   };
   for (const select of selects) select.addEventListener("change", update);
   controls.querySelector("button").addEventListener("click", () => {
