@@ -70,7 +70,12 @@ def the_sharpness_of_a_minimum(bench: Workbench) -> Iterator[Comparison]:
     r"""The Hessian at the minimum $(t, 1/t)$ has the eigenvalues $0$ and $t^2 + t^{-2}$."""
     derivation = sharpness()
     (t,) = derivation.value.free_symbols
-    yield Identity("the largest eigenvalue", derivation=derivation, rival=Rival("without the inverse", t**2 + 1))
+    yield Identity(
+        "the largest eigenvalue",
+        derivation=derivation,
+        claimed=t**2 + 1 / t**2,
+        rival=Rival("without the inverse", t**2 + 1),
+    )
 
 
 @claim(

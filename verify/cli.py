@@ -63,6 +63,7 @@ def list_claims(
             "expects": [str(verdict) for verdict in sorted(claim.expects)],
             "open": claim.open,
             "erratum": claim.erratum,
+            "flaw": claim.flaw if claim.erratum else None,
             "corrects": claim.corrects,
             "decided_from": claim.decided_from,
         }

@@ -16,13 +16,16 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from verify.comparison import Comparison, Finding
 from verify.sources import Source
 from verify.verdict import OPEN, PROFILES, Position, Status, Verdict
 
 Check = Callable[[Any], Iterable[Comparison]]
+
+Flaw = Literal["misprint", "overstatement", "assumption"]
+"""What is wrong with an erratum: a formula misprinted, a statement too broad, or a modelling assumption that fails."""
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\.[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -66,6 +69,7 @@ class Claim:
     expects: frozenset[Verdict] = OPEN
     corrects: str | None = None
     decided_from: str = "quick"
+    flaw: Flaw = "misprint"
 
     def __post_init__(self) -> None:
         for name, kind in (("id", str), ("title", str), ("source", Source)):
@@ -84,6 +88,8 @@ class Claim:
             raise ValueError(f"expects of {self.id} must be one verdict other than ERROR, or OPEN, got {given}.")
         if self.corrects is not None and (not _ID.fullmatch(self.corrects) or self.corrects == self.id):
             raise ValueError(f"corrects of {self.id} must be the id of another claim, got {self.corrects!r}.")
+        if self.flaw not in get_args(Flaw):
+            raise ValueError(f"flaw of {self.id} must be one of {', '.join(get_args(Flaw))}, got {self.flaw!r}.")
         if self.decided_from not in PROFILES:
             raise ValueError(
                 f"decided_from of {self.id} must be one of {', '.join(PROFILES)}, got {self.decided_from!r}."
@@ -184,6 +190,7 @@ def claim(
     expects: Iterable[Verdict] = OPEN,
     corrects: str | None = None,
     decided_from: str = "quick",
+    flaw: Flaw = "misprint",
 ) -> Callable[[Check], Claim]:
     r"""Turn a check into a claim; its docstring is the statement, LaTeX in Markdown.
 
@@ -195,6 +202,7 @@ def claim(
         expects: One verdict, registered before the first run, or ``OPEN``.
         corrects: The id of the erratum that this claim replaces.
         decided_from: The smallest profile that decides comparisons which do not say so themselves.
+        flaw: What is wrong with an erratum, a claim that expects REFUTED; ignored otherwise.
 
     Returns:
         A decorator of functions that take a workbench and yield comparisons.
@@ -230,6 +238,7 @@ def claim(
             expects=frozenset(expects),
             corrects=corrects,
             decided_from=decided_from,
+            flaw=flaw,
         )
 
     return decorate

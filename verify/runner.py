@@ -254,6 +254,7 @@ def _record(
         "expects": [str(verdict) for verdict in sorted(claim.expects)],
         "open": claim.open,
         "erratum": claim.erratum,
+        "flaw": claim.flaw if claim.erratum else None,
         "corrects": claim.corrects,
         "verdict": str(outcome.verdict) if outcome.verdict is not None else None,
         "status": str(outcome.status),

@@ -99,34 +99,40 @@ class Source:
     """Where a claim's statement comes from.
 
     Args:
-        reference: The publication.
+        reference: The publication that makes the statement; None where only a slide does.
         locator: The equation, section, figure or theorem in it.
         printed: The slide that printed the statement.
 
     Examples:
-        >>> print(Source(PENNINGTON_BAHRI_2017, "section 4"))
-        Pennington and Bahri (2017), section 4
+        >>> print(Source(PENNINGTON_BAHRI_2017, "figure 6"))
+        Pennington and Bahri (2017), figure 6
+        >>> print(Source(printed=Slide(OXFORD_C65, "Wigner and Wishart distributions")))
+        Theories of Deep Learning, Oxford C6.5, lecture 9 (J. Tanner), slide “Wigner and Wishart distributions”
 
     Raises:
-        TypeError: If the reference is none, or the locator no text.
+        TypeError: If the reference is something else, or the locator no text.
+        ValueError: If there is neither a reference nor a slide.
     """
 
-    reference: Reference
-    locator: str
+    reference: Reference | None = None
+    locator: str = ""
     printed: Slide | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.reference, Reference):
-            raise TypeError(f"reference of a source must be a Reference, got {self.reference!r}.")
+        if self.reference is not None and not isinstance(self.reference, Reference):
+            raise TypeError(f"reference of a source must be a Reference or None, got {self.reference!r}.")
         if not isinstance(self.locator, str):
             raise TypeError(f"locator of a source must be a text, got {self.locator!r}.")
+        if self.reference is None and self.printed is None:
+            raise ValueError("a source must name a reference or a slide, got neither.")
 
     def to_record(self) -> dict[str, Any]:
         """Return the source as plain JSON data."""
         slide = None
         if self.printed is not None:
             slide = {"lecture": str(self.printed.lecture), "slide": self.printed.title}
-        return {"reference": self.reference.to_record(), "locator": self.locator, "printed": slide}
+        reference = None if self.reference is None else self.reference.to_record()
+        return {"reference": reference, "locator": self.locator, "printed": slide}
 
     def __str__(self) -> str:
         return ", ".join(str(part) for part in (self.reference, self.locator, self.printed) if part)

@@ -75,8 +75,10 @@ def test_a_malformed_identifier_is_refused() -> None:
         Reference("key", "A", 2000, "T", doi="https://doi.org/10.1/x")
 
 
-def test_a_source_needs_a_reference_and_a_locator() -> None:
-    with pytest.raises(TypeError, match=r"reference of a source must be a Reference, got 'a paper'"):
+def test_a_source_needs_a_reference_or_a_slide() -> None:
+    with pytest.raises(ValueError, match=r"a source must name a reference or a slide, got neither"):
+        Source()
+    with pytest.raises(TypeError, match=r"reference of a source must be a Reference or None, got 'a paper'"):
         Source("a paper", "section 1")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"locator of a source must be a text, got None"):
         Source(PENNINGTON_BAHRI_2017, None)  # type: ignore[arg-type]

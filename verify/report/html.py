@@ -59,7 +59,9 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
         run=folder.manifest,
         claims=claims,
         sections=sections,
-        sources={claim["source"]["reference"]["key"]: claim for claim in reversed(claims)},
+        sources={
+            claim["source"]["reference"]["key"]: claim for claim in reversed(claims) if claim["source"]["reference"]
+        },
         lectures=_in_order(claim["source"]["printed"]["lecture"] for claim in claims if claim["source"]["printed"]),
         themes=_in_order(claim["theme"] for claim in claims),
         corrections=_corrections(claims),

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import Markup, escape
 
@@ -104,6 +104,14 @@ def headline(run: Record, claims: Sequence[Record]) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
+FLAWS: Final = {
+    "misprint": "a misprint",
+    "overstatement": "an overstatement",
+    "assumption": "a modelling assumption that fails",
+}
+"""What is wrong with an erratum, in words."""
+
+
 def remarks(claims: Sequence[Record]) -> str:
     """Say which of the outcomes are errata and which are open questions; empty if there are none of either."""
     errata = [claim for claim in claims if claim["erratum"]]
@@ -111,7 +119,7 @@ def remarks(claims: Sequence[Record]) -> str:
     questions = sum(bool(claim["open"]) for claim in claims)
     parts = []
     if errata:
-        what = "is a formula" if len(errata) == 1 else "are formulas"
+        what = "is a statement" if len(errata) == 1 else "are statements"
         known = {0: "none was", len(errata): "as it was" if len(errata) == 1 else "as all were"}
         found = known.get(refuted, f"{_count(refuted)} {'was' if refuted == 1 else 'were'}")
         parts.append(f"{_count(len(errata))} {what} tried as printed and expected to be refuted, {found}.")

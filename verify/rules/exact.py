@@ -28,7 +28,7 @@ class Identity(Comparison):
     Args:
         title: What is compared.
         derivation: A ``theory.Derivation``.
-        claimed: The formula as stated; by default the derivation's own.
+        claimed: The formula as stated, written down independently of the derivation.
         part: Which of the derivation's further results is meant; by default its main one.
         rival: Another formula, to be refuted at one exact point.
         decided_from: The smallest profile that decides.
@@ -52,8 +52,8 @@ class Identity(Comparison):
         title: str,
         *,
         derivation: Any,
+        claimed: Any,
         rival: Rival[Any],
-        claimed: Any = None,
         part: str | None = None,
         decided_from: str | None = None,
     ) -> None:
@@ -62,8 +62,7 @@ class Identity(Comparison):
         if part is not None and part not in derivation.parts:
             raise ValueError(f"part must be one of {', '.join(derivation.parts) or 'none'}, got {part!r}.")
         derived = derivation.value if part is None else derivation.parts[part].rhs
-        formula = derived if claimed is None else claimed
-        if formula == rival.value:
+        if claimed == rival.value:
             raise ValueError(f"the rival must be another formula than the claimed one, got {rival.value} twice.")
         record = derivation.record()
         failed = [step["title"] for step in record["steps"] if not step["passed"]]
@@ -73,7 +72,7 @@ class Identity(Comparison):
         if failed:
             blocked = f"{len(failed)} of {len(record['steps'])} steps of the derivation failed, first: {failed[0]}"
         else:
-            difference = exact_difference(formula, derived, derivation.domain)
+            difference = exact_difference(claimed, derived, derivation.domain)
             other = exact_difference(rival.value, derived, derivation.domain)
             kind = _EVIDENCE.get(record["evidence"], Evidence.FLOAT)
             cells = (
@@ -89,7 +88,7 @@ class Identity(Comparison):
             cells=cells,
             blocked=blocked,
             decided_from=decided_from,
-            predicted=str(formula),
+            predicted=str(claimed),
             measured=measured,
             rival=(rival.name, str(rival.value)),
             smallest_visible="any difference",

@@ -40,6 +40,7 @@ def claim(identifier: str, **changes: Any) -> dict[str, Any]:
         "expects": ["SUPPORTED"],
         "open": False,
         "erratum": False,
+        "flaw": None,
         "corrects": None,
         "verdict": "SUPPORTED",
         "status": "DECIDED",
@@ -371,6 +372,7 @@ def erratum() -> dict[str, Any]:
         },
         expects=["REFUTED"],
         erratum=True,
+        flaw="misprint",
         verdict="REFUTED",
         findings=[
             finding(

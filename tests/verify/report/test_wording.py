@@ -60,7 +60,7 @@ def test_the_headline_says_how_the_run_came_out(claims: list, asked: int, senten
 def test_the_remarks_count_errata_and_open_questions() -> None:
     claims = [claim("REFUTED", erratum=True), claim("REFUTED", erratum=True), claim("UNDECIDED", open=True)]
     assert wording.remarks(claims) == (
-        "Two are formulas tried as printed and expected to be refuted, as all were. "
+        "Two are statements tried as printed and expected to be refuted, as all were. "
         "One is an open question, where any honest outcome will do."
     )
     assert wording.remarks([claim()]) == ""

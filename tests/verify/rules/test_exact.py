@@ -21,7 +21,7 @@ def derivation(value: Any = x * (x + 2), *steps: Step) -> Derivation:
     return Derivation("A square", sp.Eq(y, value), (first, *steps), Domain(x=(0, 1)))
 
 
-def identity(claimed: Any = None, rival: Any = x**2 + x, **changes: Any) -> Comparison:
+def identity(claimed: Any = x * (x + 2), rival: Any = x**2 + x, **changes: Any) -> Comparison:
     given = {"derivation": derivation(), "claimed": claimed, "rival": Rival("a slip", rival)}
     return Identity("the square", **given | changes)
 
@@ -33,8 +33,9 @@ def test_an_identity_with_exact_steps_is_proved_and_carries_its_derivation() -> 
     assert finding.level is None
 
 
-def test_the_derivations_own_value_is_claimed_by_default() -> None:
-    assert identity().decide().verdict is Verdict.PROVED
+def test_a_formula_is_stated_apart_from_its_derivation() -> None:
+    with pytest.raises(TypeError, match="claimed"):
+        Identity("the square", derivation=derivation(), rival=Rival("a slip", x))  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize("planted", [x**2 + sp.Rational(2002, 1000) * x, x**2 + 2 * x + sp.Rational(1, 10**30), x**3])
