@@ -386,3 +386,28 @@ def test_limits_keep_their_level(law: str) -> None:
 def test_means_keep_their_level_for_normal_data() -> None:
     lower, upper = student_interval(np.random.default_rng(4).normal(1.1, 0.3, size=(CASES, 20)), 0.01)
     assert false_verdicts(lower, upper, 1.1) <= allowed(0.01)
+
+
+def test_slopes_and_intercepts_take_their_own_share_of_the_level() -> None:
+    """One cell has the whole level, the two intercepts of a limit half of it each."""
+    sizes = np.array([10.0, 20.0, 40.0])
+    noise = np.random.default_rng(5).normal(size=(200, 3))
+    growth = sizes**1.5 * np.exp(0.001 * noise)
+    finding = Exponent("p", predicted=1.5, x=sizes, y=growth, absolute=0.1, rival=Rival("one", 1)).decide()
+    ends = median_interval(np.log(growth) @ log_log_weights(sizes)[0], LEVEL)
+    region = finding.cells[0].region
+    assert (region.lower, region.upper) == pytest.approx([float(end) for end in ends], rel=1e-12)
+
+    values = 2 + 3 / sizes + 0.001 * noise
+    fixed = {"powers": (1, 1.5), "absolute": 0.5, "rival": Rival("three", 3.5)}
+    finding = Limit("l", predicted=2, sizes=sizes, values=values, **fixed).decide()
+    fits = [median_interval(values @ intercept_weights(sizes, power), LEVEL / 2) for power in (1, 1.5)]
+    region = finding.cells[0].region
+    assert region.lower == pytest.approx(min(float(lower) for lower, _ in fits), rel=1e-12)
+    assert region.upper == pytest.approx(max(float(upper) for _, upper in fits), rel=1e-12)
+
+
+def test_one_column_of_counts_among_others_blocks() -> None:
+    columns = np.stack([normal(1), np.round(normal(2))], axis=1)
+    finding = AtMost("medians", bound=[9, 9], replicates=columns, rival=Rival("ten", [10, 10])).decide()
+    assert "of the values are distinct" in str(finding.blocked) or "do not vary" in str(finding.blocked)
