@@ -56,7 +56,7 @@ def balls(derivation: Any, ratios: tuple[Fraction, ...] = RATIOS) -> list[Any]:
 @claim(
     "index.critical-energy-toy",
     title="Critical energy, Wishart plus Wigner",
-    source=Source(PENNINGTON_BAHRI_2017, "section 4, critical energy of the simplified model", TOY_SLIDE),
+    source=Source(PENNINGTON_BAHRI_2017, "critical energy of the simplified model", TOY_SLIDE),
     assumptions=(FREE, "the residual part is a semicircle of variance $2\\epsilon$", "$0 < \\phi < 1$"),
     expects={Verdict.CERTIFIED},
 )
@@ -81,12 +81,16 @@ def critical_energy_toy(bench: Workbench) -> Iterator[Comparison]:
         x="parameters per residual, φ = 2n/m",
         y="critical energy ε_c",
         y_scale="log",
-        caption="Lines: the closed forms. Points: where the certified index of the law leaves zero. "
-        "A network at zero output has energy 1/2.",
+        caption="Lines: the closed forms, for a Gauss-Newton part of mean s. With weights of variance 1/n linear units "
+        "have s = 1 and ReLU units s = 1/2; with variance 2/n ReLU units have s = 1. Points: where the certified index "
+        "leaves zero. A network at zero output has energy 1/2.",
     )
     for name, model in models().items():
         derivation = theory.critical_energy(model)
         figure.line(ratios, [float(derivation.at(phi=str(round(r, 2)), digits=10)) for r in ratios], name)
+    half = theory.critical_energy(theory.relu_hessian(scale="1/2"))
+    values = [float(half.at(phi=str(round(r, 2)), digits=10)) for r in ratios]
+    figure.line(ratios, values, "ReLU network, s = 1/2")
     brackets = onsets(theory.wishart_wigner_hessian())
     figure.points([float(r) for r in RATIOS], [float(b) for b in brackets], "onset of the index, Wishart + Wigner")
     yield Enclosure(
@@ -99,7 +103,7 @@ def critical_energy_toy(bench: Workbench) -> Iterator[Comparison]:
 
 
 def models() -> dict[str, Any]:
-    """Name the three models of the Hessian, with the energy and the ratio free."""
+    """Name the three models of the Hessian, with energy and ratio free and a Gauss-Newton part of mean 1."""
     return {
         "Wishart + Wigner": theory.wishart_wigner_hessian(),
         "linear network": theory.linear_hessian(),
@@ -111,7 +115,7 @@ def models() -> dict[str, Any]:
     "index.critical-energy-relu",
     title="Critical energy, ReLU network",
     corrects="index.critical-energy-relu-scale",
-    source=Source(PENNINGTON_BAHRI_2017, "section 5, critical energy with ReLU units", RELU_SLIDE),
+    source=Source(PENNINGTON_BAHRI_2017, "critical energy with ReLU units", RELU_SLIDE),
     assumptions=(FREE, "each unit is active on half of the samples, independently of the residuals", "$0 < \\phi < 1$"),
     expects={Verdict.CERTIFIED},
 )
@@ -120,6 +124,9 @@ def critical_energy_relu(bench: Workbench) -> Iterator[Comparison]:
 
     $$\epsilon_c = s^2\, \frac{27 - 18\xi - \xi^2 + 8\xi^{3/2}}{32\,\phi\,(1 - \phi)^3},
     \qquad \xi = 1 + 16\phi - 8\phi^2.$$
+
+    Half of the samples are switched off in $H_0$, too: weights of variance $1/n$ give $s = 1/2$, of variance $2/n$
+    $s = 1$.
     """
     phi, scale = theory.phi, theory.s
     xi = 1 + 16 * phi - 8 * phi**2
@@ -143,7 +150,7 @@ def critical_energy_relu(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "index.critical-energy-relu-scale",
     title="Scale of the ReLU critical energy",
-    source=Source(PENNINGTON_BAHRI_2017, "section 5, critical energy with ReLU units", RELU_SLIDE),
+    source=Source(printed=RELU_SLIDE),
     assumptions=(FREE, "Wishart entries have variance $\\sigma^2/p$, as on the slide that defines them"),
     expects={Verdict.REFUTED},
 )
@@ -154,7 +161,8 @@ def critical_energy_relu_scale(bench: Workbench) -> Iterator[Comparison]:
     $$\epsilon_c = \sigma^2\, \frac{27 - 18\xi - \xi^2 + 8\xi^{3/2}}{32\,\phi\,(1 - \phi)^3}.$$
 
     (The Gauss-Newton part then has mean $\sigma^2$, and $\epsilon_c$ goes with its square: the prefactor is $\sigma^4$.
-    The formula as printed is right if $\sigma$ is itself the variance.)
+    The slides' edges, density and this prefactor agree with one another if $\sigma$ is itself the variance; the one
+    symbol at odds with them is the $\sigma^2$ in the entries, the same slip as in the edges of the Wishart law.)
     """
     phi, variance = theory.phi, theory.s
     xi = 1 + 16 * phi - 8 * phi**2
@@ -170,12 +178,13 @@ def critical_energy_relu_scale(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "index.critical-energy-linear",
     title="Critical energy, linear network",
-    source=Source(PENNINGTON_BAHRI_2017, "section 4, with the exact residual part, not Wigner's", TOY_SLIDE),
+    source=Source(PENNINGTON_BAHRI_2017, "the simplified model, with another residual part derived here", TOY_SLIDE),
     assumptions=(FREE, "residuals are independent of the inputs", "$0 < \\phi < 1$"),
     expects={Verdict.PROVED},
 )
 def critical_energy_linear(bench: Workbench) -> Iterator[Comparison]:
-    r"""With the residual part that a linear network really has, negative eigenvalues appear at
+    r"""With the law that the residual part of a linear network has at random weights and independent residuals, in
+    place of a semicircle, negative eigenvalues appear at
 
     $$\epsilon_c = \frac{8 (1 - \phi)^3 (1 + v)}{\phi\,(3 + v)^3}, \qquad v^2 = 1 + 12\phi - 4\phi^2.$$
 
