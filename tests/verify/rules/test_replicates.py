@@ -411,3 +411,20 @@ def test_one_column_of_counts_among_others_blocks() -> None:
     columns = np.stack([normal(1), np.round(normal(2))], axis=1)
     finding = AtMost("medians", bound=[9, 9], replicates=columns, rival=Rival("ten", [10, 10])).decide()
     assert "of the values are distinct" in str(finding.blocked) or "do not vary" in str(finding.blocked)
+
+
+def test_the_curvature_must_be_known_to_lie_below_the_margin_over_the_length_of_the_window() -> None:
+    sizes = np.array([10.0, 20.0, 40.0, 80.0])
+    noise = np.random.default_rng(6).normal(size=(100, 4))
+    allowed = 0.1 / math.log(8)
+
+    def blocked(curvature: float, spread: float) -> bool:
+        logs = np.log(sizes)
+        y = np.exp(1.5 * logs + curvature * (logs - logs.mean()) ** 2 + spread * noise)
+        given = {"predicted": 1.5, "absolute": 0.1, "rival": Rival("one", 1)}
+        return "no power law" in str(Exponent("p", x=sizes, y=y, **given).decide().blocked)
+
+    assert not blocked(0.95 * allowed, 1e-5)
+    assert blocked(1.05 * allowed, 1e-5)
+    assert blocked(-1.05 * allowed, 1e-5)
+    assert blocked(0.0, 0.2)  # small in the middle, but not known to be

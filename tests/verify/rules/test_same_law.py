@@ -214,3 +214,12 @@ def test_a_law_without_variance_or_of_less_than_mass_one_is_refused() -> None:
 
     with pytest.raises(ValueError, match=r"law must have total mass 1, got 0.5 at the end of its support"):
         LawTable.of(Half())
+
+
+def test_distances_are_counted_in_standard_deviations_of_the_law() -> None:
+    """Laws and spectra three times as wide are as far from each other."""
+    wide = {size: 3 * values for size, values in WIGNER.items()}
+    one, three = same_law().decide(), same_law(3 * SEMICIRCLE, 3 * WIDER, spectra=wide).decide()
+    for cell, wider in zip(one.cells, three.cells, strict=True):
+        assert wider.region.lower == pytest.approx(float(cell.region.lower), rel=1e-6)
+        assert wider.region.upper == pytest.approx(float(cell.region.upper), rel=1e-6)
