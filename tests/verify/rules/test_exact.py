@@ -173,3 +173,10 @@ def test_malformed_enclosures_are_refused() -> None:
         enclosure(rival=Rival("the same", [Fraction(1, 3), HALF]))
     with pytest.raises(ValueError, match=r"the rival must hold at least one ball, got none"):
         Enclosure("positive", values=[THIRD], within=(0, None), rival=Rival("negative", []))
+
+
+def test_the_difference_of_two_balls_is_as_wide_as_both() -> None:
+    wide = Ball(Fraction(1, 3), Fraction(1, 10**10))
+    given = {"predicted": [wide], "digits": 5, "rival": Rival("half", Fraction(1, 2))}
+    (row, _) = Enclosure("a third", values=[wide], **given).decide().cells
+    assert (row.region.lower, row.region.upper) == (-Fraction(2, 10**10), Fraction(2, 10**10))
