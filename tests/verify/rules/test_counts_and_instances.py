@@ -228,3 +228,11 @@ def test_malformed_bounds_are_refused() -> None:
         bounds(TRUTH + 0j)
     with pytest.raises(ValueError, match=r"larger must be one number or have the shape \(7,\), got \(2,\)"):
         bounds(TRUTH, larger=[1, 2])
+
+
+def test_one_violation_refutes_a_tighter_bound_and_an_infinite_bound_blocks() -> None:
+    x = np.array([0.0, 0.5, 1.0])
+    given = {"smaller": x**2, "tolerance": 0, "reason": "exact", "rival": Rival("x/2", x / 2)}
+    assert Bounds("x**2 <= x", larger=x, **given).decide().verdict is Verdict.SUPPORTED
+    endless = Bounds("x**2 <= x", larger=[0.0, np.inf, 1.0], **given).decide()
+    assert endless.blocked == "1 of 3 values are not finite."
