@@ -10,8 +10,8 @@ import theory
 from verify import Comparison, Enclosure, Identity, Rival, Slide, Source, Verdict, Workbench, claim
 from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
 
-TOY_SLIDE = Slide(OXFORD_C65, "Breakpoint dependence on ε_c and oversampling")
-RELU_SLIDE = Slide(OXFORD_C65, "The two layer ReLU net")
+TOY_SLIDE = Slide(OXFORD_C65, "Fraction of negative eigenvalues (Pennington et al. 17')")
+RELU_SLIDE = Slide(OXFORD_C65, "The two layer ReLU net (Pennington et al. 17')")
 FREE = "the Gauss-Newton part is Marchenko-Pastur of ratio $\\phi$ and free from the residual part"
 RATIOS = tuple(Fraction(k, 21) for k in range(1, 21))
 HALVINGS = 44

@@ -13,7 +13,7 @@ from verify import Comparison, Enclosure, Equals, Identity, Rival, Slide, Source
 from verify.claims.index.critical_energy import models
 from verify.sources import BIANE_1997, OXFORD_C65, PENNINGTON_BAHRI_2017
 
-FRACTION_SLIDE = Slide(OXFORD_C65, "Fraction of negative eigenvalues")
+FRACTION_SLIDE = Slide(OXFORD_C65, "Fraction of negative eigenvalues (Pennington et al. 17')")
 EXCESSES = (Fraction(1, 2), Fraction(1), Fraction(2))  # of the energy over the critical one, relative
 SAMPLED_RATIO = Fraction(1, 4)
 

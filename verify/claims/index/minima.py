@@ -11,7 +11,7 @@ import theory
 from verify import OPEN, Comparison, Enclosure, Equals, Identity, Limit, Rival, Slide, Source, Verdict, Workbench, claim
 from verify.sources import BALDI_HORNIK_1989, OXFORD_C65, PENNINGTON_BAHRI_2017
 
-FIGURE_6 = Slide(OXFORD_C65, "Empirical values of ε_c and α")
+FIGURE_6 = Slide(OXFORD_C65, "Empirical values of ε_c and α (Pennington et al. 17')")
 RATIOS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))  # phi = 2n/m
 MEMORISATION = "inputs and targets are independent standard normal numbers, all widths are $n$, no biases"
 RESCALED = "energies are measured over twice the draw's mean square target, which leaves their mean as it is"
@@ -210,7 +210,7 @@ def tanh_minimum(bench: Workbench) -> Iterator[Comparison]:
     "index.near-a-minimum-as-printed",
     title="Only non-negative eigenvalues near a minimum",
     flaw="overstatement",
-    source=Source(printed=Slide(OXFORD_C65, "Structure of the loss landscape")),
+    source=Source(printed=Slide(OXFORD_C65, "Structure of the loss landscape dimensionality dependence")),
     expects={Verdict.REFUTED},
 )
 def near_a_minimum_as_printed(bench: Workbench) -> Iterator[Comparison]:
@@ -237,7 +237,7 @@ def near_a_minimum_as_printed(bench: Workbench) -> Iterator[Comparison]:
     source=Source(
         PENNINGTON_BAHRI_2017,
         "the ratio phi; the threshold is derived here",
-        Slide(OXFORD_C65, "Hessian for two layer net"),
+        Slide(OXFORD_C65, "Hessian for two layer net (without activation)"),
     ),
     assumptions=("inputs and targets in general position, all widths $n$",),
     expects={Verdict.PROVED},
