@@ -14,10 +14,13 @@ help:
 	@echo "make report   run every claim at the quick profile and write runs/<stamp>/report.html"
 	@echo "make test     run the tests"
 	@echo "make lint     ruff and mypy --strict"
-	@echo "make bench    time this package beside its peers"
+	@echo "make bench    time this package beside its peers (peers in another interpreter: LOSSPROOF_PEERS=PYTHON)"
+
+# Workers for the claims that train networks.
+JOBS ?= 2
 
 report: $(STAMP)
-	$(BIN)/lossproof run --profile quick
+	$(BIN)/lossproof run --profile quick --jobs $(JOBS)
 
 test: $(STAMP)
 	$(BIN)/pytest
