@@ -30,6 +30,7 @@ from .linear_network import linear_minimum_energy as linear_minimum_energy
 from .proof import Difference as Difference
 from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
+from .shared_inputs import parts_overlap as parts_overlap
 from .symbols import alpha as alpha
 from .symbols import epsilon as epsilon
 from .symbols import g as g

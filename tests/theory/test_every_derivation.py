@@ -13,7 +13,7 @@ from theory.derivation import Derivation
 
 
 def _public() -> dict[str, Callable[[], Derivation]]:
-    """Every function of the public face that returns a Derivation, with each model law where it needs a law."""
+    """Every function of the public face that returns a Derivation, with each model law or unit where it needs one."""
     laws = {name: getattr(theory, name) for name in ("wishart_wigner_hessian", "linear_hessian", "relu_hessian")}
     found: dict[str, Callable[[], Derivation]] = {}
     for name in theory.__all__:
@@ -29,6 +29,9 @@ def _public() -> dict[str, Callable[[], Derivation]]:
         elif needed == ["law"]:
             for law, make in laws.items():
                 found[f"{name}({law})"] = lambda thing=thing, make=make: thing(make())
+        elif needed == ["active"]:
+            for active in (1, "1/2"):
+                found[f"{name}({active})"] = lambda thing=thing, active=active: thing(active)
     return found
 
 
@@ -47,9 +50,13 @@ def test_the_hessian_and_the_linear_network_are_among_them() -> None:
         "interpolation_threshold",
         "linear_minimum_energy",
         "minimum_neighbourhood",
+        "parts_overlap(1)",
+        "parts_overlap(1/2)",
         "rescaling_zero_modes",
         "residual_block_structure",
         "residual_scaling",
+        "residual_transform(1)",
+        "residual_transform(1/2)",
         "residual_variance",
     } <= PUBLIC.keys()
 
