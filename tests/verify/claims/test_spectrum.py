@@ -14,7 +14,8 @@ import numerics
 import theory
 from verify import OPEN, Claim, Status, Verdict, Workbench, discover
 from verify.claims.spectrum import laws, networks, spectra, structure, trained
-from verify.claims.spectrum.free_sum import _distance, _energy, _largest
+from verify.claims.spectrum.distance import largest_difference
+from verify.claims.spectrum.free_sum import _distance, _energy
 from verify.report.formulas import refuse_bad_formula
 
 EXPECTED = {
@@ -191,15 +192,32 @@ def test_an_ensemble_holds_the_draws_of_every_size_and_both_parts_of_a_sum(make_
     assert float(tables[400].var()) == pytest.approx(4 * 0.5 + 1, rel=0.03)
 
 
-def test_the_largest_of_several_balls_is_enclosed() -> None:
-    largest = _largest([theory.Ball(Fraction(-1), Fraction(0), 15), theory.Ball(Fraction(0), Fraction(2), 15)])
-    assert (largest.lower, largest.upper) == (1, 2)
+def test_the_largest_difference_of_two_semicircles_is_enclosed_between_the_places() -> None:
+    """Moved by 2 delta, the difference is largest half way: the mass of (-delta, delta), 2 delta/pi + O(delta^3)."""
+    delta = Fraction(1, 100)
+    moved = theory.point_mass(2 * delta) + theory.semicircle(1)
+    found = largest_difference(
+        theory.semicircle(1), moved, ends=(Fraction(-3), Fraction(3)), tolerance=Fraction(1, 50), places=7
+    )
+    (below,) = theory.semicircle(1).cdf([-delta], digits=15)
+    (above,) = theory.semicircle(1).cdf([delta], digits=15)
+    exact = above - below
+    assert found.contains(exact.midpoint)
+    assert found.upper < Fraction(103, 100) * exact.lower
+
+
+def test_a_difference_is_not_sought_where_mass_is_left_out_or_no_difference_is() -> None:
+    law = theory.semicircle(1)
+    with pytest.raises(ValueError, match=r"ends must hold all the mass of both laws, got -1 and 3"):
+        largest_difference(law, theory.semicircle(2), ends=(Fraction(-1), Fraction(3)), tolerance=Fraction(1, 10))
+    with pytest.raises(ValueError, match=r"law and other must differ at one of the places"):
+        largest_difference(law, law, ends=(Fraction(-3), Fraction(3)), tolerance=Fraction(1, 10))
 
 
 def test_the_energies_of_the_distance_give_the_spectrum_a_whole_standard_deviation() -> None:
-    law = theory.wishart_wigner_hessian().at(phi="1/4", epsilon=_energy("1/4", 2))
+    law = theory.wishart_wigner_hessian().at(phi="1/4", epsilon=_energy("1/4", Fraction(2)))
     assert law.free_cumulant(2) == 4
-    assert float(_distance("1/4", 2)) == pytest.approx(8.81e-4, rel=1e-2)
+    assert float(_distance("1/4", Fraction(2))) == pytest.approx(9.0e-4, rel=4e-2)
 
 
 def test_unscaled_edges_grow_like_the_root_of_the_size() -> None:
