@@ -89,7 +89,7 @@ def test_the_residual_part_is_no_semicircle() -> None:
 
 
 def test_planar_pairings_count_catalan_words() -> None:
-    """With one sample per width the moments of M M' are those of a product of two Gaussian square matrices."""
+    """With one sample per width the moments of K K' are those of a product of two Gaussian square matrices."""
     fuss_catalan = [1, 3, 12, 55]
     for order, count in enumerate(fuss_catalan, 1):
         moment = _paired_moment(order, sp.Integer(1)).subs({phi: 2, epsilon: sp.Rational(1, 2)})
