@@ -66,7 +66,7 @@ def test_every_erratum_with_a_known_correction_is_corrected() -> None:
 def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -> None:
     assert claim.statement.endswith((".", ")", "?", "$$"))
     assert claim.assumptions
-    assert claim.source.locator
+    assert claim.source.locator or claim.source.reference is None
     texts = [claim.statement, *claim.assumptions]
     for text in texts:
         pieces = text.split("$")
