@@ -21,7 +21,7 @@ from theory.balls_of_expressions import ball_from_arb
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.exact_numbers import exact_number
-from theory.exact_two_layer import ExactTwoLayer
+from theory.exact_two_layer import ExactTwoLayer, exact_rank
 from theory.proof import Relation
 from theory.symbols import epsilon, m, n, phi
 
@@ -154,7 +154,9 @@ def linear_minimum_energy() -> Derivation:
 def interpolation_threshold() -> Derivation:
     r"""Derive that a linear n-n-n network fits generic targets exactly if m <= n, that is phi = 2n/m >= 2.
 
-    Not from phi = 1 on, where there are as many weights as residuals: half the weights are gauge.
+    Targets are fitted if and only if Y (1 - P) = 0, P the projector on the row space of X; 1 - P has rank m - n for
+    m > n and vanishes at m = n. Not from phi = 1 on, where there are as many weights as residuals: half the weights are
+    gauge.
 
     Returns:
         A derivation whose value is the threshold in phi.
@@ -163,12 +165,11 @@ def interpolation_threshold() -> Derivation:
         >>> interpolation_threshold().value
         2
     """
-    energy = linear_minimum_energy().value
-    samples = linear_minimum_energy().parts["samples"].rhs
-    threshold = sp.solve(energy, phi)[0]
     fitted = _y * _right**-1 * _xt  # C = X^T X, invertible if the columns of X are independent
-    few = ExactTwoLayer.sample(2, 2, 2, samples=2, seed=5)
-    many = ExactTwoLayer.sample(2, 2, 2, samples=4, seed=5)
+    projector = _xt * _gram**-1 * _x
+    rest = _y * (1 - projector)
+    sizes = ((2, 3), (2, 4), (3, 4), (3, 6))
+    few, many = (ExactTwoLayer.sample(2, 2, 2, samples=samples, seed=5) for samples in (2, 4))
     return Derivation(
         "A linear network interpolates from phi = 2 on",
         sp.Eq(phi, 2),
@@ -177,34 +178,56 @@ def interpolation_threshold() -> Derivation:
                 "For m <= n generic inputs are independent, C = X^T X is invertible and W = Y C^-1 X^T fits: W X = Y.",
                 Relation((fitted * _x).expand().subs(_xt * _x, _right), "=", _y),
                 "exact",
+                shown="Y C^{-1} X^T X = Y",
             ),
             Step(
-                "For m > n the mean energy of the minima is that of the samples beyond n; it vanishes at m = n.",
-                Relation(sp.solve(samples, m)[0], "=", n),
+                "For m > n let P = X^T G^-1 X, G = X X^T. If W X = Y, then Y (1 - P) = W X (1 - P) = 0:",
+                Relation(sp.expand((_w * _x) * (1 - projector)).subs(_x * _xt, _gram), "=", 0),
                 "exact",
-            ),
-            Step("In phi that is the zero of (1 - phi/2)/2.", Relation(threshold, "=", 2), "exact", lambda: 2 * n / n),
-            Step("Below it no generic target is fitted.", Relation(0, "<", energy), "exact", domain=Domain(phi=(0, 2))),
-            Step(
-                "At phi = 1, where weights equal residuals, a quarter remains.",
-                Relation(energy.subs(phi, 1), "=", sp.Rational(1, 4)),
-                "exact",
+                shown="W X (1 - P) = W X - W G G^{-1} X = 0",
             ),
             Step(
-                "Of the 2 n^2 weights n^2 are gauge, so n^2 of the m n residuals can be fitted: m = n.",
-                Relation(sp.solve((2 * n**2 - n**2) - m * n, m)[0], "=", n),
+                "conversely W = Y X^T G^-1 leaves Y - W X = Y (1 - P), so that W X = Y is solved iff Y (1 - P) = 0.",
+                Relation(_y - _y * _xt * _gram**-1 * _x, "=", rest),
                 "exact",
+                shown="Y - Y X^T G^{-1} X = Y (1 - P)",
             ),
             Step(
-                "Exact instances, n = 2: least squares leaves nothing at m = 2 and something at m = 4.",
-                Relation(sp.Tuple(_least_loss(few), 0), "!=", sp.Tuple(_least_loss(many), 1)),
+                "1 - P is idempotent, so its rank is its trace, m - tr G^-1 G = m - n.",
+                Relation(sp.expand((1 - projector) * (1 - projector)).subs(_x * _xt, _gram), "=", 1 - projector),
                 "exact",
+                shown=r"(1 - P)^2 = 1 - P, \quad \mathrm{tr}(1 - P) = m - n",
             ),
-            Step("Nothing, exactly.", Relation(_least_loss(few), "=", 0), "exact"),
+            Step(
+                "Exact instances (n, m = 2, 3; 2, 4; 3, 4; 3, 6). So for m > n fitted targets are a proper subspace.",
+                Relation(
+                    sp.Tuple(*(_rank_outside(*size) for size in sizes)),
+                    "=",
+                    sp.Tuple(*((m - n).subs({n: width, m: samples}) for width, samples in sizes)),
+                ),
+                "exact",
+                shown=r"\mathrm{rank}(1 - P) = m - n",
+            ),
+            Step(
+                "In phi = 2n/m the last m that fits is",
+                Relation((2 * n / m).subs(m, n), "=", 2),
+                "exact",
+                shown=r"\varphi = \frac{2 n}{n} = 2",
+            ),
+            Step(
+                "Exact instances, n = 2: least squares leaves nothing at m = 2",
+                Relation(_least_loss(few), "=", 0),
+                "exact",
+                shown=r"\min_{W} |Y - W X|^2 = 0 \quad (m = 2)",
+            ),
+            Step("and something at m = 4.", Relation(0, "<", _least_loss(many)), "exact"),
         ),
         Domain(),
-        assumptions=("any min(m, n) of the inputs are independent and the targets are generic",),
-        source=_SOURCE,
+        assumptions=(
+            "any min(m, n) of the inputs are independent; targets are generic: outside a proper subspace, a null set",
+            "the hidden layer is not narrower than n, so that W = W2 W1 takes every value",
+        ),
+        source="linear algebra, derived here",
     )
 
 
@@ -337,6 +360,12 @@ def _with_gram(expression: sp.Expr) -> sp.Expr:
 
 def _idempotent(projector: sp.Expr) -> sp.Expr:
     return (projector * projector).subs(_x * _xt, _gram)
+
+
+def _rank_outside(width: int, samples: int) -> sp.Integer:
+    """The rank of 1 - P for inputs of full row rank, by elimination."""
+    x = ExactTwoLayer.sample(width, 1, 1, samples=samples, seed=13).inputs
+    return sp.Integer(exact_rank(sp.eye(samples) - x.T * (x * x.T).inv() * x))
 
 
 def _least_loss(net: ExactTwoLayer) -> sp.Expr:
