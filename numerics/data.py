@@ -49,7 +49,7 @@ def gaussian_memorisation(
         Pennington and Bahri, Geometry of Neural Network Loss Surfaces via Random Matrix Theory, ICML 2017.
     """
     checked_sizes(inputs=inputs, outputs=outputs, samples=samples)
-    both = seeded_normal((samples, inputs + outputs), seeds=seeds, dtype=dtype, device=device)
+    both = seeded_normal("memorisation", (samples, inputs + outputs), seeds=seeds, dtype=dtype, device=device)
     return both[..., :inputs].contiguous(), both[..., inputs:].contiguous()
 
 

@@ -126,7 +126,7 @@ class Mlp:
         for (start, middle, end), fan_in in zip(self.spans, self.widths[:-1], strict=True):
             scales[start:middle] = sigma_w / math.sqrt(fan_in)
             scales[middle:end] = sigma_b
-        draws = seeded_normal((self.parameters,), seeds=seeds, dtype=torch.float64, device="cpu")
+        draws = seeded_normal("network", (self.parameters,), seeds=seeds, dtype=torch.float64, device="cpu")
         return (draws * scales).to(dtype=dtype).to(device=device)
 
     def unflatten(self, theta: Float[Tensor, "members parameters"]) -> list[Layer]:

@@ -10,7 +10,8 @@ Conventions. A matrix is size x size and its law is that of the limit of large s
   with one hidden layer is a direct sum of [[0, M], [M', 0]], one per unit, so that its eigenvalues are the -+singular
   values of M.
 
-All draws take one seed per member (see ``numerics.seeded``): CPU and CUDA, float32 and float64 see the same matrices.
+All draws take one seed per member (see ``numerics.seeded``), and the same seeds give independent matrices of different
+kinds: CPU and CUDA, float32 and float64 see the same matrices.
 """
 
 import math
@@ -58,8 +59,9 @@ def sample_wigner(
     checked_sizes(size=size)
     checked_dtype(dtype)
     _check_positive(sigma=sigma)
+    draws = generators("wigner", seeds)
     result = torch.empty(len(seeds), size, size, dtype=dtype, device=device)
-    for member, generator in enumerate(generators(seeds)):
+    for member, generator in enumerate(draws):
         square = torch.randn(size, size, generator=generator, dtype=torch.float64)
         result[member] = (square + square.T) * (sigma / math.sqrt(2 * size))
     return result
@@ -104,8 +106,9 @@ def sample_wishart(
     columns = round(size / ratio)
     if columns < 1:
         raise ValueError(f"ratio must leave at least one column, round(size/ratio) >= 1, got {size=} and {ratio=}.")
+    draws = generators("wishart", seeds)
     result = torch.empty(len(seeds), size, size, dtype=dtype, device=device)
-    for member, generator in enumerate(generators(seeds)):
+    for member, generator in enumerate(draws):
         jacobian = torch.randn(size, columns, generator=generator, dtype=torch.float64).to(result)
         result[member] = _mirrored(jacobian @ jacobian.T) * (scale / columns)
     return result
@@ -157,8 +160,9 @@ def sample_residual_blocks(
     if active == "relu" and samples % 2:
         raise ValueError(f"samples must be even for active='relu', half of them being active, got {samples}.")
     seen = samples if active == "linear" else samples // 2
+    draws = generators("residual blocks", seeds)
     result = torch.empty(len(seeds), width, width, dtype=dtype, device=device)
-    for member, generator in enumerate(generators(seeds)):
+    for member, generator in enumerate(draws):
         pair = torch.randn(2, seen, width, generator=generator, dtype=torch.float64).to(result)
         result[member] = (pair[0].T @ pair[1]) * (math.sqrt(2 * epsilon) / samples)
     return result

@@ -71,7 +71,8 @@ def test_both_parts_agree_with_automatic_differentiation(
         network = Mlp(widths, name, bias=bias)
         theta = network.init([1, 2], sigma_b=0.3, device=device)
         mine = dense_hessian(network, theta, x, y, loss)
-        _same(mine, _reference(network, theta, x, y, loss))
+        largest = float(network.forward(theta, x).abs().max())  # a softmax is off by this much rounding
+        _same(mine, _reference(network, theta, x, y, loss), 1e-13 * max(1.0, largest))
         for part in (mine.gauss_newton, mine.residual, mine.total):
             assert torch.equal(part, part.mT)
 

@@ -141,7 +141,7 @@ class TestBadInput:
     def test_seeds(self) -> None:
         with pytest.raises(ValueError, match="seeds must hold one integer per member, got none"):
             sample_wigner(3, seeds=[])
-        with pytest.raises(ValueError, match=r"seeds must lie in \[0, 2\*\*64\), got -1"):
+        with pytest.raises(ValueError, match=r"seeds must hold one integer in \[0, 2\*\*64\) per member, got -1"):
             sample_wishart(3, ratio=1.0, seeds=[-1])
 
     def test_numbers(self) -> None:
