@@ -142,8 +142,8 @@ def _residual_law(bench: Workbench, kind: str, active: Any) -> Iterator[Comparis
 def block_spectra(size: int, seed: int, draws: int, device: str, kind: str) -> dict[str, Array]:
     """Sample residual blocks of width size/2 and return their symmetric spectra; of ReLU networks several blocks each.
 
-    The number of samples that one gate lets through varies by 1/sqrt(m) of itself, and its mean over size/50 units of a
-    network by about 7/size, in step with all else that is of finite size.
+    The number of samples that one gate lets through varies by 1/sqrt(m) of itself, and its mean over size/25 units of a
+    network by about 5/size, in step with all else that is of finite size.
     """
     width, samples = size // 2, round(size / RATIO)
     seeds = range(seed, seed + draws)
@@ -152,7 +152,7 @@ def block_spectra(size: int, seed: int, draws: int, device: str, kind: str) -> d
             width, samples=samples, epsilon=EPSILON, active="linear", seeds=seeds, device=device
         )
         return {"eigenvalues": numerics.symmetric_spectrum(blocks).cpu().numpy()}
-    rows = [numerics.symmetric_spectrum(gated_blocks(width, samples, size // 50, one, device)) for one in seeds]
+    rows = [numerics.symmetric_spectrum(gated_blocks(width, samples, size // 25, one, device)) for one in seeds]
     return {"eigenvalues": np.stack([row.flatten().sort().values.cpu().numpy() for row in rows])}
 
 

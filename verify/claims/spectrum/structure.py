@@ -1,7 +1,6 @@
 """What holds exactly on real networks: the split of the Hessian, how its parts scale, and its zero modes."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.linalg import matrix_rank
@@ -35,12 +34,20 @@ def hessian_split(bench: Workbench) -> Iterator[Comparison]:
     where $J$ holds the derivatives of the outputs. $H_0$ is positive semidefinite. Tried on trained networks with
     linear, ReLU and tanh units, against automatic differentiation.
     """
-    derivation = theory.hessian_split()
-    first, second = derivation.value.args
+    import sympy as sp
+
+    from theory.symbols import m
+
+    a, b = sp.symbols("theta_i theta_j", real=True)
+    residual, count = sp.symbols("mu M", integer=True, positive=True)
+    e = sp.Function("e")(residual, a, b)
+    gauss_newton, curved = e.diff(a) * e.diff(b), e * e.diff(a, b)
+    split = (sp.Sum(gauss_newton, (residual, 1, count)) + sp.Sum(curved, (residual, 1, count))) / m
     yield Identity(
         "second derivative of the loss",
-        derivation=derivation,
-        rival=Rival("the two parts with opposite signs", first - second),
+        derivation=theory.hessian_split(),
+        claimed=split,
+        rival=Rival("twice that, as for a loss without its 1/2", 2 * split),
     )
     items = [
         {"seed": seed, "width": 4, "samples": 12, "kind": kind}
@@ -113,13 +120,21 @@ def residual_scale(bench: Workbench) -> Iterator[Comparison]:
     r"""$H_0$ does not depend on the size of the error and $H_1$ is proportional to it: at fixed weights, $e \to c\, e$
     gives $H_0 \to H_0$ and $H_1 \to c\, H_1$, while the loss is multiplied by $c^2$.
     """
-    derivation = theory.residual_scaling()
-    (gauss_newton,) = (term for term in derivation.value.args if not term.has(_factor(derivation)))
-    residual = derivation.value - gauss_newton
+    import sympy as sp
+
+    from theory.symbols import m
+
+    a, b, c = sp.symbols("theta_i theta_j c", real=True)
+    residual, count = sp.symbols("mu M", integer=True, positive=True)
+    output = sp.Function("f")(residual, a, b)
+    error = output - sp.Function("y")(residual)
+    first = sp.Sum(output.diff(a) * output.diff(b), (residual, 1, count)) / m
+    second = sp.Sum(error * output.diff(a, b), (residual, 1, count)) / m
     yield Identity(
         "Hessian at residuals c e",
-        derivation=derivation,
-        rival=Rival("H0 is multiplied too", _factor(derivation) * gauss_newton + residual),
+        derivation=theory.residual_scaling(),
+        claimed=first + c * second,
+        rival=Rival("the square of the factor, as for the loss", first + c**2 * second),
     )
     factor = 3.0
     items = [
@@ -147,11 +162,6 @@ def residual_scale(bench: Workbench) -> Iterator[Comparison]:
     )
 
 
-def _factor(derivation: Any) -> Any:
-    """Return the symbol of the factor by which a derivation scales residuals."""
-    return next(symbol for symbol in derivation.value.free_symbols if symbol.name == "c")
-
-
 def parts_at_scaled_residuals(seed: int, width: int, samples: int, kind: str, factor: float) -> dict[str, Array]:
     """Return both parts of the Hessian of random networks, before and after their residuals are multiplied, each in
     units of its largest entry before.
@@ -174,7 +184,7 @@ def parts_at_scaled_residuals(seed: int, width: int, samples: int, kind: str, fa
     source=Source(PENNINGTON_BAHRI_2017, "the Wishart model of the Gauss-Newton part", printed=JOINT_SLIDE),
     assumptions=(
         "linear: $W_1$, $W_2$ invertible and inputs of full rank, so $m \\ge n$",
-        "ReLU: no unit on its kink at a sample, $W_2$ invertible",
+        "ReLU: no unit on its kink at a sample, none with all its weights zero; for the exact number, $W_2$ invertible",
     ),
     expects={Verdict.SUPPORTED},
 )
@@ -183,21 +193,28 @@ def gauge_zero_modes(bench: Workbench) -> Iterator[Comparison]:
     weights can change without changing the function:
 
     - linear units: exactly $n^2$ for $m \ge n$, from $W_1 \to A W_1$, $W_2 \to W_2 A^{-1}$;
-    - ReLU units: at least $n$ always, from the rescaling of each unit, and exactly $n$ once, for each unit, the inputs
-      at which it is active have rank $n$ and the activations of the other units where it is not have rank $n - 1$.
-      Counting samples is not enough for that: two units that are active on the same samples have more symmetries.
+    - ReLU units: at least $n$, from the rescaling $w \to a w$, $v \to v/a$ of each unit, whose direction $(w, -v)$
+      does not vanish (a unit with $w = v = 0$ has $2n$ zero modes of its own); and exactly $n$ once, for each unit, the
+      inputs at which it is active have rank $n$ and the activations of the other units where it is not have rank
+      $n - 1$. Counting samples is not enough for that: two units that are active on the same samples have more
+      symmetries.
 
     A Wishart matrix with more columns than rows has none.
     """
+    from theory.symbols import n
+
+    linear, relu = theory.gauge_zero_modes(), theory.rescaling_zero_modes()
     yield Identity(
         "zero modes of a linear network",
-        derivation=theory.gauge_zero_modes(),
-        rival=Rival("half as many, as for rotations", theory.gauge_zero_modes().value / 2),
+        derivation=linear,
+        claimed=n**2,
+        rival=Rival("rotations of the hidden layer only", n * (n - 1) / 2),
     )
-    linear = theory.gauge_zero_modes()
-    relu = theory.rescaling_zero_modes()
     yield Identity(
-        "zero modes of a ReLU network", derivation=relu, rival=Rival("the square, as for linear units", relu.value**2)
+        "zero modes of a ReLU network",
+        derivation=relu,
+        claimed=n,
+        rival=Rival("n^2, as for linear units", n**2),
     )
     widths = (4, 6, 8)
     cases = [("linear", False, 2), ("linear", True, 2), ("relu", False, 10), ("relu", False, 2)]
