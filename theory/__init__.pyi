@@ -20,6 +20,7 @@ from .free_probability.sums import free_sum_curve as free_sum_curve
 from .free_probability.sums import more_semicircular as more_semicircular
 from .free_probability.transforms import marchenko_pastur_transform as marchenko_pastur_transform
 from .free_probability.transforms import semicircle_transform as semicircle_transform
+from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
 from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family

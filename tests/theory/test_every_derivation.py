@@ -46,6 +46,7 @@ def derivation(request: pytest.FixtureRequest) -> Derivation:
 def test_the_hessian_and_the_linear_network_are_among_them() -> None:
     assert {
         "gauge_zero_modes",
+        "gauss_newton_limit",
         "hessian_split",
         "interpolation_threshold",
         "linear_minimum_energy",
