@@ -2,11 +2,12 @@
 
 Conventions. A figure holds numbers and words, never an image, so that the report can draw it in light and dark and a
 reader can take the numbers out again. Arrays are float64; a value that is not finite is a gap (NaN). Scales are
-``"linear"`` or ``"log"``.
+``"linear"`` or ``"log"``. On a horizontal axis of categories the k-th stands at k, from 0; whole numbers or the
+categories' own words may be given.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
@@ -42,9 +43,12 @@ class Figure:
         caption: A sentence or two below the figure.
         x_scale: Scale of the horizontal axis.
         y_scale: Scale of the vertical axis.
+        x_categories: Words below the horizontal axis in place of numbers, from left to right. Points at one category
+            are drawn side by side, layer by layer.
 
     Raises:
-        ValueError: If the name is not lower-case words joined by hyphens, or a scale is unknown.
+        ValueError: If the name is not lower-case words joined by hyphens, a scale is unknown, or categories repeat,
+            are empty or meet a logarithmic axis.
 
     Examples:
         >>> figure = Figure(name="density", title="A parabola", x="x", y="y")
@@ -52,6 +56,9 @@ class Figure:
         Figure 'density': a line 'theory', points 'measured'
         >>> figure.record()["layers"][1]["arrays"]["errors"]
         'figure/density/1/errors'
+        >>> shares = Figure(name="shares", title="Shares", x="", y="share", x_categories=("weights", "inputs"))
+        >>> shares.points(["inputs", "weights"], [0.2, 0.8], "measured").layers[0].arrays["x"]
+        array([1., 0.])
     """
 
     name: str
@@ -61,6 +68,7 @@ class Figure:
     caption: str = ""
     x_scale: Scale = "linear"
     y_scale: Scale = "linear"
+    x_categories: Sequence[str] = ()
     layers: list[Layer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -69,6 +77,11 @@ class Figure:
         for axis, scale in (("x_scale", self.x_scale), ("y_scale", self.y_scale)):
             if scale not in get_args(Scale):
                 raise ValueError(f"{axis} must be 'linear' or 'log', got {scale!r}.")
+        self.x_categories = names = tuple(self.x_categories)
+        if len(set(names)) < len(names) or not all(isinstance(name, str) and name.strip() for name in names):
+            raise ValueError(f"x_categories must be different words, got {names!r}.")
+        if names and self.x_scale != "linear":
+            raise ValueError(f"x_scale must be 'linear' on an axis of categories, got {self.x_scale!r}.")
 
     def line(self, x: Any, y: Any, label: str) -> Self:
         """Add a curve through ``(x, y)``: what theory says."""
@@ -132,7 +145,7 @@ class Figure:
             "name": self.name,
             "title": self.title,
             "caption": self.caption,
-            "x": {"label": self.x, "scale": self.x_scale},
+            "x": {"label": self.x, "scale": self.x_scale, **self._categories()},
             "y": {"label": self.y, "scale": self.y_scale},
             "layers": [
                 {
@@ -157,11 +170,15 @@ class Figure:
         layers = ", ".join(f"{kinds.get(layer.kind, layer.kind)} {layer.label!r}" for layer in self.layers)
         return f"Figure {self.name!r}: {layers or 'no layers yet'}"
 
+    def _categories(self) -> dict[str, Any]:
+        return {"categories": list(self.x_categories)} if self.x_categories else {}
+
     def _key(self, place: int, name: str) -> str:
         return f"figure/{self.name}/{place}/{name}"
 
     def _add(self, kind: LayerKind, label: str, **columns: Any) -> Self:
-        arrays = {name: as_array(column) for name, column in columns.items()}
+        across = {name: self._places(columns[name]) for name in ("x", "x0", "x1") if name in columns}
+        arrays = {name: as_array(column) for name, column in (columns | across).items()}
         free = {"errors", "edges", "density"}
         lengths = {name: array.shape for name, array in arrays.items() if name not in free}
         if len(set(lengths.values())) > 1 or any(len(shape) != 1 for shape in lengths.values()):
@@ -169,6 +186,19 @@ class Figure:
             raise ValueError(f"the arrays of a {kind} layer must be vectors of one length, got {shapes}.")
         self.layers.append(Layer(kind=kind, label=label, arrays=arrays))
         return self
+
+    def _places(self, column: Any) -> Any:
+        """Return numbers for words of the horizontal axis; numbers as they are."""
+        if not isinstance(column, list | tuple) or not any(isinstance(value, str) for value in column):
+            return column
+        places = {name: place for place, name in enumerate(self.x_categories)}
+        unknown = [value for value in column if isinstance(value, str) and value not in places]
+        if unknown:
+            known = ", ".join(map(repr, self.x_categories)) or "no categories"
+            raise ValueError(
+                f"a word on the horizontal axis must be one of x_categories ({known}), got {unknown[0]!r}."
+            )
+        return [places.get(value, value) for value in column]
 
 
 def as_array(values: Any) -> Array:

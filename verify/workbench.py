@@ -8,7 +8,7 @@ import hashlib
 import importlib.util
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -128,6 +128,7 @@ class Workbench:
         caption: str = "",
         x_scale: Scale = "linear",
         y_scale: Scale = "linear",
+        x_categories: Sequence[str] = (),
     ) -> Figure:
         """Return a new figure of this claim, to be filled with layers; see `Figure`.
 
@@ -136,7 +137,8 @@ class Workbench:
         """
         if name in self.figures:
             raise ValueError(f"name must be new in {self.claim}, got a second figure {name!r}.")
-        figure = Figure(name=name, title=title, x=x, y=y, caption=caption, x_scale=x_scale, y_scale=y_scale)
+        words = {"title": title, "x": x, "y": y, "caption": caption}
+        figure = Figure(name=name, x_scale=x_scale, y_scale=y_scale, x_categories=x_categories, **words)
         self.figures[name] = figure
         return figure
 

@@ -1,11 +1,13 @@
+from typing import Any
+
 import numpy as np
 import pytest
 
 from verify.figure import Figure
 
 
-def figure(**changes: str) -> Figure:
-    return Figure(**{"name": "a-figure", "title": "A figure", "x": "x", "y": "y", **changes})  # type: ignore[arg-type]
+def figure(**changes: Any) -> Figure:
+    return Figure(**{"name": "a-figure", "title": "A figure", "x": "x", "y": "y", **changes})
 
 
 def test_every_array_is_stored_under_the_name_that_the_record_gives() -> None:
@@ -42,14 +44,33 @@ def test_tensors_are_taken() -> None:
     assert arrays["figure/a-figure/0/y"].dtype == np.float64
 
 
+def test_words_on_the_horizontal_axis_stand_at_their_rank() -> None:
+    drawn = figure(x_categories=("weights", "layers", "inputs"))
+    drawn.points(["inputs", "weights"], [1, 2], "measured")
+    drawn.segments(["layers"], [0], [1.5], [1], "an interval")
+    arrays = drawn.arrays()
+    assert arrays["figure/a-figure/0/x"].tolist() == [2, 0]
+    assert arrays["figure/a-figure/1/x0"].tolist() == [1]
+    assert drawn.record()["x"] == {"label": "x", "scale": "linear", "categories": ["weights", "layers", "inputs"]}
+    assert figure().record()["x"] == {"label": "x", "scale": "linear"}
+
+
+def test_a_word_that_is_no_category_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"one of x_categories \('weights'\), got 'biases'"):
+        figure(x_categories=("weights",)).points(["biases"], [1], "measured")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"name": "A figure"}, "name must be lower-case words"),
         ({"y_scale": "cubic"}, "y_scale must be 'linear' or 'log'"),
+        ({"x_categories": ("a", "a")}, "x_categories must be different words"),
+        ({"x_categories": ("a", " ")}, "x_categories must be different words"),
+        ({"x_categories": ("a",), "x_scale": "log"}, "x_scale must be 'linear' on an axis of categories"),
     ],
 )
-def test_a_malformed_figure_is_refused(changes: dict[str, str], message: str) -> None:
+def test_a_malformed_figure_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         figure(**changes)
 

@@ -8,7 +8,7 @@ from the second on; measurement is points with error bars or a histogram. Ids ca
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +69,8 @@ def figure_svg(record: Mapping[str, Any], arrays: Mapping[str, Array], *, key: s
         key: Claim id and figure name; salt and prefix of every id in the SVG, unique in a page.
 
     Returns:
-        An inline SVG of fixed proportions that fills the width it is given; the same bytes for the same arguments.
+        An inline SVG that fills the width it is given; its height grows with long names of categories alone. The same
+        bytes for the same arguments.
 
     Raises:
         ValueError: If a layer's kind or an axis's scale is unknown, or an array is missing.
@@ -84,9 +85,15 @@ def figure_svg(record: Mapping[str, Any], arrays: Mapping[str, Array], *, key: s
             if scale not in ("linear", "log"):
                 raise ValueError(f"an axis's scale must be linear or log, got {scale!r} in figure {key!r}.")
             change(scale)
-        for layer, series in zip(record["layers"], series_of(record), strict=True):
-            _draw(axes, layer["kind"], _columns(layer, arrays, key), series)
-        _frame(axes)
+        categories = record["x"].get("categories", [])
+        columns = [_columns(layer, arrays, key) for layer in record["layers"]]
+        if categories:
+            _side_by_side(
+                [data for data, layer in zip(columns, record["layers"], strict=True) if layer["kind"] == "points"]
+            )
+        for layer, data, series in zip(record["layers"], columns, series_of(record), strict=True):
+            _draw(axes, layer["kind"], data, series)
+        _frame(axes, categories)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return Markup(_inline(buffer.getvalue().decode(), key, str(record["title"])))
@@ -142,6 +149,14 @@ def _columns(layer: Mapping[str, Any], arrays: Mapping[str, Array], key: str) ->
     return {name: np.asarray(arrays[place], dtype=np.float64) for name, place in layer["arrays"].items()}
 
 
+def _side_by_side(points: "Sequence[dict[str, Array]]") -> None:
+    """Move points that stand at a category a little left or right, so that layers do not hide one another."""
+    step = min(0.16, 0.7 / max(1, len(points)))
+    for rank, data in enumerate(points):
+        aside = (rank - (len(points) - 1) / 2) * step
+        data["x"] = np.where(data["x"] == np.round(data["x"]), data["x"] + aside, data["x"])
+
+
 def _draw(axes: "Axes", kind: str, data: dict[str, Array], series: int) -> None:
     colour = _COLOURS[series]
     if kind == "line":
@@ -189,7 +204,7 @@ def _draw(axes: "Axes", kind: str, data: dict[str, Array], series: int) -> None:
         raise ValueError(f"a layer must be a line, points, band, histogram, segments or heat, got {kind!r}.")
 
 
-def _frame(axes: "Axes") -> None:
+def _frame(axes: "Axes", categories: Sequence[str] = ()) -> None:
     """Settle ticks, then give the tick labels the room they need (one pass, no second drawing)."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -211,11 +226,45 @@ def _frame(axes: "Axes") -> None:
     labels = axes.yaxis.get_major_formatter().format_ticks(places)
     widths = [len(re.sub(r"\\[a-z]+|[{}$^ ]", "", label)) for label in labels]
     left = (14 + 0.52 * _FONT * max([2, *widths])) / _WIDTH
-    bottom = (8 + 1.3 * _FONT) / _HEIGHT
     scales = axes.figure.axes[1:]  # the colours of a heat map
-    axes.set_position((left, bottom, (0.80 if scales else 0.975) - left, 0.93 - bottom))
+    right = 0.80 if scales else 0.975
+    more = _name_places(axes, categories, width=(right - left) * _WIDTH / len(categories)) if categories else 0.0
+    height = _HEIGHT + more
+    axes.figure.set_size_inches(_WIDTH / 72, height / 72)
+    bottom = (8 + 1.3 * _FONT + more) / height
+    tall = (0.93 * _HEIGHT + more) / height - bottom
+    axes.set_position((left, bottom, right - left, tall))
     for colours in scales:
-        colours.set_position((0.825, bottom, 0.03, 0.93 - bottom))
+        colours.set_position((0.825, bottom, 0.03, tall))
+
+
+def _name_places(axes: "Axes", categories: Sequence[str], *, width: float) -> float:
+    """Write words below their places, broken at spaces or upright if they are too wide; return the height they add."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextPath
+
+    font = FontProperties(family=_SETTINGS["font.family"])
+
+    def length(words: str) -> float:
+        return float(TextPath((0, 0), words, size=_FONT, prop=font).get_extents().width) if words.strip() else 0.0
+
+    def broken(words: str) -> str:
+        lines: list[str] = []
+        for word in words.split():
+            if lines and length(f"{lines[-1]} {word}") < width - 4:
+                lines[-1] += f" {word}"
+            else:
+                lines.append(word)
+        return "\n".join(lines)
+
+    names = [broken(words) for words in categories]
+    upright = any(length(line) > width - 4 for name in names for line in name.split("\n"))
+    axes.set_xticks(range(len(categories)), categories if upright else names, rotation=90 if upright else 0)
+    axes.set_xlim(-0.5, len(categories) - 0.5)
+    axes.tick_params(axis="x", length=0)
+    if upright:
+        return max(map(length, categories)) - 0.9 * _FONT
+    return 1.5 * _FONT * max(name.count("\n") for name in names)
 
 
 def _power(value: float) -> str:

@@ -17,11 +17,11 @@ LAYERS: dict[str, dict[str, Any]] = {
 }
 
 
-def draw(*layers: tuple[str, dict[str, Any]], key: str = "a.b/c", **scales: str) -> str:
+def draw(*layers: tuple[str, dict[str, Any]], key: str = "a.b/c", names: Any = (), **scales: str) -> str:
     arrays = {f"{k}/{name}": value for k, (_, columns) in enumerate(layers) for name, value in columns.items()}
     record = {
         "title": "A <title>",
-        "x": {"label": "x", "scale": scales.get("x", "linear")},
+        "x": {"label": "x", "scale": scales.get("x", "linear"), **({"categories": names} if names else {})},
         "y": {"label": "y", "scale": scales.get("y", "linear")},
         "layers": [
             {"kind": kind, "label": "", "arrays": {name: f"{k}/{name}" for name in columns}}
@@ -63,6 +63,27 @@ def test_every_kind_has_a_sample_in_the_legend() -> None:
 def test_a_logarithmic_axis_that_spans_little_still_has_labels() -> None:
     svg = draw(("line", {"x": X, "y": X}), x="log", y="log")
     assert len(re.findall(r'id="[^"]*xtick_\d+"', svg)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("names", "taller"),
+    [(["weights", "inputs"], False), (["the share in the span of the inputs"] * 4, True), (["x" * 30] * 8, True)],
+)
+def test_names_of_categories_are_drawn_whole(names: list[str], taller: bool) -> None:
+    places = np.arange(float(len(names)))
+    svg = draw(("points", {"x": places, "y": places + 1}), ("points", {"x": places, "y": places}), names=names)
+    left, top, width, height = (float(end) for end in re.findall(r'viewBox="([^"]*)"', svg)[0].split())
+    assert (left, top, width) == (0, 0, 420)
+    assert (height > 262) == taller
+    assert len(re.findall(r'id="[^"]*xtick_\d+"', svg)) == len(names)
+
+
+def test_points_at_one_category_stand_side_by_side() -> None:
+    places = np.arange(2.0)
+    svg = draw(*[("points", {"x": places, "y": places})] * 3, names=["weights", "inputs"])
+    across = [float(x) for x in re.findall(r'<use href="#[^"]*" x="([\d.]+)" y="[\d.]+" style="fill: var', svg)]
+    assert len(set(across)) == 6
+    assert all(b - a == pytest.approx(c - b, abs=1e-5) for a, b, c in [sorted(across)[:3], sorted(across)[3:]])
 
 
 def test_gaps_and_crowds_are_drawn() -> None:
