@@ -139,14 +139,51 @@ def closed_form(curve: EnergyCurve) -> Derivation:
 
 
 def edge_theorem(hypotheses: tuple[Step, ...]) -> Theorem:
-    """State that the left edge is a maximum on the negative axis and falls with the energy."""
+    r"""State that the left edge is a supremum on the negative axis and falls with the energy, and check the lemma.
+
+    Left of the support -G is positive and grows, from 0, and k(h) = R(-h) - 1/h is its inverse as long as the margins
+    1 + s_j h are positive; that they stay, because k falls to minus infinity where the first of them vanishes, while
+    the inverse of -G grows. So k grows on (0, h_0) with h_0 the limit of -G at the edge, and tends to the edge there.
+    The lemma: h^2 k'(h) falls from 1 on, so that k grows up to some h_* (it may be the end of the interval) and falls
+    after it; h_0 <= h_*. Were h_0 < h_*, then k'(h_0) > 0 and G would go on analytically and real across the edge,
+    where by Stieltjes' inversion there would be no mass. Hence h_0 = h_*, and the edge is the supremum of k. It need
+    not be attained: with an atom at the edge G has a pole there, and h_0 is infinite.
+    """
+    h, a, rate, margin = sp.symbols("h a_j r_j k_j", positive=True)
+    size, drift, variance = sp.symbols("s_j m_0 v_0", real=True)
+    inverse = drift - variance * h + rate * size / (1 + size * h) - 1 / h
+    share = size * h / (1 + size * h)
+    everywhere = Domain()
+    lemma = (
+        Step(
+            "The lemma, with one jump for all: $h^2$ times the slope of $k(h) = R(-h) - 1/h$",
+            Relation(h**2 * inverse.diff(h), "=", 1 - variance * h**2 - rate * share**2),
+            "exact",
+            shown=r"h^2 k'(h) = 1 - v h^2 - \sum_j r_j \left(\frac{s_j h}{1 + s_j h}\right)^2",
+            domain=everywhere,
+        ),
+        Step(
+            "The slope of each square",
+            Relation((share**2).diff(h), "=", 2 * size**2 * h / (1 + size * h) ** 3),
+            "exact",
+            domain=everywhere,
+        ),
+        Step(
+            "is positive where the margin $k_j = 1 + s_j h$ is, $a_j = |s_j|$: $h^2 k'(h)$ falls from 1 on",
+            Relation(0, "<", 2 * a**2 * h / margin**3),
+            "exact",
+            domain=everywhere,
+        ),
+    )
     return Theorem(
-        "the edge as a maximum",
-        "the left edge of a law with a free Levy triple is the maximum of $R(-h) - 1/h$ over the $h > 0$ at which "
-        "every margin $1 + s_j h$ is positive; if $R(-h)$ falls as the energy grows, the edge is positive exactly "
-        "below the largest energy at which $R(-h) = 1/h$ has a solution",
-        "Bercovici and Voiculescu (1993), Free convolution of measures with unbounded support; Biane (1997)",
-        hypotheses,
+        "the edge as a supremum",
+        "the left edge of a law with a free Levy triple is the supremum of $k(h) = R(-h) - 1/h$ over the $h > 0$ at "
+        "which every margin $1 + s_j h$ is positive, attained or not (an atom at the edge): $k$ inverts $-G$ left of "
+        "the support, grows to its one maximum and falls after it, and the edge is that maximum, because $G$ cannot "
+        "go on analytically across it. If $R(-h)$ falls as the energy grows, the edge is positive exactly below the "
+        "supremum of the energies at which $R(-h) = 1/h$ has a solution",
+        "derived here, from R(G(z)) + 1/G(z) = z (Voiculescu 1986) and Stieltjes' inversion",
+        (*lemma, *hypotheses),
     )
 
 

@@ -1,7 +1,7 @@
 r"""The energy at which saddles turn into minima, in a random-matrix model of the Hessian.
 
 Conventions: the *index* of a law is its mass below zero. Below the critical energy the left edge of the law is positive
-and the index is zero. The left edge is the maximum over -h in (1/s_min, 0) of R(-h) - 1/h, where s_min is the least
+and the index is zero. The left edge is the supremum over -h in (1/s_min, 0) of R(-h) - 1/h, where s_min is the least
 negative jump size (over all h > 0 if there is none). A model is given as a law with the energy among its parameters.
 """
 
