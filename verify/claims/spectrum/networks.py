@@ -6,13 +6,19 @@ standard normal ("memorisation"), and the energy is L/n.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 import numerics
+from verify import Workbench
+from verify.claims.spectrum.spectra import Array
 
 if TYPE_CHECKING:
     import torch
 
+NETWORKS = 40
+CHUNK = 10  # networks per item of work
 WEIGHT_DECAY = 1e-3  # without it the units of a tanh network saturate, and there is no critical point at a finite place
 
 
@@ -56,6 +62,10 @@ class Ensemble:
     def towards(self, y: "torch.Tensor") -> "Ensemble":
         """The same networks with other targets."""
         return Ensemble(self.network, self.theta, self.x, y)
+
+    def with_inputs(self, x: "torch.Tensor") -> "Ensemble":
+        """The same networks and targets with other inputs."""
+        return Ensemble(self.network, self.theta, x, self.y)
 
     def members(self, chosen: "torch.Tensor") -> "Ensemble":
         """Some of the members."""
@@ -107,3 +117,15 @@ def trained_networks(
         decay = 0.0 if activation == "linear" else WEIGHT_DECAY
         result = numerics.levenberg_marquardt(*problem, weight_decay=decay, max_steps=1000)
     return Trained(start.at(result.theta), result.converged)
+
+
+def over_networks(
+    bench: Workbench, purpose: str, function: Any, count: int = NETWORKS, **fixed: Any
+) -> dict[str, Array]:
+    """Compute something for many networks, ten at a time, and stack the results."""
+    items = [
+        {"seed": seed, "networks": CHUNK, "device": bench.device, **fixed}
+        for seed in bench.seeds(purpose, count // CHUNK)
+    ]
+    results = bench.map(purpose, function, items)
+    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}

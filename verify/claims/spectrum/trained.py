@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import numerics
-import theory
-from verify import OPEN, AtLeast, AtMost, Comparison, Rival, Slide, Source, Verdict, Workbench, claim
-from verify.claims.spectrum.networks import networks_with_residuals, random_networks, trained_networks
-from verify.claims.spectrum.spectra import Array, density_curve, draw_spectrum
-from verify.rules.transport import distances_to_law, standard_deviation
+from verify import OPEN, AtLeast, AtMost, Comparison, Rival, Slide, Source, Workbench, claim
+from verify.claims.spectrum.networks import (
+    NETWORKS,
+    networks_with_residuals,
+    over_networks,
+    random_networks,
+    trained_networks,
+)
+from verify.claims.spectrum.spectra import Array
 from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
 
 if TYPE_CHECKING:
@@ -19,87 +23,10 @@ if TYPE_CHECKING:
 SHAPE_SLIDE = Slide(OXFORD_C65, "Local shape of loss landscape")
 MODEL_SLIDE = Slide(OXFORD_C65, "Random matrix model of the Hessian")
 JOINT_SLIDE = Slide(OXFORD_C65, "Stieltjes and R Transform for joint spectra")
-NETWORKS = 40
 TRAINED = 80  # for the assumptions, whose medians are asked for to a few tenths
-CHUNK = 10
 SAMPLES_PER_INPUT = 4  # phi = 2n/m = 1/2
 KINDS = {"linear": "linear", "relu": "ReLU", "tanh": "tanh"}
 ENERGY = 0.3
-
-
-def over_networks(
-    bench: Workbench, purpose: str, function: Any, count: int = NETWORKS, **fixed: Any
-) -> dict[str, Array]:
-    """Compute something for many networks, ten at a time, and stack the results."""
-    items = [
-        {"seed": seed, "networks": CHUNK, "device": bench.device, **fixed}
-        for seed in bench.seeds(purpose, count // CHUNK)
-    ]
-    results = bench.map(purpose, function, items)
-    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
-
-
-@claim(
-    "spectrum.gauss-newton-is-wishart",
-    title="The Gauss-Newton part as a Wishart matrix",
-    source=Source(PENNINGTON_BAHRI_2017, "the Wishart model of the Gauss-Newton part", printed=JOINT_SLIDE),
-    assumptions=("random weights $N(0, 1/n)$, standard normal inputs, $\\phi = 2n/m$", "linear or ReLU units"),
-    expects={Verdict.REFUTED},
-)
-def gauss_newton_is_wishart(bench: Workbench) -> Iterator[Comparison]:
-    r"""As printed: the Gauss-Newton part $H_0 = J J^T/m$ can be modelled by a Wishart matrix, whose spectrum is the
-    Marchenko-Pastur law of ratio $\phi = 2n/m$; for ReLU units this is called less clear an assumption.
-
-    The columns of $J$ are products of weights and inputs, not independent draws. Here each spectrum is divided by its
-    own mean, so that shape alone is compared. In a second, more charitable reading the zero modes of the network's
-    symmetries are left out and ratio and mean are those of the rest. More samples do not help: for linear units the
-    limit $\phi \to 0$ has the sums of an eigenvalue of $W_1 W_1^T$ and one of $W_2^T W_2$.
-    """
-    width = bench.size(quick=10, standard=16, full=24)
-    figures = {}
-    for kind in ("linear", "relu"):
-        for factor in (SAMPLES_PER_INPUT, 16):
-            spectra = over_networks(
-                bench, f"{kind} {factor}", gauss_newton_spectra, width=width, samples=factor * width, kind=kind
-            )["eigenvalues"]
-            zeros = width**2 if kind == "linear" else width
-            for name, part, ratio in (
-                ("all eigenvalues", spectra, 2 / factor),
-                ("without zero modes", spectra[:, zeros:], 2 / factor * (1 - zeros / (2 * width**2))),
-            ):
-                scaled = part / part.mean(axis=1, keepdims=True)
-                law = theory.marchenko_pastur(ratio)
-                yield AtMost(
-                    f"distance to Marchenko-Pastur in standard deviations: {KINDS[kind]}, phi = 1/{factor // 2}, "
-                    f"{name}",
-                    bound=0.1,
-                    replicates=distances_to_law(scaled, law) / standard_deviation(law),
-                    rival=Rival("a quarter of a standard deviation or more", 0.25),
-                )
-                figures[kind, factor, name] = scaled, law
-    for kind in ("linear", "relu"):
-        scaled, law = figures[kind, SAMPLES_PER_INPUT, "without zero modes"]
-        figure = bench.figure(
-            f"gauss-newton-{kind}",
-            title=f"Gauss-Newton part of random {KINDS[kind]} networks, $\\phi = 1/2$",
-            x="eigenvalue over the mean",
-            y="density",
-            caption=f"Eigenvalues other than zero modes of {NETWORKS} networks of width {width}, each spectrum "
-            "divided by its mean, and the Marchenko-Pastur law of the same mean and ratio. The networks have more "
-            "small and more large eigenvalues.",
-        )
-        clipped = scaled[scaled < 6]
-        draw_spectrum(figure, clipped, "measured (up to 6)").line(*density_curve(law), "Marchenko-Pastur")
-
-
-def gauss_newton_spectra(
-    seed: int, networks: int, device: str, width: int, samples: int, kind: str
-) -> dict[str, Array]:
-    """Return the eigenvalues of H0 of random networks, ascending."""
-    import torch
-
-    net = random_networks(width, samples, kind, seeds=range(seed, seed + networks), device=device)
-    return {"eigenvalues": torch.linalg.eigvalsh(net.hessian().gauss_newton).cpu().numpy()}
 
 
 @claim(
