@@ -137,8 +137,8 @@ class Workbench:
         """
         if name in self.figures:
             raise ValueError(f"name must be new in {self.claim}, got a second figure {name!r}.")
-        words = {"title": title, "x": x, "y": y, "caption": caption}
-        figure = Figure(name=name, x_scale=x_scale, y_scale=y_scale, x_categories=x_categories, **words)
+        scales: dict[str, Any] = {"x_scale": x_scale, "y_scale": y_scale, "x_categories": x_categories}
+        figure = Figure(name=name, title=title, x=x, y=y, caption=caption, **scales)
         self.figures[name] = figure
         return figure
 

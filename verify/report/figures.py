@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Array = NDArray[np.float64]
 
@@ -93,7 +94,7 @@ def figure_svg(record: Mapping[str, Any], arrays: Mapping[str, Array], *, key: s
             )
         for layer, data, series in zip(record["layers"], columns, series_of(record), strict=True):
             _draw(axes, layer["kind"], data, series)
-        _frame(axes, categories)
+        _frame(figure, axes, categories)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return Markup(_inline(buffer.getvalue().decode(), key, str(record["title"])))
@@ -204,7 +205,7 @@ def _draw(axes: "Axes", kind: str, data: dict[str, Array], series: int) -> None:
         raise ValueError(f"a layer must be a line, points, band, histogram, segments or heat, got {kind!r}.")
 
 
-def _frame(axes: "Axes", categories: Sequence[str] = ()) -> None:
+def _frame(canvas: "Figure", axes: "Axes", categories: Sequence[str] = ()) -> None:
     """Settle ticks, then give the tick labels the room they need (one pass, no second drawing)."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -226,11 +227,11 @@ def _frame(axes: "Axes", categories: Sequence[str] = ()) -> None:
     labels = axes.yaxis.get_major_formatter().format_ticks(places)
     widths = [len(re.sub(r"\\[a-z]+|[{}$^ ]", "", label)) for label in labels]
     left = (14 + 0.52 * _FONT * max([2, *widths])) / _WIDTH
-    scales = axes.figure.axes[1:]  # the colours of a heat map
+    scales = canvas.axes[1:]  # the colours of a heat map
     right = 0.80 if scales else 0.975
     more = _name_places(axes, categories, width=(right - left) * _WIDTH / len(categories)) if categories else 0.0
     height = _HEIGHT + more
-    axes.figure.set_size_inches(_WIDTH / 72, height / 72)
+    canvas.set_size_inches(_WIDTH / 72, height / 72)
     bottom = (8 + 1.3 * _FONT + more) / height
     tall = (0.93 * _HEIGHT + more) / height - bottom
     axes.set_position((left, bottom, right - left, tall))

@@ -9,9 +9,11 @@ from verify.rules.samples import (
     as_columns,
     as_numbers,
     bands,
+    cell_names,
     list_in_words,
     margin_around,
     more_data,
+    once_in_words,
     rival_numbers,
     why_blocked,
     worst_cell,
@@ -67,17 +69,22 @@ class Equals(Comparison):
         if blocked is None:
             means, errors = columns.mean(axis=-1), mean_error(columns)
             lower, upper = student_interval(columns, level)
+            names = cell_names("mean", len(sets))
             for cell, (claimed, other) in enumerate(sets):
                 powered = margins[cell] >= ERRORS_IN_MARGIN * float(errors[cell])
                 region = Interval(float(lower[cell]), float(upper[cell]))
-                cells.append(Cell("mean", Evidence.INTERVAL, region, claimed, other, powered=powered))
+                cells.append(Cell(names[cell], Evidence.INTERVAL, region, claimed, other, powered=powered))
+            found = f"mean {in_words(means[0])} in {cells[0].region}"
+            if len(cells) > 1:
+                found = f"means {list_in_words(means.tolist())}"
+            measured = f"{found} (level nominal: exact for normal data only)"
+            seen = [margin + width for margin, width in zip(margins, (upper - lower).tolist(), strict=True)]
+            visible = f"an error of {once_in_words(seen)} (margin {once_in_words(margins)})"
             worst = worst_cell(cells)
-            centre, error = float(means[worst]), float(errors[worst])
-            measured = f"mean {in_words(centre)} in {cells[worst].region} (level nominal: exact for normal data only)"
-            half = float(upper[worst] - lower[worst]) / 2
-            visible = f"an error of {in_words(margins[worst] + 2 * half)} (margin {in_words(margins[worst])})"
             if cells[worst].claim_position is Position.STRADDLING:
-                advice = more_data(cells[worst], centre, error, columns.shape[-1], margins[worst])
+                known = float(means[worst]), float(errors[worst])
+                where = f"{names[worst]}: " if len(cells) > 1 else ""
+                advice = where + more_data(cells[worst], *known, columns.shape[-1], margins[worst])
         super().__init__(
             title=title,
             rule="Equals",

@@ -10,8 +10,10 @@ from verify.intervals import Interval, in_words, median_error, median_interval
 from verify.rules.samples import (
     as_columns,
     as_numbers,
+    cell_names,
     list_in_words,
     more_data,
+    once_in_words,
     rival_numbers,
     why_blocked,
     worst_cell,
@@ -53,16 +55,22 @@ class _HalfLine(Comparison):
         if blocked is None:
             medians, errors = np.median(columns, axis=-1), median_error(columns)
             lower, upper = median_interval(columns, level)
+            names = cell_names("median", len(edges))
             for cell, (edge, other) in enumerate(zip(edges, others, strict=True)):
                 region = Interval(float(lower[cell]), float(upper[cell]))
                 sets = half_line(edge, side), half_line(other, -side)
-                cells.append(Cell("median", Evidence.INTERVAL, region, *sets))
+                cells.append(Cell(names[cell], Evidence.INTERVAL, region, *sets))
+            measured = f"median {in_words(medians[0])} in {cells[0].region}"
+            if len(cells) > 1:
+                measured = f"medians {list_in_words(medians.tolist())}"
+            widths = (upper - lower).tolist()
+            seen = [edge - side * width for edge, width in zip(edges, widths, strict=True)]
+            visible = f"a median beyond {once_in_words(seen)}"
             worst = worst_cell(cells)
-            centre = float(medians[worst])
-            measured = f"median {in_words(centre)} in {cells[worst].region}"
-            visible = f"a median beyond {in_words(edges[worst] - side * float(upper[worst] - lower[worst]))}"
             if cells[worst].claim_position is Position.STRADDLING:
-                advice = more_data(cells[worst], centre, float(errors[worst]), columns.shape[-1])
+                known = float(medians[worst]), float(errors[worst])
+                where = f"{names[worst]}: " if len(cells) > 1 else ""
+                advice = where + more_data(cells[worst], *known, columns.shape[-1])
         super().__init__(
             title=title,
             rule="AtMost" if side < 0 else "AtLeast",

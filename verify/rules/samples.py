@@ -5,6 +5,7 @@ one run.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,7 @@ LEAST_REPLICATES: Final = 20
 LEAST_VALUES: Final = 8
 MOST_DROPPED: Final = 0.05
 ERRORS_IN_MARGIN: Final = 10
+MOST_LISTED: Final = 6
 
 
 def as_array(values: Any) -> npt.NDArray[Any]:
@@ -230,18 +232,41 @@ def more_draws(beyond: int, draws: int, level: float) -> int | None:
 
 
 def worst_cell(cells: list[Cell]) -> int:
-    """Return which cell to put into words: the first disjoint one, else the first straddling one, else the first."""
+    """Return which cell decides: the first disjoint one, else the first straddling one, else the first."""
     names = [str(cell.claim_position) for cell in cells]
     return next((names.index(name) for name in ("disjoint", "straddling") if name in names), 0)
 
 
-def list_in_words(numbers: list[float]) -> str:
-    """Return numbers as text, the middle of a long list left out.
+def cell_names(coordinate: str, count: int) -> list[str]:
+    """Return what the cells of a comparison are called: each by its place, so that a report shows each with its own
+    sets; many by one name, so that it shows the worst.
+
+    Examples:
+        >>> cell_names("mean", 1), cell_names("mean", 2), set(cell_names("mean", 7))
+        (['mean'], ['mean 1 of 2', 'mean 2 of 2'], {'mean'})
+    """
+    if not 1 < count <= MOST_LISTED:
+        return [coordinate] * count
+    return [f"{coordinate} {place} of {count}" for place in range(1, count + 1)]
+
+
+def list_in_words(numbers: Sequence[float]) -> str:
+    """Return numbers as text: all of a few, the range of many.
 
     Examples:
         >>> list_in_words([1.0, 0.25]), list_in_words([float(k) for k in range(9)])
-        ('1, 0.25', '0, 1, 2, ..., 8 (9 values)')
+        ('1, 0.25', '0 to 8 (9 values)')
     """
-    if len(numbers) <= 4:
+    if len(numbers) <= MOST_LISTED:
         return ", ".join(map(in_words, numbers))
-    return f"{', '.join(map(in_words, numbers[:3]))}, ..., {in_words(numbers[-1])} ({len(numbers)} values)"
+    return f"{in_words(min(numbers))} to {in_words(max(numbers))} ({len(numbers)} values)"
+
+
+def once_in_words(numbers: Sequence[float]) -> str:
+    """Return numbers as text, a number that all cells share only once.
+
+    Examples:
+        >>> once_in_words([0.5, 0.5]), once_in_words([0.5, 0.25])
+        ('0.5', '0.5, 0.25')
+    """
+    return in_words(numbers[0]) if len(set(numbers)) == 1 else list_in_words(numbers)

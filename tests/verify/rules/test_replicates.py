@@ -1,6 +1,7 @@
 """Means, medians, exponents and limits: planted errors are caught, levels kept, bad data block, bad arguments raise."""
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -229,17 +230,41 @@ def test_an_estimate_without_error_gets_no_advice() -> None:
     assert more_data(cell, 1.0, 0.0, 40) == ""
 
 
-def test_several_predictions_share_the_level_and_the_worst_is_shown() -> None:
+def test_several_predictions_share_the_level_and_each_is_shown_with_its_own_set() -> None:
     columns = np.stack([normal(1), normal(2, mean=2), normal(3, mean=3.5)], axis=1)
     given = {"predicted": [1, 2, 3], "replicates": columns, "absolute": 0.1, "rival": Rival("other", [2, 3, 4])}
     finding = Equals("means", **given).decide()
     assert finding.verdict is Verdict.REFUTED
     assert finding.level == pytest.approx(LEVEL)
+    assert [cell.coordinate for cell in finding.cells] == ["mean 1 of 3", "mean 2 of 3", "mean 3 of 3"]
+    assert [str(cell.claim_position) for cell in finding.cells] == ["inside", "inside", "disjoint"]
+    means = re.fullmatch(r"means ([\d.]+), ([\d.]+), ([\d.]+) \(level nominal: .*\)", finding.measured)
+    assert means is not None
+    assert [float(mean) for mean in means.groups()] == pytest.approx(columns.mean(axis=0), rel=1e-5)
+    for column, cell in zip(columns.T, finding.cells, strict=True):
+        lower, upper = student_interval(column, LEVEL / 3)
+        assert (cell.region.lower, cell.region.upper) == pytest.approx((float(lower), float(upper)), rel=1e-12)
+
+
+@pytest.mark.parametrize("rule", [Equals, AtMost], ids=["means", "medians"])
+def test_advice_names_the_cell_that_is_undecided(rule: Callable[..., Comparison]) -> None:
+    columns = np.stack([normal(1), normal(2, mean=2.1)], axis=1)
+    given = {"predicted": [1, 2], "absolute": 0.1} if rule is Equals else {"bound": [1.2, 2.1]}
+    finding = rule("two", **given, replicates=columns, rival=Rival("other", [3, 4])).decide()
+    assert finding.verdict is Verdict.UNDECIDED
+    assert " 2 of 2: the interval reaches across the edge" in finding.message
+
+
+def test_of_many_predictions_the_range_and_the_worst_are_shown() -> None:
+    columns = np.stack([normal(seed, mean=seed) for seed in range(1, 9)], axis=1)
+    places = list(range(1, 9))
+    rival = Rival("other", [20] * 8)
+    finding = AtMost("medians", bound=[place + 0.9 for place in places], replicates=columns, rival=rival).decide()
     (row,) = finding.cells
-    assert row.count == 3
-    assert finding.measured.startswith("mean 3.499")
-    lower, upper = student_interval(columns[:, 2], LEVEL / 3)
-    assert (row.region.lower, row.region.upper) == pytest.approx((float(lower), float(upper)), rel=1e-12)
+    assert (finding.verdict, row.count) == (Verdict.SUPPORTED, 8)
+    assert finding.predicted == "<= 1.9 to 8.9 (8 values)"
+    assert re.fullmatch(r"medians [\d.]+ to [\d.]+ \(8 values\)", finding.measured)
+    assert row.claimed.upper - 1.5 < row.region.upper < row.claimed.upper
 
 
 def test_many_cells_that_share_a_level_need_more_replicates() -> None:
