@@ -21,17 +21,16 @@ def _slide(title: str, text: str, *covered: str | Slip) -> Statement:
     return Statement(Slide(OXFORD_C65, title), text, slips[0] if slips else ids)
 
 
-_HESSIAN = "Hessian for two layer net"
+_HESSIAN = "Hessian for two layer net (without activation)"
 _SHAPE = "Local shape of loss landscape"
-_MODEL = "Random matrix model of the Hessian"
+_MODEL = "One can interpret properties of the landscape through the Hessian"  # no title: its opening words
 _LAWS = "Wigner and Wishart distributions"
 _TRANSFORMS = "Method to compute the spectrum under addition"
 _JOINT = "Stieltjes and R Transform for joint spectra"
-_FRACTION = "Fraction of negative eigenvalues"
-_BREAKPOINT = "Breakpoint dependence on eps_c and oversampling"
-_RELU = "The two layer ReLU net"
-_FIGURE_6 = "Empirical values of eps_c and alpha"
-_SUMMARY = "Structure of the loss landscape"
+_FRACTION = "Fraction of negative eigenvalues (Pennington et al. 17')"
+_RELU = "The two layer ReLU net (Pennington et al. 17')"
+_FIGURE_6 = "Empirical values of ε_c and α (Pennington et al. 17')"
+_SUMMARY = "Structure of the loss landscape dimensionality dependence"
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     _slide(
@@ -46,6 +45,34 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     _slide(
         _SHAPE,
+        r"A function with a positive definite Hessian is convex, with one global minimum and one minimiser.",
+        Slip(
+            "a positive definite Hessian is said to give a minimiser, and only one",
+            "positive definite everywhere means at most one minimiser; that there is one takes more, such as growth at "
+            r"infinity: $e^x$ has none",
+        ),
+    ),
+    _slide(
+        _SHAPE,
+        r"A function with a positive semidefinite Hessian has one global minimum and, because of the null space, more "
+        r"than one minimiser.",
+        Slip(
+            "a positive semidefinite Hessian is said to give several minimisers",
+            r"semidefinite everywhere means convex, so that the minimisers form a convex set; it may be a line ($x^2$ "
+            r"in the plane), one point ($x^4$) or empty ($x$)",
+        ),
+    ),
+    _slide(
+        _SHAPE,
+        r"A function with an indefinite Hessian is not convex and may have several local minimisers.",
+        Slip(
+            "an indefinite Hessian is said to hint at several local minimisers",
+            r"indefinite at one point is enough for not convex, and nothing follows on minimisers: $x^2 - y^2$ has "
+            r"none, $\log(1 + x^2) + y^2$ one, $(x^2 - 1)^2 + y^2$ two",
+        ),
+    ),
+    _slide(
+        _SHAPE,
         r"$H_0$ does not depend on the size of the error, and $H_1$ is as large as the error is.",
         "spectrum.residual-scale",
         "spectrum.residual-along-training",
@@ -56,10 +83,23 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"Weights are independent normal variables, data are independent, residuals are normal, and $H_0$ and $H_1$ "
         r"are freely independent.",
         "spectrum.assumptions-on-trained-nets",
+        "spectrum.parts-are-free",
+        "spectrum.parts-are-not-free",
     ),
     _slide(
         _MODEL,
-        r"Residuals have variance $2\epsilon$ with $\epsilon = L/n$, and the gradient vanishes as $n$ and $m$ grow.",
+        r"Residuals have variance $2\epsilon$ with $\epsilon = L/n$.",
+        "spectrum.residual-variance",
+    ),
+    _slide(
+        _MODEL,
+        r"With such residuals the gradient vanishes as $n$ and $m$ grow in proportion: each of its entries does.",
+        "spectrum.residual-variance",
+    ),
+    _slide(
+        _MODEL,
+        r"With such residuals the gradient vanishes as $n$ and $m$ grow in proportion: its norm does (it does not: "
+        r"$|\nabla L|^2/L$ tends to $2\phi$).",
         "spectrum.residual-variance",
     ),
     _slide(
@@ -96,6 +136,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         _JOINT,
         r"$H_0$ can be modelled by a Wishart matrix with $R = 1/(1 - \tau z)$.",
         "spectrum.gauss-newton-is-wishart",
+        "spectrum.gauss-newton-linear",
         "spectrum.gauge-zero-modes",
     ),
     _slide(
@@ -124,7 +165,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "index.sampled-curve",
     ),
     _slide(
-        _BREAKPOINT,
+        _FRACTION,
         r"$\epsilon_c = (1 - 20\tau - 8\tau^2 + (1 + 8\tau)^{3/2})/16$ for the Wishart plus Wigner model.",
         "index.critical-energy-toy",
         "index.critical-energy-linear",
@@ -154,12 +195,19 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         "index.critical-energy-relu-scale",
     ),
     _slide(
+        _RELU,
+        r"With ReLU too a small index is about $\tilde\alpha_0 |(\epsilon - \epsilon_c)/\epsilon_c|^{3/2}$.",
+        "index.three-halves",
+        "index.absolute-value-as-printed",
+    ),
+    _slide(
         _FIGURE_6,
         r"The fits of index against energy support the exponent 3/2 on trained nets.",
         Slip(
-            "figure 6 is said to support the exponent 3/2",
-            "in the model itself the local exponent is near 3/2 only within about a percent of the critical energy, "
-            "where a net of this size has less than one negative eigenvalue; it is tried on the exact curve",
+            "the fits of figure 6(a) are said to support the exponent 3/2",
+            "fits over a finite range of energies return exponents below 3/2 even for the model itself, where the "
+            "power 3/2 holds within about a percent of the critical energy (the local exponent is 1.49 one percent "
+            "above it, 1.43 ten percent above, about 1.1 at twice the critical energy); so the figure cannot tell",
         ),
     ),
     _slide(

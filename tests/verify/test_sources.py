@@ -24,10 +24,10 @@ def test_reference_keys_are_unique_and_name_the_year() -> None:
 
 
 def test_a_source_is_plain_json_and_reads_as_a_citation() -> None:
-    source = Source(PENNINGTON_BAHRI_2017, "section 4", Slide(OXFORD_C65, "The two layer ReLU net"))
+    source = Source(PENNINGTON_BAHRI_2017, "section 4", Slide(OXFORD_C65, "Local shape of loss landscape"))
     record = json.loads(json.dumps(source.to_record()))
     assert record["reference"]["year"] == 2017
-    assert record["printed"]["slide"] == "The two layer ReLU net"
+    assert record["printed"]["slide"] == "Local shape of loss landscape"
     assert str(source).startswith("Pennington and Bahri (2017), section 4, Theories of Deep Learning, Oxford C6.5")
     assert Source(PENNINGTON_BAHRI_2017, "section 4").to_record()["printed"] is None
 
@@ -45,6 +45,12 @@ def test_every_statement_has_a_claim_or_a_note(statement: sources.Statement) -> 
     else:
         assert statement.covered
         assert all(re.fullmatch(r"(spectrum|index)\.[a-z-]+", name) for name in statement.covered)
+
+
+def test_claims_call_the_slides_as_the_list_of_statements_does() -> None:
+    titles = {(statement.slide.lecture.key, statement.slide.title) for statement in STATEMENTS}
+    printed = {(claim.id, claim.source.printed) for claim in discover() if claim.source.printed is not None}
+    assert {name: slide.title for name, slide in printed if (slide.lecture.key, slide.title) not in titles} == {}
 
 
 def test_every_claim_that_a_statement_names_is_in_the_ledger() -> None:
