@@ -208,7 +208,12 @@ def falling_edge(curve: EnergyCurve, domain: Domain) -> tuple[Step, ...]:
     where = r"\quad\text{where}\quad " + r",\ ".join(f"{latex(k)} = {latex(x)} > 0" for k, x in margins.items())
     shown = rf"\frac{{\partial R(-h)}}{{\partial {variable}}} = {latex(slope)} < 0"
     return (
-        Step("The slope of $R(-h)$ in the energy", Relation(sp.diff(curve.transform, curve.root), "=", whole), "exact"),
+        Step(
+            "The slope of $R(-h)$ in the energy",
+            Relation(sp.diff(curve.transform, curve.root), "=", whole),
+            "exact",
+            shown=rf"\frac{{\partial R(-h)}}{{\partial {variable}}} = {latex(whole)}",
+        ),
         Step(
             "$R$ falls as the energy grows, wherever the margins of the jumps are positive",
             Relation(slope, "<", 0),

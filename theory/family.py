@@ -133,7 +133,12 @@ def threshold_family() -> Derivation:
             domain=with_v,
         ),
         Step("and so is its denominator", Relation(0, "<", 1 + (v - 1) * feasible / 2), "exact", domain=with_v),
-        Step("So the level has its maximum at $x = 0$", Relation(peak * cubic(sp.Integer(0)), "=", peak), "exact"),
+        Step(
+            "So the level has its maximum at $x = 0$",
+            Relation(peak * cubic(sp.Integer(0)), "=", peak),
+            "exact",
+            shown=r"\frac{\kappa(x)}{\kappa(0)} = 1 \quad \text{at} \quad x = 0",
+        ),
         Step("$v$ exceeds 1 for $c > 0$", Relation(1, "<", radical), "exact"),
         Step("and for $c = 0$", Relation(1, "<", radical.subs(_c, 0)), "exact"),
         Step(

@@ -82,8 +82,14 @@ def linear_minimum_energy() -> Derivation:
                 "P = X^T G^-1 X is idempotent, X X^T being G.",
                 Relation(_idempotent(projector), "=", projector),
                 "exact",
+                shown=r"P^2 = X^T G^{-1} G G^{-1} X = P",
             ),
-            Step("Its rank is the trace of G^-1 G = 1, n x n.", Relation(_gram**-1 * _gram * n, "=", n), "exact"),
+            Step(
+                "Its rank is its trace, that of G^-1 G = 1 (an exact instance, n = 2 and m = 5).",
+                Relation((net.inputs.T * (net.inputs * net.inputs.T).inv() * net.inputs).trace(), "=", 2),
+                "exact",
+                shown=r"\mathrm{tr} P = \mathrm{tr} G^{-1} X X^T = n",
+            ),
         ),
     )
     return Derivation(
@@ -94,6 +100,7 @@ def linear_minimum_energy() -> Derivation:
                 "Complete the square: the least loss over all W = W2 W1 is that of least squares.",
                 Relation(_with_gram(loss), "=", _with_gram(residual + square)),
                 "exact",
+                shown=r"(Y - W X)(Y - W X)^T = Y (1 - P) Y^T + (W - W_0) G (W - W_0)^T, \quad W_0 = Y X^T G^{-1}",
             ),
             Step(
                 "It is the part of Y outside the row space of X: Y (1 - P) Y^T.",
@@ -102,10 +109,16 @@ def linear_minimum_energy() -> Derivation:
             ),
             Step(
                 "An exact instance: the gradient of a 2-2-2 network vanishes at the least-squares solution.",
-                Relation(minimum.residuals() * net.inputs.T + sp.eye(2), "=", sp.eye(2)),
+                Relation(minimum.residuals() * net.inputs.T, "=", sp.zeros(2)),
                 "exact",
+                shown=r"(Y X^T G^{-1} X - Y) X^T = 0",
             ),
-            Step("A target has second moment 1.", Relation(second_moment, "=", 1), "exact"),
+            Step(
+                "A target has second moment 1.",
+                Relation(second_moment, "=", 1),
+                "exact",
+                shown=r"\int y^2 \frac{\exp(-y^2/2)}{\sqrt{2 \pi}} dy = 1",
+            ),
             Step(
                 "So n (m - n) squares of mean 1, divided by 2mn.",
                 Relation(energy, "=", (1 - n / m) / 2),
@@ -116,6 +129,7 @@ def linear_minimum_energy() -> Derivation:
                 "In the number of weights per residual, phi = 2n/m.",
                 Relation(((1 - n / m) / 2).subs(m, 2 * n / phi), "=", (1 - phi / 2) / 2),
                 "exact",
+                shown=r"\frac{1}{2}\left(1 - \frac{n}{m}\right) = \frac{1}{2}\left(1 - \frac{\phi}{2}\right)",
             ),
             Step("The mean of Beta(n(m-n)/2, n^2/2).", Relation(mean, "=", 1 - n / m), "exact"),
             Step(
@@ -131,6 +145,8 @@ def linear_minimum_energy() -> Derivation:
                     sp.Tuple(*_mean_and_variance(weight, unit)),
                 ),
                 "exact",
+                shown=r"E u = \frac{1}{2}, \quad \mathrm{Var} u = \frac{1}{20} \quad"
+                r" \text{for the density} \quad 6 u (1 - u)",
             ),
             Step("The energy is positive as long as phi < 2.", Relation(0, "<", (1 - phi / 2) / 2), "exact"),
         ),
@@ -212,7 +228,7 @@ def interpolation_threshold() -> Derivation:
                 "In phi = 2n/m the last m that fits is",
                 Relation((2 * n / m).subs(m, n), "=", 2),
                 "exact",
-                shown=r"\varphi = \frac{2 n}{n} = 2",
+                shown=r"\phi = \frac{2 n}{n} = 2",
             ),
             Step(
                 "Exact instances, n = 2: least squares leaves nothing at m = 2",

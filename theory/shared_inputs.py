@@ -146,6 +146,8 @@ def _derivation(active: sp.Expr) -> Derivation:
                 sp.Tuple(*(value for width, samples in _SIZES for value in _from_the_network(width, samples, active))),
             ),
             "exact",
+            shown=r"E\, \mathrm{tr} H_0 H_1 H_0 H_1 = "
+            + ", ".join(sp.latex(_from_the_network(*size, active)[0]) for size in _SIZES),
         ),
         Step(
             "For free parts tr H0 H1 H0 H1 would be a_2 b_1^2 + a_1^2 b_2 - a_1^2 b_1^2, and b_1 = 0",
@@ -155,6 +157,7 @@ def _derivation(active: sp.Expr) -> Derivation:
                 active**3 * epsilon * phi,
             ),
             "exact",
+            shown=r"a_1^2 b_2 = " + sp.latex(active**3 * epsilon * phi),
         ),
         Step(
             "The quotient at finite size",
@@ -167,6 +170,7 @@ def _derivation(active: sp.Expr) -> Derivation:
             Relation(limit, "=", result),
             "exact",
             lambda: marchenko_pastur(phi / (2 * active)).moment(2),
+            shown=r"r_n \to " + sp.latex(result),
         ),
         Step("is above 1 for every phi, so that the parts are not free", Relation(1, "<", result), "exact"),
     ]
@@ -180,6 +184,7 @@ def _derivation(active: sp.Expr) -> Derivation:
                 "Fourth moments: three pairings",
                 Relation(sp.integrate(half**4 * density, (half, -sp.oo, sp.oo)), "=", 3),
                 "exact",
+                shown="E x^4 = 3",
             ),
         ),
     )

@@ -155,7 +155,14 @@ def residual_block_structure() -> Derivation:
         "Similar matrices have one characteristic polynomial",
         "If $S^2 = 1$ then $S H_1 S$ and $H_1$ have the same eigenvalues with multiplicity.",
         "Horn and Johnson, Matrix Analysis, section 1.3",
-        (Step("S is its own inverse.", Relation(flip * flip, "=", sp.eye(2)), "exact"),),
+        (
+            Step(
+                "S is its own inverse.",
+                Relation(flip * flip, "=", sp.eye(2)),
+                "exact",
+                shown="S^2 = 1",
+            ),
+        ),
     )
     residual, slopes, inputs = (sp.Function(name)(_mu) for name in ("e", "D", "x"))
     local = second * slopes * (w * inputs + sp.Function("r")(_mu))
@@ -169,6 +176,7 @@ def residual_block_structure() -> Derivation:
                 f"An exact instance: the characteristic polynomial of H1 is even, {name} units (2-2-1, four samples).",
                 Relation(polynomial.subs(z, -z), "=", polynomial),
                 "exact",
+                shown=r"\det(-z - H_1) = \det(z - H_1)",
             )
         )
     return Derivation(
@@ -179,16 +187,21 @@ def residual_block_structure() -> Derivation:
                 "Two weights of the first layer, of one unit or of two: all second derivatives vanish.",
                 Relation(sp.Tuple(output.diff(w, w), output.diff(w, w2), output.diff(w, u)), "=", sp.Tuple(0, 0, 0)),
                 "exact",
+                shown=r"\frac{\partial^2 f}{\partial w_i^2} = \frac{\partial^2 f}{\partial w_i \partial w_k}"
+                r" = \frac{\partial^2 f}{\partial w_i \partial u_i} = 0",
             ),
             Step(
                 "Two weights of the second layer: all second derivatives vanish.",
                 Relation(sp.Tuple(output.diff(second, second), output.diff(second, other)), "=", sp.Tuple(0, 0)),
                 "exact",
+                shown=r"\frac{\partial^2 f}{\partial v^2} = \frac{\partial^2 f}{\partial v \partial v'} = 0",
             ),
             Step(
                 "One of each: the slope times the input if they belong to one unit, else nothing.",
                 Relation(sp.Tuple(output.diff(second, w), output.diff(second, u)), "=", sp.Tuple(slope * x, 0)),
                 "exact",
+                shown=r"\frac{\partial^2 f}{\partial v \partial w_i} = D x_i,"
+                r" \quad \frac{\partial^2 f}{\partial v \partial u_i} = 0",
             ),
             Step(
                 "So the block of a unit and an output is the mean of residual, slope and input.",
@@ -198,17 +211,21 @@ def residual_block_structure() -> Derivation:
                     sp.Sum(residual * slopes * inputs, _range) / m,
                 ),
                 "exact",
+                shown=r"\frac{1}{m} \sum_{\mu} e_{\mu} \frac{\partial^2 f_{\mu}}{\partial v \partial w}"
+                r" = \frac{1}{m} \sum_{\mu} e_{\mu} D_{\mu} x_{\mu}",
             ),
             Step(
                 "Conjugate by S = diag(1, -1), blockwise.",
                 Relation(flip * hessian * flip, "=", -hessian),
                 "exact",
                 lambda: hessian.applyfunc(lambda entry: -entry),
+                shown="S H_1 S = - H_1",
             ),
             Step(
                 "The eigenvalues are the singular values of M with both signs.",
                 Relation(hessian**2, "=", square),
                 "exact",
+                shown=r"H_1^2 = \left[\begin{matrix} M M^T & 0 \\ 0 & M^T M \end{matrix}\right]",
             ),
             *instances,
         ),
@@ -337,8 +354,18 @@ def residual_variance() -> Derivation:
                 lambda: sp.exp(v * t**2 / 2).diff(t, 2).subs(t, 0),
                 shown=r"\int e^{2} \frac{\exp(-e^{2}/2v)}{\sqrt{2 \pi v}} \, de = v",
             ),
-            Step("The mean of the loss over m n residuals.", Relation(mean_loss, "=", n * v / 2), "exact"),
-            Step("With energy L/n, solve for the variance.", Relation(variance, "=", 2 * epsilon), "exact"),
+            Step(
+                "The mean of the loss over m n residuals.",
+                Relation(mean_loss, "=", n * v / 2),
+                "exact",
+                shown=r"\frac{1}{2 m} \sum_{\mu = 1}^{m} \sum_{k = 1}^{n} v = \frac{n v}{2}",
+            ),
+            Step(
+                "With energy L/n, solve for the variance.",
+                Relation(variance, "=", 2 * epsilon),
+                "exact",
+                shown=r"\frac{1}{n} \cdot \frac{n v}{2} = \epsilon \quad \text{at} \quad v = 2 \epsilon",
+            ),
             Step(
                 "With energy L/c instead the variance is another one, unless c = n.",
                 Relation(other - 2 * epsilon, "=", 2 * epsilon * (c - n) / n),
@@ -358,6 +385,7 @@ def residual_variance() -> Derivation:
                 "At weights N(0, 1/n) and inputs N(0, 1) a diagonal entry of H0 has mean 1, a sum of n variances.",
                 Relation(2 * epsilon / m * sp.Sum(1 / n, (output, 1, n)).doit(), "=", 2 * epsilon / m),
                 "exact",
+                shown=r"\frac{2 \epsilon}{m} \sum_{k = 1}^{n} \frac{1}{n} = \frac{2 \epsilon}{m}",
             ),
         ),
         Domain(epsilon=(0, sp.oo), v=(0, sp.oo), m=(0, sp.oo), n=(0, sp.oo)),
@@ -405,6 +433,7 @@ def minimum_neighbourhood() -> Derivation:
                 "At t = 0 the loss and its gradient vanish: a global minimum.",
                 Relation(sp.Tuple(loss, loss.diff(u), loss.diff(w)).subs({u: 1, w: 1}), "=", sp.Tuple(0, 0, 0)),
                 "exact",
+                shown=r"L = 0, \quad \nabla L = 0 \quad \text{at} \quad u = v = 1",
             ),
             Step("(1, -1) is an eigenvector.", Relation(hessian * vector, "=", least * vector), "exact"),
             Step("(1, 1) is the other.", Relation(hessian * other, "=", largest * other), "exact"),
@@ -413,6 +442,7 @@ def minimum_neighbourhood() -> Derivation:
                 Relation(least, "=", -4 * t - 2 * t**2),
                 "exact",
                 lambda: hessian.det() / largest,
+                shown=r"\lambda = \frac{1}{2} (1, -1) H (1, -1)^T = -4 t - 2 t^2",
             ),
             Step("It is the lesser one.", Relation(least, "<", largest), "exact"),
             Step("It is negative for every t > 0.", Relation(least, "<", 0), "exact"),
@@ -420,6 +450,7 @@ def minimum_neighbourhood() -> Derivation:
                 "It tends to 0 with t, as do the point and the loss.",
                 Relation(sp.Tuple(sp.limit(least / t, t, 0), sp.limit(largest, t, 0)), "=", sp.Tuple(-4, 4)),
                 "exact",
+                shown=r"\frac{\lambda}{t} \to -4, \quad \lambda' \to 4 \quad (t \to 0)",
             ),
         ),
         Domain(t=(0, sp.oo)),

@@ -88,11 +88,13 @@ def gauge_zero_modes() -> Derivation:
                 "A gauge direction dW1 = A W1, dW2 = -W2 A moves no output.",
                 Relation(moved.subs({change1: gauge * first, change2: -second * gauge}, simultaneous=True), "=", 0),
                 "exact",
+                shown=r"dW_2 W_1 + W_2 dW_1 = -W_2 A W_1 + W_2 A W_1 = 0",
             ),
             Step(
                 "If the outputs E X do not move then E = dW2 W1 + W2 dW1 is zero, X having a right inverse.",
                 Relation(image * x * x**-1, "=", image),
                 "exact",
+                shown=r"E X X^{-1} = E",
             ),
             Step(
                 "E and dW1 give dW2 back, W1 being invertible: with E = 0 the zero modes are a graph over dW1.",
@@ -103,17 +105,19 @@ def gauge_zero_modes() -> Derivation:
                 "Each of them is the gauge direction of A = dW1 W1^-1.",
                 Relation(change1 * first**-1 * first, "=", change1),
                 "exact",
+                shown=r"A W_1 = dW_1 W_1^{-1} W_1 = dW_1",
             ),
             Step(
-                "Every E is reached, by dW1 = 0 and dW2 = E W1^-1, so the rank is n^2.",
+                "Every E is reached, by dW1 = 0 and dW2 = E W1^-1, the rank is n^2 and n^2 of 2 n^2 are zero.",
                 Relation(moved.subs({change1: 0, change2: image * first**-1}), "=", image),
                 "exact",
+                shown=r"E W_1^{-1} W_1 = E",
             ),
-            Step("Weights minus rank.", Relation(2 * n**2 - n**2, "=", n**2), "exact"),
             Step(
                 "Exact instances, n = 1, 2, 2, 3 with m = 2, 2, 4, 3 samples: weights minus the rank of J.",
                 Relation(sp.Tuple(*(net.zero_modes() for net in squares)), "=", sp.Tuple(1, 4, 4, 9)),
                 "exact",
+                shown=r"2 n^2 - \mathrm{rank} J = 1, 4, 4, 9",
             ),
             Step(
                 "Rectangular weights of rank r1, r2, in normal form: invertible factors only change coordinates.",
@@ -129,11 +133,13 @@ def gauge_zero_modes() -> Derivation:
                 "At equal widths and full ranks that is n^2.",
                 Relation(rectangular.subs({n0: n, n1: n, n2: n, r1: n, r2: n}), "=", n**2),
                 "exact",
+                shown=r"n (n + n) - n n + (n - n)(n - n) = n^2",
             ),
             Step(
                 "Exact instances: six shapes and ranks, weights minus the rank of J.",
                 Relation(sp.Tuple(*(net.zero_modes() for net in shapes)), "=", sp.Tuple(*predicted)),
                 "exact",
+                shown=r"n_1 (n_0 + n_2) - \mathrm{rank} J = " + ", ".join(map(str, predicted)),
             ),
         ),
         Domain(),
@@ -152,8 +158,8 @@ def rescaling_zero_modes() -> Derivation:
     r"""Derive the zero modes of a ReLU n-n-n network: at least n, and exactly n under a condition on ranks.
 
     Multiplying the incoming weights of a unit by c > 0 and dividing the outgoing ones by c changes no output: n zero
-    modes, always. Let W2 be invertible and B_k the matrix with one row per sample and 2n columns: the activations of
-    all units, then the inputs where unit k is active and zeros elsewhere. Then
+    modes, unless a unit has w = v = 0. Let W2 be invertible, and B_k the matrix with one row per sample and 2n columns:
+    the activations of all units, then the inputs where unit k is active and zeros elsewhere. Then
 
     .. math:: \mathrm{nullity} = \sum_{k=1}^n (2n - \mathrm{rank}\, B_k),
 
@@ -215,22 +221,27 @@ def rescaling_zero_modes() -> Derivation:
                 "combination U_kk w_k + dw_k does.",
                 Relation(row.subs(slope, 0), "=", others),
                 "exact",
+                shown=r"\sum_{j \neq k} U_{kj} a_j + D \sum_i (U_{kk} w_i + dw_i) x_i"
+                r" = \sum_{j \neq k} U_{kj} a_j \quad (D = 0)",
             ),
             Step(
                 "With all ranks 2n - 1 the nullities add up to n.",
                 Relation(sp.Sum(2 * n - (2 * n - 1), (unit, 1, n)).doit(), "=", n),
                 "exact",
+                shown=r"\sum_{k=1}^{n} \left(2 n - (2 n - 1)\right) = n",
             ),
             Step(
                 "Exact instances, n = 2 and 3, in which (a) and (b) hold: weights minus the rank of J.",
                 Relation(sp.Tuple(*(net.zero_modes() for net in full)), "=", sp.Tuple(2, 3)),
                 "exact",
+                shown=r"2 n^2 - \mathrm{rank} J = 2, 3",
             ),
             Step(
                 "Exact instances against the sum over ranks: those, one with few samples, one with a unit hardly "
                 "active, one with a unit that is always active.",
                 Relation(sp.Tuple(*(net.zero_modes() for net in nets)), "=", sp.Tuple(*map(_by_ranks, nets))),
                 "exact",
+                shown=r"2 n^2 - \mathrm{rank} J = \sum_k (2 n - \mathrm{rank} B_k)",
             ),
             Step(
                 "A unit active at fewer than n samples, against (a), leaves more than n = 3 zero modes.",
@@ -241,6 +252,7 @@ def rescaling_zero_modes() -> Derivation:
                 "A unit that is always active, against (b), need not.",
                 Relation(busy.zero_modes(), "=", 3),
                 "exact",
+                shown=r"2 n^2 - \mathrm{rank} J = 3 \quad (n = 3)",
             ),
         ),
         Domain(),

@@ -74,6 +74,13 @@ def test_every_right_hand_side_that_is_off_by_a_thousandth_fails(derivation: Der
             assert not wrong.check(derivation.domain).passed, f"{step.title}: {wrong.relation}"
 
 
+def test_no_step_states_one_expression_alone(derivation: Derivation) -> None:
+    """Where both sides come out as one expression, the step shows what was evaluated."""
+    for step in derivation.checked_steps():
+        if step.relation is not None and step.relation.left == step.relation.right:
+            assert step.shown is not None, step.title
+
+
 def test_the_record_can_be_stored_and_drawn(derivation: Derivation) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of its own way of finding its font

@@ -63,6 +63,7 @@ def semicircle_transform() -> Derivation:
             "Residue of the integrand at zeta = 0",
             Relation(_coefficient(integrand, 0, 2), "=", at_zero),
             "exact",
+            shown=r"\mathrm{Res}_{\zeta = 0} f(\zeta) = " + sp.latex(at_zero),
         ),
         Step(
             "Residue at zeta = u; the pole 1/u lies outside",
@@ -82,6 +83,7 @@ def semicircle_transform() -> Derivation:
             "The density has total mass one: z G(z) tends to 1",
             Relation((outside * stieltjes).expand().subs(_u, 0), "=", 1),
             "exact",
+            shown=r"\lim_{z \to \infty} z G(z) = 1",
         ),
     )
     return Derivation(
@@ -145,7 +147,12 @@ def marchenko_pastur_transform() -> Derivation:
             Relation(place, "=", s * (1 + root * _zeta) * (1 + root / _zeta)),
             "exact",
         ),
-        Step("Residue of the integrand at zeta = 0", Relation(_coefficient(integrand, 0, 1), "=", at_zero), "exact"),
+        Step(
+            "Residue of the integrand at zeta = 0",
+            Relation(_coefficient(integrand, 0, 1), "=", at_zero),
+            "exact",
+            shown=r"\mathrm{Res}_{\zeta = 0} f(\zeta) = " + sp.latex(at_zero),
+        ),
         Step("Residue at zeta = u", Relation(_coefficient(integrand, _u, 1), "=", at_u), "exact"),
         Step(
             "Residue at zeta = -q, inside for q < 1", Relation(_coefficient(integrand, -root, 1), "=", narrow), "exact"
@@ -171,7 +178,12 @@ def marchenko_pastur_transform() -> Derivation:
             domain=many,
         ),
         Step("whose weight is positive there", Relation(0, "<", 1 - 1 / root**2), "exact", domain=many),
-        Step("In terms of phi = q^2 it is", Relation((1 - 1 / root**2).subs(root, sp.sqrt(phi)), "=", weight), "exact"),
+        Step(
+            "In terms of phi = q^2 it is",
+            Relation((1 - 1 / root**2).subs(root, sp.sqrt(phi)), "=", weight),
+            "exact",
+            shown=r"1 - \frac{1}{q^2} = 1 - \frac{1}{\phi}",
+        ),
         Step("Solving G = g gives u", Relation(stieltjes.subs(_u, inverse), "=", g), "exact"),
         Step(
             "and z is R(g) + 1/g",
@@ -179,8 +191,18 @@ def marchenko_pastur_transform() -> Derivation:
             "exact",
         ),
         *_edges(transform.subs(phi, root**2), left, right, 1 / (s * root * (root - 1)), 1 / (s * root * (root + 1))),
-        Step("In terms of phi the left edge is", Relation(left.subs(root, sp.sqrt(phi)), "=", lower), "exact"),
-        Step("and the right edge", Relation(right.subs(root, sp.sqrt(phi)), "=", upper), "exact"),
+        Step(
+            "In terms of phi the left edge is",
+            Relation(left.subs(root, sp.sqrt(phi)), "=", lower),
+            "exact",
+            shown=r"s (1 - q)^2 = s \left(1 - \sqrt{\phi}\right)^2",
+        ),
+        Step(
+            "and the right edge",
+            Relation(right.subs(root, sp.sqrt(phi)), "=", upper),
+            "exact",
+            shown=r"s (1 + q)^2 = s \left(1 + \sqrt{\phi}\right)^2",
+        ),
     )
     return Derivation(
         title="The R-transform of the Marchenko-Pastur law",
@@ -243,9 +265,21 @@ def _edges(transform: sp.Expr, left: sp.Expr, right: sp.Expr, first: sp.Expr, la
             "R(g) + 1/g is stationary at two points",
             Relation(sp.Tuple(slope.subs(g, first), slope.subs(g, last)), "=", sp.Tuple(0, 0)),
             "exact",
+            shown=rf"\frac{{d}}{{dg}} \left({sp.latex(curve)}\right) = 0 \quad \text{{at}} \quad g = "
+            rf"{sp.latex(first)},\ {sp.latex(last)}",
         ),
-        Step("where it takes the value of the left edge", Relation(curve.subs(g, first), "=", left), "exact"),
-        Step("and of the right edge", Relation(curve.subs(g, last), "=", right), "exact"),
+        Step(
+            "where it takes the value of the left edge",
+            Relation(curve.subs(g, first), "=", left),
+            "exact",
+            shown=rf"R(g) + \frac{{1}}{{g}} = {sp.latex(left)} \quad \text{{at}} \quad g = {sp.latex(first)}",
+        ),
+        Step(
+            "and of the right edge",
+            Relation(curve.subs(g, last), "=", right),
+            "exact",
+            shown=rf"R(g) + \frac{{1}}{{g}} = {sp.latex(right)} \quad \text{{at}} \quad g = {sp.latex(last)}",
+        ),
     )
 
 
