@@ -24,6 +24,7 @@ from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
 from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
+from .index_by_potential import index_formula as index_formula
 from .linear_network import CriticalSet as CriticalSet
 from .linear_network import critical_points as critical_points
 from .linear_network import interpolation_threshold as interpolation_threshold

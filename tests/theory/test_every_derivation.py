@@ -48,6 +48,7 @@ def test_the_hessian_and_the_linear_network_are_among_them() -> None:
         "gauge_zero_modes",
         "gauss_newton_limit",
         "hessian_split",
+        "index_formula",
         "interpolation_threshold",
         "linear_minimum_energy",
         "minimum_neighbourhood",
