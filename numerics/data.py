@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from numerics.seeded import checked_dtype, checked_sizes, seeded_normal
+from numerics.arguments import checked_dtype, checked_sizes
+from numerics.seeded import seeded_normal
 
 
 def gaussian_memorisation(

@@ -7,13 +7,14 @@ Every method takes outputs (members, batch, outputs). Targets are shared or one 
 of the value, so they carry the 1/batch of the mean.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from numerics.arguments import checked_number, checked_tensors
 
 Targets = Float[Tensor, "*members batch outputs"] | Int[Tensor, "*members batch"]
 
@@ -67,7 +68,7 @@ class SquaredError:
     prefactor: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_prefactor(self.prefactor)
+        checked_number("prefactor", self.prefactor, above=0.0)
 
     def value(
         self, outputs: Float[Tensor, "members batch outputs"], targets: Float[Tensor, "*members batch outputs"]
@@ -95,13 +96,21 @@ class SquaredError:
         """Refuse targets that do not fit the outputs.
 
         Raises:
-            ValueError: If the targets' shape is neither (batch, outputs) nor that of the outputs.
+            TypeError: If one of the two is no tensor.
+            ValueError: If the targets' shape is neither (batch, outputs) nor that of the outputs, or dtype or device
+                is another one.
         """
         _check_outputs(outputs)
+        checked_tensors(targets=targets)
         if targets.shape not in (outputs.shape, outputs.shape[1:]):
             raise ValueError(
                 f"targets must have shape {tuple(outputs.shape[1:])} or {tuple(outputs.shape)}, "
                 f"got {tuple(targets.shape)}."
+            )
+        if targets.dtype != outputs.dtype or targets.device != outputs.device:
+            raise ValueError(
+                f"targets must have the outputs' dtype and device, {outputs.dtype} on {outputs.device}, "
+                f"got {targets.dtype} on {targets.device}."
             )
 
     def part(self, targets: Tensor, start: int, stop: int) -> Tensor:
@@ -129,7 +138,7 @@ class CrossEntropy:
     prefactor: float = 1.0
 
     def __post_init__(self) -> None:
-        _check_prefactor(self.prefactor)
+        checked_number("prefactor", self.prefactor, above=0.0)
 
     def value(
         self, outputs: Float[Tensor, "members batch outputs"], targets: Int[Tensor, "*members batch"]
@@ -156,28 +165,34 @@ class CrossEntropy:
         return (torch.diag_embed(p) - p[..., :, None] * p[..., None, :]) * (self.prefactor / outputs.shape[1])
 
     def check(self, outputs: Tensor, targets: Tensor) -> None:
-        """Refuse targets that do not fit the outputs. Whether labels are in range is not looked at here.
+        """Refuse targets that do not fit the outputs: a look at the least and the largest label.
 
         Raises:
-            ValueError: If the targets are not integers of shape (batch,) or (members, batch).
+            TypeError: If one of the two is no tensor.
+            ValueError: If the targets are not integers of shape (batch,) or (members, batch), are on another device, or
+                one is no output's number.
         """
         _check_outputs(outputs)
+        if not isinstance(targets, Tensor):
+            raise TypeError(f"targets must be a torch tensor, got {type(targets).__name__}.")
         if targets.dtype != torch.int64 or targets.shape not in (outputs.shape[:2], outputs.shape[1:2]):
             raise ValueError(
                 f"targets must be int64 labels of shape {tuple(outputs.shape[1:2])} or {tuple(outputs.shape[:2])}, "
                 f"got {targets.dtype} of shape {tuple(targets.shape)}."
             )
+        if targets.device != outputs.device:
+            raise ValueError(f"targets must be on the outputs' device, {outputs.device}, got {targets.device}.")
+        if not targets.is_meta:
+            least, largest = int(targets.min()), int(targets.max())
+            if least < 0 or largest >= outputs.shape[2]:
+                raise ValueError(f"targets must hold labels in [0, {outputs.shape[2]}), got {least}..{largest}.")
 
     def part(self, targets: Tensor, start: int, stop: int) -> Tensor:
         """The targets of the examples start..stop-1."""
         return targets[..., start:stop]
 
 
-def _check_prefactor(prefactor: float) -> None:
-    if not (math.isfinite(prefactor) and prefactor > 0):
-        raise ValueError(f"prefactor must be a finite number > 0, got {prefactor}.")
-
-
 def _check_outputs(outputs: Tensor) -> None:
+    checked_tensors(outputs=outputs)
     if outputs.ndim != 3 or 0 in outputs.shape:
         raise ValueError(f"outputs must have shape (members, batch, outputs), got {tuple(outputs.shape)}.")

@@ -15,7 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from numerics.activations import Activation, activation
-from numerics.seeded import checked_sizes, seeded_normal
+from numerics.arguments import checked_dtype, checked_number, checked_scale, checked_sizes, checked_tensors
+from numerics.seeded import seeded_normal
 
 Layer = tuple[Float[Tensor, "members out in"], Float[Tensor, "members out"] | None]
 
@@ -51,7 +52,8 @@ class Mlp:
         bias: Whether layers have biases.
 
     Raises:
-        ValueError: If there are fewer than two widths, one is not positive, or the activation is unknown.
+        ValueError: If there are fewer than two widths, one is not positive, the activation is unknown, or ``bias`` is
+            no truth value.
 
     Examples:
         >>> network = Mlp((3, 4, 2), "tanh", bias=True)
@@ -67,10 +69,12 @@ class Mlp:
     bias: bool = False
 
     def __post_init__(self) -> None:
-        if len(self.widths) < 2:
-            raise ValueError(f"widths must name at least inputs and outputs, got {self.widths}.")
+        if not isinstance(self.widths, tuple) or len(self.widths) < 2:
+            raise ValueError(f"widths must be a tuple that names at least inputs and outputs, got {self.widths!r}.")
         checked_sizes(**{f"widths[{layer}]": width for layer, width in enumerate(self.widths)})
         activation(self.activation)
+        if not isinstance(self.bias, bool):
+            raise ValueError(f"bias must be True or False, got {self.bias!r}.")
 
     @property
     def nonlinearity(self) -> Activation:
@@ -117,17 +121,18 @@ class Mlp:
             The flat parameters.
 
         Raises:
-            ValueError: If a scale is negative or not finite, or there is no seed.
+            ValueError: If a scale is negative, not finite or too large for the dtype, the dtype is not real floating
+                point, or there is no seed.
         """
-        for name, scale in (("sigma_w", sigma_w), ("sigma_b", sigma_b)):
-            if not (math.isfinite(scale) and scale >= 0):
-                raise ValueError(f"{name} must be a finite number >= 0, got {scale}.")
+        sigma_w, sigma_b = checked_number("sigma_w", sigma_w, least=0.0), checked_number("sigma_b", sigma_b, least=0.0)
+        checked_dtype(dtype)
         scales = torch.empty(self.parameters, dtype=torch.float64)
         for (start, middle, end), fan_in in zip(self.spans, self.widths[:-1], strict=True):
             scales[start:middle] = sigma_w / math.sqrt(fan_in)
             scales[middle:end] = sigma_b
         draws = seeded_normal("network", (self.parameters,), seeds=seeds, dtype=torch.float64, device="cpu")
-        return (draws * scales).to(dtype=dtype).to(device=device)
+        scaled = (draws * scales).to(dtype=dtype)
+        return checked_scale("sigma_w and sigma_b", max(sigma_w, sigma_b), scaled).to(device=device)
 
     def unflatten(self, theta: Float[Tensor, "members parameters"]) -> list[Layer]:
         """Views of the flat parameters: for each layer its weight (members, out, in) and bias (members, out) or None.
@@ -135,6 +140,7 @@ class Mlp:
         Raises:
             ValueError: If ``theta`` is not (members, parameters).
         """
+        checked_tensors(theta=theta)
         if theta.ndim != 2 or theta.shape[1] != self.parameters:
             raise ValueError(f"theta must have shape (members, {self.parameters}), got {tuple(theta.shape)}.")
         layers: list[Layer] = []
@@ -149,6 +155,8 @@ class Mlp:
         x: Float[Tensor, "batch inputs"] | Float[Tensor, "members batch inputs"],
     ) -> Float[Tensor, "members batch outputs"]:
         """Outputs of every member. Allocates members x batch x (units of two layers) at a time.
+
+        A pure function that may be differentiated and vmapped: no number is looked at, and NaN in is NaN out.
 
         Raises:
             ValueError: If ``theta`` or ``x`` does not fit the network or the other.
@@ -207,6 +215,7 @@ class Mlp:
 
     def spread(self, theta: Tensor, x: Tensor) -> Tensor:
         """The inputs with a members axis, without a copy."""
+        checked_tensors(x=x)
         shared = x.ndim == 2
         fits = x.ndim in (2, 3) and x.shape[-1] == self.widths[0] and (shared or x.shape[0] == theta.shape[0])
         if not fits:

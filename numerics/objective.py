@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.losses import CrossEntropy, Loss, Targets
+from numerics.arguments import checked_finite
+from numerics.losses import Loss, Targets
 from numerics.networks import Mlp, Trace
 
 
@@ -28,23 +29,27 @@ def check_problem(
     """Refuse a problem whose pieces do not fit or hold NaN or infinity. Costs a look at every number, no forward pass.
 
     Raises:
+        TypeError: If the network is no Mlp, the loss no loss, or an array no tensor.
         ValueError: If a shape, dtype or device does not fit, an array is empty or not finite, or a label is out of
             range.
     """
+    if not isinstance(network, Mlp):
+        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")
+    if isinstance(loss, type) or not isinstance(loss, Loss):
+        raise TypeError(f"loss must be a loss such as SquaredError(), got {loss!r}.")
     network.unflatten(theta)
+    for name, data in (("x", x), ("y", y)):
+        if not isinstance(data, Tensor):
+            raise TypeError(f"{name} must be a torch tensor, got {type(data).__name__}.")
     if 0 in theta.shape or 0 in x.shape:
         raise ValueError(f"theta and x must not be empty, got shapes {tuple(theta.shape)} and {tuple(x.shape)}.")
     spread = network.spread(theta, x)
-    loss.check(theta.new_empty(1).expand(len(theta), spread.shape[1], network.widths[-1]), y)
     if y.device != theta.device or (y.is_floating_point() and y.dtype != theta.dtype):
         raise ValueError(
             f"y must have theta's dtype and device, {theta.dtype} on {theta.device}, got {y.dtype} on {y.device}."
         )
-    for name, values in (("theta", theta), ("x", x), ("y", y)):
-        if not bool(values.isfinite().all()):
-            raise ValueError(f"{name} must be finite, got NaN or infinity.")
-    if isinstance(loss, CrossEntropy) and not (int(y.min()) >= 0 and int(y.max()) < network.widths[-1]):
-        raise ValueError(f"y must hold labels in [0, {network.widths[-1]}), got {int(y.min())}..{int(y.max())}.")
+    loss.check(theta.new_empty(1).expand(len(theta), spread.shape[1], network.widths[-1]), y)
+    checked_finite(theta=theta, x=x, y=y)
 
 
 def loss_and_gradient(
@@ -56,7 +61,8 @@ def loss_and_gradient(
 ) -> tuple[Float[Tensor, " members"], Float[Tensor, "members parameters"]]:
     """Loss and gradient of every member by one forward and one backward pass.
 
-    Allocates members x batch x (all units, three times) numbers. Nothing is checked for NaN: see ``check_problem``.
+    Allocates members x batch x (all units, three times) numbers. Where a finite problem overflows, the loss is
+    infinity and so is what cannot be told of the gradient: there is no NaN.
 
     Args:
         network: The network.
@@ -69,7 +75,7 @@ def loss_and_gradient(
         The losses and their gradients in the flat layout.
 
     Raises:
-        ValueError: If a shape does not fit.
+        ValueError: If the problem's pieces do not fit or are not finite.
 
     Examples:
         >>> from numerics.losses import SquaredError
@@ -77,6 +83,19 @@ def loss_and_gradient(
         >>> loss_and_gradient(Mlp((1, 1), "linear"), torch.tensor([[3.0]]), x, y, SquaredError())
         (tensor([4.]), tensor([[4.]]))
     """
+    check_problem(network, theta, x, y, loss)
+    value, gradient = slope(network, theta, x, y, loss)
+    return value.nan_to_num(torch.inf, torch.inf, -torch.inf), gradient.nan_to_num(torch.inf, torch.inf, -torch.inf)
+
+
+def slope(
+    network: Mlp,
+    theta: Float[Tensor, "members parameters"],
+    x: Float[Tensor, "*members batch inputs"],
+    y: Targets,
+    loss: Loss,
+) -> tuple[Float[Tensor, " members"], Float[Tensor, "members parameters"]]:
+    """Loss and gradient of a problem that has been checked, NaN where they overflow."""
     trace = network.trace(theta, x)
     return loss.value(trace.outputs, y), network.pullback(trace, loss.gradient(trace.outputs, y))
 
@@ -103,7 +122,7 @@ def relative_gradient_norm(
         One number per member.
 
     Raises:
-        ValueError: If a shape does not fit.
+        ValueError: If the problem's pieces do not fit or are not finite.
 
     Examples:
         >>> from numerics.losses import SquaredError
@@ -111,6 +130,7 @@ def relative_gradient_norm(
         >>> relative_gradient_norm(Mlp((1, 1), "linear"), torch.tensor([[3.0], [0.0]]), x, y, SquaredError())
         tensor([1., 0.])
     """
+    check_problem(network, theta, x, y, loss)
     trace = network.trace(theta, x)
     pull = loss.gradient(trace.outputs, y)
     gradient = network.pullback(trace, pull)

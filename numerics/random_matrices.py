@@ -22,7 +22,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.seeded import checked_dtype, checked_sizes, generators
+from numerics.arguments import (
+    checked_dtype,
+    checked_finite,
+    checked_number,
+    checked_scale,
+    checked_sizes,
+    checked_tensors,
+)
+from numerics.seeded import generators
 
 
 def sample_wigner(
@@ -58,13 +66,13 @@ def sample_wigner(
     """
     checked_sizes(size=size)
     checked_dtype(dtype)
-    _check_positive(sigma=sigma)
+    sigma = checked_number("sigma", sigma, above=0.0)
     draws = generators("wigner", seeds)
     result = torch.empty(len(seeds), size, size, dtype=dtype, device=device)
     for member, generator in enumerate(draws):
         square = torch.randn(size, size, generator=generator, dtype=torch.float64)
         result[member] = (square + square.T) * (sigma / math.sqrt(2 * size))
-    return result
+    return checked_scale("sigma", sigma, result)
 
 
 def sample_wishart(
@@ -102,7 +110,9 @@ def sample_wishart(
     """
     checked_sizes(size=size)
     checked_dtype(dtype)
-    _check_positive(ratio=ratio, scale=scale)
+    ratio, scale = checked_number("ratio", ratio, above=0.0), checked_number("scale", scale, above=0.0)
+    if not size / ratio < 2**40:
+        raise ValueError(f"ratio must leave fewer than 2**40 columns, got {size=} and {ratio=}.")
     columns = round(size / ratio)
     if columns < 1:
         raise ValueError(f"ratio must leave at least one column, round(size/ratio) >= 1, got {size=} and {ratio=}.")
@@ -111,7 +121,7 @@ def sample_wishart(
     for member, generator in enumerate(draws):
         jacobian = torch.randn(size, columns, generator=generator, dtype=torch.float64).to(result)
         result[member] = _mirrored(jacobian @ jacobian.T) * (scale / columns)
-    return result
+    return checked_scale("scale", scale, result)
 
 
 def sample_residual_blocks(
@@ -153,8 +163,7 @@ def sample_residual_blocks(
     """
     checked_sizes(width=width, samples=samples)
     checked_dtype(dtype)
-    if not (math.isfinite(epsilon) and epsilon >= 0):
-        raise ValueError(f"epsilon must be a finite number >= 0, got {epsilon}.")
+    epsilon = checked_number("epsilon", epsilon, least=0.0)
     if active not in ("linear", "relu"):
         raise ValueError(f"active must be 'linear' or 'relu', got {active!r}.")
     if active == "relu" and samples % 2:
@@ -165,7 +174,7 @@ def sample_residual_blocks(
     for member, generator in enumerate(draws):
         pair = torch.randn(2, seen, width, generator=generator, dtype=torch.float64).to(result)
         result[member] = (pair[0].T @ pair[1]) * (math.sqrt(2 * epsilon) / samples)
-    return result
+    return checked_scale("epsilon", epsilon, result)
 
 
 def symmetric_spectrum(blocks: Float[Tensor, "members rows columns"]) -> Float[Tensor, "members eigenvalues"]:
@@ -212,7 +221,8 @@ def threshold_spectrum(
         The eigenvalues of T, ascending.
 
     Raises:
-        ValueError: If the shapes differ, a matrix is not finite, or H0 is not positive definite.
+        ValueError: If shapes, dtypes or devices differ, a matrix is not finite, or H0 is not positive definite or so
+            near to singular that T overflows.
 
     Examples:
         >>> wishart, wigner = torch.diag(torch.tensor([1.0, 4.0])), torch.diag(torch.tensor([1.0, -1.0]))
@@ -223,6 +233,11 @@ def threshold_spectrum(
     _check_square("wigner", wigner)
     if wishart.shape != wigner.shape:
         raise ValueError(f"wigner must have the shape of wishart, {tuple(wishart.shape)}, got {tuple(wigner.shape)}.")
+    if wishart.dtype != wigner.dtype or wishart.device != wigner.device:
+        raise ValueError(
+            f"wigner must have wishart's dtype and device, {wishart.dtype} on {wishart.device}, "
+            f"got {wigner.dtype} on {wigner.device}."
+        )
     result = wishart.new_empty(wishart.shape[:2])
     for member, (base, noise) in enumerate(zip(wishart, wigner, strict=True)):
         lower, info = torch.linalg.cholesky_ex(base)
@@ -230,6 +245,8 @@ def threshold_spectrum(
             raise ValueError(f"wishart must be positive definite, but member {member} is not.")
         half = torch.linalg.solve_triangular(lower, _mirrored(noise), upper=False)
         whole = torch.linalg.solve_triangular(lower, half.T, upper=False)
+        if not bool(whole.isfinite().all()):
+            raise ValueError(f"wishart must be far enough from singular, but member {member} overflows when inverted.")
         result[member] = torch.linalg.eigvalsh(whole.neg_())
     return result
 
@@ -240,17 +257,11 @@ def _mirrored(matrix: Float[Tensor, "size size"]) -> Float[Tensor, "size size"]:
     return lower + lower.T + torch.diag(matrix.diagonal())
 
 
-def _check_positive(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not (math.isfinite(number) and number > 0):
-            raise ValueError(f"{name} must be a finite number > 0, got {number}.")
-
-
 def _check_matrices(name: str, matrices: Tensor) -> None:
+    checked_tensors(**{name: matrices})
     if matrices.ndim != 3 or 0 in matrices.shape:
         raise ValueError(f"{name} must have shape (members, rows, columns), got {tuple(matrices.shape)}.")
-    if not bool(matrices.isfinite().all()):
-        raise ValueError(f"{name} must be finite, got NaN or infinity.")
+    checked_finite(**{name: matrices})
 
 
 def _check_square(name: str, matrices: Tensor) -> None:

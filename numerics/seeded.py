@@ -11,44 +11,13 @@ among n draws of one purpose two are equal by chance with probability n^2/2^33, 
 """
 
 import hashlib
-import operator
 from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-
-def checked_sizes(**sizes: int) -> None:
-    """Refuse a size that is not a positive integer.
-
-    Args:
-        sizes: The sizes by the name of their argument.
-
-    Raises:
-        ValueError: If one of them is not an integer of at least 1.
-
-    Examples:
-        >>> checked_sizes(width=3)
-        >>> checked_sizes(width=0)
-        Traceback (most recent call last):
-        ...
-        ValueError: width must be an integer >= 1, got 0.
-    """
-    for name, size in sizes.items():
-        number = _integer(size)
-        if number is None or number < 1:
-            raise ValueError(f"{name} must be an integer >= 1, got {size!r}.")
-
-
-def checked_dtype(dtype: torch.dtype) -> None:
-    """Refuse everything but the two real floating point types that this floor computes in.
-
-    Raises:
-        ValueError: If ``dtype`` is neither float32 nor float64.
-    """
-    if dtype not in (torch.float32, torch.float64):
-        raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}.")
+from numerics.arguments import checked_dtype, checked_sizes, integer
 
 
 def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
@@ -77,7 +46,7 @@ def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
         raise ValueError("seeds must hold one integer per member, got none.")
     numbers = []
     for seed in seeds:
-        number = _integer(seed)
+        number = integer(seed)
         if number is None or not 0 <= number < 2**64:
             raise ValueError(f"seeds must hold one integer in [0, 2**64) per member, got {seed!r}.")
         numbers.append(number)
@@ -137,13 +106,3 @@ def seeded_normal(
 def _start(purpose: str, seed: int) -> int:
     """The 32 bits from which torch's CPU generator starts."""
     return int.from_bytes(hashlib.blake2b(f"{purpose}:{seed}".encode(), digest_size=4).digest(), "big")
-
-
-def _integer(number: object) -> int | None:
-    """Python's integer of that value, or None: truth values and floats are no integers."""
-    if isinstance(number, bool):
-        return None
-    try:
-        return operator.index(number)  # type: ignore[arg-type]
-    except TypeError:
-        return None

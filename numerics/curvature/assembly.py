@@ -23,10 +23,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from numerics.arguments import checked_sizes
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
 from numerics.objective import check_problem
-from numerics.seeded import checked_sizes
 
 _WORK = 2**23  # numbers in one chunk's operands: 64 MiB in float64
 
@@ -61,7 +61,7 @@ def dense_hessian(
     """Assemble the Hessian of the loss of every member, Gauss-Newton and residual part apart.
 
     Exactly symmetric; agrees with automatic differentiation to a few units of rounding of the largest entry. At a
-    kink of a piecewise linear activation the second derivative counts as 0.
+    kink of a piecewise linear activation the second derivative counts as 0. No gradient flows through the result.
 
     Allocates the result, 2 members parameters^2 numbers; beside it the blocks of a few members, at most as much
     again, and for one chunk of examples about chunk x (widest layer)^2 x layers^2 numbers per member.
@@ -78,8 +78,8 @@ def dense_hessian(
         The two parts.
 
     Raises:
-        ValueError: If shapes, dtypes or devices do not fit, something is not finite, a label is out of range, or the
-            chunk is not positive.
+        ValueError: If shapes, dtypes or devices do not fit, something is not finite, a label is out of range, the
+            chunk is not positive, or the Hessian overflows.
 
     Examples:
         >>> from numerics.losses import SquaredError
@@ -96,7 +96,12 @@ def dense_hessian(
     check_problem(network, theta, x, y, loss)
     if chunk is not None:
         checked_sizes(chunk=chunk)
-    return assemble(network, theta, x, y, loss, chunk=chunk)
+    with torch.no_grad():
+        parts = assemble(network, theta, x, y, loss, chunk=chunk)
+        for part in (parts.gauss_newton, parts.residual):
+            if not bool(part.sum().isfinite()) and not bool(part.isfinite().all()):
+                raise ValueError("theta, x and y must be small enough for the Hessian to be finite, but it overflows.")
+    return parts
 
 
 def assemble(
@@ -158,6 +163,8 @@ def output_jacobian(
     """
     trace = network.trace(theta, x)
     members, batch, outputs = trace.outputs.shape
+    if 0 in (members, batch):
+        raise ValueError(f"theta and x must not be empty, got shapes {tuple(theta.shape)} and {tuple(x.shape)}.")
     identity = torch.eye(outputs, dtype=theta.dtype, device=theta.device)
     back = identity.expand(members, batch, outputs, outputs)
     pieces = []

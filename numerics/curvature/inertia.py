@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from numerics.arguments import checked_finite, checked_number, checked_tensors
+
 
 @dataclass(frozen=True)
 class Inertia:
@@ -52,24 +54,30 @@ def inertia(matrix: Float[Tensor, "members size size"], *, tolerance: float) -> 
         >>> counts.negative, counts.unresolved, counts.positive
         (tensor([1]), tensor([1]), tensor([2]))
     """
+    checked_tensors(matrix=matrix)
     if matrix.ndim != 3 or matrix.shape[1] != matrix.shape[2] or 0 in matrix.shape:
         raise ValueError(f"matrix must have shape (members, size, size), got {tuple(matrix.shape)}.")
-    if not bool(matrix.isfinite().all()):
-        raise ValueError("matrix must be finite, got NaN or infinity.")
+    checked_finite(matrix=matrix)
     floor = matrix.shape[1] * torch.finfo(matrix.dtype).eps
-    if not (math.isfinite(tolerance) and floor <= tolerance < 1):
-        raise ValueError(f"tolerance must lie in [size * machine precision, 1) = [{floor:.1e}, 1), got {tolerance}.")
+    try:
+        fits = floor <= checked_number("tolerance", tolerance) < 1
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"tolerance must lie in [size * machine precision, 1) = [{floor:.1e}, 1), got {tolerance!r}.")
     counts, cuts = [], []
     for member, one in enumerate(matrix):
+        unit = 2.0 ** (math.frexp(float(one.abs().max()))[1] - 1)  # exact, and no entry overflows or underflows
+        one = one / unit
         eigenvalues = torch.linalg.eigvalsh((one + one.mT) / 2)
         cut = tolerance * eigenvalues.abs().max()
         skew = (one - one.mT).abs().max()
         if bool(skew > cut):
             raise ValueError(
-                f"matrix must be symmetric, but member {member} differs from its transpose by {float(skew):.1e}."
+                f"matrix must be symmetric, but member {member} differs from its transpose by {float(skew) * unit:.1e}."
             )
         negative, positive = (eigenvalues < -cut).sum(), (eigenvalues > cut).sum()
         counts.append(torch.stack([negative, matrix.shape[1] - negative - positive, positive]))
-        cuts.append(cut)
+        cuts.append(cut * unit)
     negative, unresolved, positive = torch.stack(counts).unbind(1)
     return Inertia(negative, unresolved, positive, torch.stack(cuts))

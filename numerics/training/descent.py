@@ -4,16 +4,16 @@ Both take a fixed number of steps; how near to a critical point they end is repo
 diverges stops at its last finite point and says so by its number of steps.
 """
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from numerics.arguments import checked_integers, checked_number, checked_tolerance, integer
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
-from numerics.objective import check_problem, loss_and_gradient, relative_gradient_norm
+from numerics.objective import check_problem, relative_gradient_norm, slope
 from numerics.training.result import TrainingResult
 
 Update = Callable[[Tensor, int], Tensor]
@@ -64,11 +64,12 @@ def gradient_descent(
         >>> end.trajectory.flatten(), end.theta
         (tensor([8., 4., 2.]), tensor([[1.]]))
     """
+    learning_rate = checked_number("learning_rate", learning_rate, above=0.0)
 
     def update(gradient: Tensor, step: int) -> Tensor:
         return gradient * -learning_rate
 
-    return _descend(network, theta, x, y, loss, update, learning_rate, steps, record_at, tolerance)
+    return _descend(network, theta, x, y, loss, update, steps, record_at, tolerance)
 
 
 def adam(
@@ -119,10 +120,11 @@ def adam(
     References:
         Kingma and Ba (2014), arXiv:1412.6980, Algorithm 1.
     """
-    if not all(0 <= beta < 1 for beta in betas):
-        raise ValueError(f"betas must lie in [0, 1), got {betas}.")
-    if not (math.isfinite(epsilon) and epsilon > 0):
-        raise ValueError(f"epsilon must be a finite number > 0, got {epsilon}.")
+    check_problem(network, theta, x, y, loss)
+    if not (isinstance(betas, tuple) and len(betas) == 2 and all(_is_decay(beta) for beta in betas)):
+        raise ValueError(f"betas must be two numbers in [0, 1), got {betas!r}.")
+    epsilon = checked_number("epsilon", epsilon, above=0.0)
+    learning_rate = checked_number("learning_rate", learning_rate, above=0.0)
     first, second = torch.zeros_like(theta), torch.zeros_like(theta)
 
     def update(gradient: Tensor, step: int) -> Tensor:
@@ -131,9 +133,10 @@ def adam(
         root = (second / (1 - betas[1] ** step)).sqrt_().add_(epsilon)
         return (first / root) * (-learning_rate / (1 - betas[0] ** step))
 
-    return _descend(network, theta, x, y, loss, update, learning_rate, steps, record_at, tolerance)
+    return _descend(network, theta, x, y, loss, update, steps, record_at, tolerance)
 
 
+@torch.no_grad()
 def _descend(
     network: Mlp,
     theta: Tensor,
@@ -141,30 +144,24 @@ def _descend(
     y: Targets,
     loss: Loss,
     update: Update,
-    learning_rate: float,
     steps: int,
     record_at: Sequence[int],
     tolerance: float,
 ) -> TrainingResult:
     """Follow an update rule; ``update(gradient, step)`` is the move of step 1, 2, ..."""
     check_problem(network, theta, x, y, loss)
-    if not (math.isfinite(learning_rate) and learning_rate > 0):
-        raise ValueError(f"learning_rate must be a finite number > 0, got {learning_rate}.")
-    if steps < 0:
-        raise ValueError(f"steps must be >= 0, got {steps}.")
-    if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance must lie in (0, 1), got {tolerance}.")
-    moments = tuple(sorted(set(record_at)))
-    if moments and not (moments[0] >= 0 and moments[-1] <= steps):
-        raise ValueError(f"record_at must lie in 0..{steps}, the steps that are taken, got {tuple(record_at)}.")
+    if integer(steps) is None or steps < 0:
+        raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
+    checked_tolerance(tolerance)
+    moments = checked_integers("record_at", record_at, steps)
     theta = theta.clone()
-    value, gradient = loss_and_gradient(network, theta, x, y, loss)
+    value, gradient = slope(network, theta, x, y, loss)
     alive = _finite(theta, value, gradient)
     taken = torch.zeros(len(theta), dtype=torch.int64, device=theta.device)
     records = [theta] if 0 in moments else []
     for step in range(1, steps + 1):
         trial = theta + update(gradient, step)
-        new_value, new_gradient = loss_and_gradient(network, trial, x, y, loss)
+        new_value, new_gradient = slope(network, trial, x, y, loss)
         alive = alive & _finite(trial, new_value, new_gradient)
         theta = torch.where(alive[:, None], trial, theta)
         value = torch.where(alive, new_value, value)
@@ -176,6 +173,10 @@ def _descend(
     trajectory = torch.stack(records) if records else theta.new_empty(0, *theta.shape)
     value = value.nan_to_num(nan=torch.inf, posinf=torch.inf)
     return TrainingResult(theta, value, norms, norms <= tolerance, taken, trajectory, moments)
+
+
+def _is_decay(beta: float) -> bool:
+    return isinstance(beta, int | float) and not isinstance(beta, bool) and 0 <= beta < 1
 
 
 def _finite(theta: Tensor, value: Tensor, gradient: Tensor) -> Tensor:

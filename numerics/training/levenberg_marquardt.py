@@ -26,11 +26,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from numerics.arguments import checked_number, checked_sizes, checked_tolerance
 from numerics.curvature.assembly import assemble, output_jacobian
 from numerics.losses import SquaredError
 from numerics.networks import Mlp
-from numerics.objective import check_problem, jacobian_norm, loss_and_gradient, pull_scale, quotient
-from numerics.seeded import checked_sizes
+from numerics.objective import check_problem, jacobian_norm, pull_scale, quotient, slope
 from numerics.training.result import TrainingResult
 
 _WORK = 2**23  # numbers in one matrix per member: 64 MiB in float64
@@ -86,10 +86,8 @@ def levenberg_marquardt(
         raise TypeError(f"loss must be a SquaredError, got {type(loss).__name__}.")
     check_problem(network, theta, x, y, loss)
     checked_sizes(max_steps=max_steps)
-    if not 0 < tolerance < 1:
-        raise ValueError(f"tolerance must lie in (0, 1), got {tolerance}.")
-    if not (math.isfinite(weight_decay) and weight_decay >= 0):
-        raise ValueError(f"weight_decay must be a finite number >= 0, got {weight_decay}.")
+    checked_tolerance(tolerance)
+    weight_decay = checked_number("weight_decay", weight_decay, least=0.0)
     members, parameters = theta.shape
     residuals = x.shape[-2] * network.widths[-1]
     in_residuals = 2 * residuals <= parameters and weight_decay == 0
@@ -125,7 +123,7 @@ class _Problem:
 
     def objective(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """What is minimised, and its gradient."""
-        value, gradient = loss_and_gradient(self.network, theta, self.x, self.y, self.loss)
+        value, gradient = slope(self.network, theta, self.x, self.y, self.loss)
         return value + self.weight_decay / 2 * theta.square().sum(1), gradient + self.weight_decay * theta
 
     def relative(self, theta: Tensor, gradient: Tensor) -> Tensor:
@@ -168,6 +166,7 @@ class _Problem:
         return -torch.cholesky_solve(gradient[..., None], factor).squeeze(-1), info == 0
 
 
+@torch.no_grad()
 def _minimise(
     problem: _Problem, start: Tensor, tolerance: float, max_steps: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -260,5 +260,5 @@ class TestBadInput:
 
     @pytest.mark.parametrize("labels", [[0, 2], [-1, 0]])
     def test_labels(self, labels: list[int]) -> None:
-        with pytest.raises(ValueError, match=r"y must hold labels in \[0, 2\), got"):
+        with pytest.raises(ValueError, match=r"targets must hold labels in \[0, 2\), got"):
             self._call(x=torch.zeros(2, 3, dtype=torch.float64), y=torch.tensor(labels), loss=CrossEntropy())

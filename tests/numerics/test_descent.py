@@ -103,7 +103,7 @@ class TestBadInput:
         for rate in (0.0, -1.0, float("nan"), float("inf")):
             with pytest.raises(ValueError, match="learning_rate must be a finite number > 0, got"):
                 call(learning_rate=rate)
-        with pytest.raises(ValueError, match="steps must be >= 0, got -1"):
+        with pytest.raises(ValueError, match="steps must be an integer >= 0, got -1"):
             call(steps=-1)
         with pytest.raises(ValueError, match=r"record_at must lie in 0\.\.2, the steps that are taken, got \(3,\)"):
             call(record_at=(3,))
@@ -113,7 +113,7 @@ class TestBadInput:
     def test_adams_own(self) -> None:
         loss = SquaredError()
         network, theta, x, y = _problem(loss)
-        with pytest.raises(ValueError, match=r"betas must lie in \[0, 1\), got \(0.9, 1.0\)"):
+        with pytest.raises(ValueError, match=r"betas must be two numbers in \[0, 1\), got \(0.9, 1.0\)"):
             adam(network, theta, x, y, loss, learning_rate=0.1, steps=1, betas=(0.9, 1.0))
         with pytest.raises(ValueError, match="epsilon must be a finite number > 0, got 0"):
             adam(network, theta, x, y, loss, learning_rate=0.1, steps=1, epsilon=0.0)

@@ -40,6 +40,27 @@ def test_inertia_survives_congruence() -> None:
     assert (moved.negative.item(), moved.positive.item()) == (2, 2)
 
 
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1.0, 1e200, 3e307])
+def test_counts_do_not_depend_on_the_scale(scale: float) -> None:
+    q = _orthogonal(5, 7)
+    matrix = q @ torch.diag(torch.tensor([-3.0, -1e-3, 0.0, 1e-9, 2.0], dtype=torch.float64)) @ q.T
+    counts = inertia(scale * (matrix + matrix.T)[None] / 2, tolerance=1e-6)
+    assert [each.item() for each in (counts.negative, counts.unresolved, counts.positive)] == [2, 2, 1]
+    assert counts.tolerance.item() == pytest.approx(3e-6 * scale, rel=1e-6)
+
+
+def test_an_eigenvalue_on_the_cut_is_unresolved_and_clusters_are_counted_whole() -> None:
+    """The cut is closed: |eigenvalue| = tolerance x radius is unresolved, the next float beyond it is not."""
+    diagonal = torch.tensor([-1.0, -0.25, 0.25, 0.25 + 2e-16, -0.25 - 2e-16, 0.0, 1.0], dtype=torch.float64)
+    counts = inertia(torch.diag(diagonal)[None], tolerance=0.25)
+    assert [each.item() for each in (counts.negative, counts.unresolved, counts.positive)] == [2, 3, 2]
+    cluster = torch.tensor([1.0] * 20 + [-1e-9] * 20 + [1e-9] * 20 + [0.0] * 20, dtype=torch.float64)
+    q = _orthogonal(80, 3)
+    fine, coarse = (inertia((q @ torch.diag(cluster) @ q.T)[None], tolerance=t) for t in (1e-12, 1e-6))
+    assert [each.item() for each in (fine.negative, fine.unresolved, fine.positive)] == [20, 20, 40]
+    assert [each.item() for each in (coarse.negative, coarse.unresolved, coarse.positive)] == [0, 60, 20]
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match=r"matrix must have shape \(members, size, size\), got \(3, 3\)"):
@@ -48,6 +69,6 @@ def test_bad_input_is_refused() -> None:
         inertia(torch.full((1, 2, 2), float("nan")), tolerance=1e-3)
     with pytest.raises(ValueError, match=r"matrix must be symmetric, but member 0 differs from its transpose by 1.0"):
         inertia(torch.tensor([[[0.0, 1.0], [0.0, 0.0]]]), tolerance=1e-3)
-    for tolerance in (0.0, -1.0, 1.0, float("nan"), 1e-17):
+    for tolerance in (0.0, -1.0, 1.0, float("nan"), 1e-17, "1", None, 1j, True):
         with pytest.raises(ValueError, match=r"tolerance must lie in \[size \* machine precision, 1\)"):
             inertia(torch.eye(3, dtype=torch.float64)[None], tolerance=tolerance)
