@@ -32,7 +32,7 @@ __all__ = [
     "left_edge_witness",
 ]
 
-SOURCE = "Pennington and Bahri (2017), Geometry of neural network loss surfaces via random matrix theory, section 4"
+SOURCE = "Pennington and Bahri (2017), Geometry of neural network loss surfaces via random matrix theory"
 
 _NUDGE = Fraction(1, 10**6)
 _DIGITS = 25

@@ -52,7 +52,7 @@ def critical_energy(law: SpectralLaw, energy: sp.Symbol = epsilon) -> Derivation
         -11/16 + 5*sqrt(5)/16
 
     References:
-        Pennington and Bahri (2017), "Geometry of neural network loss surfaces via random matrix theory", section 4.
+        Pennington and Bahri (2017), "Geometry of neural network loss surfaces via random matrix theory".
     """
     if not isinstance(law, SpectralLaw):
         raise TypeError(f"law must be a SpectralLaw, got {law!r}.")

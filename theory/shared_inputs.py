@@ -178,7 +178,7 @@ def _derivation(active: sp.Expr) -> Derivation:
         "Wick's theorem",
         "the mean of a product of centred jointly normal letters is the sum over all pairings of the products of their "
         "covariances",
-        "Isserlis (1918); Mingo and Speicher (2017), Free Probability and Random Matrices, section 1.5",
+        "Isserlis (1918); Mingo and Speicher (2017), Free Probability and Random Matrices, chapter 1",
         (
             Step(
                 "Fourth moments: three pairings",

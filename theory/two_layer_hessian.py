@@ -14,7 +14,7 @@ from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.exact_two_layer import ExactTwoLayer
 from theory.proof import Relation
-from theory.symbols import epsilon, m, n, v
+from theory.symbols import epsilon, m, n, phi, v
 
 __all__ = [
     "hessian_split",
@@ -319,10 +319,10 @@ def residual_variance() -> Derivation:
 
     At fixed weights and data, with residuals independent of the Jacobian, the gradient has covariance 2 epsilon/m times
     H0. An entry has variance 2 epsilon/m where the diagonal entry of H0 is 1, as it is on average at weights N(0, 1/n)
-    and inputs N(0, 1) for linear units.
+    and inputs N(0, 1) for linear units. Each entry vanishes as m grows; the norm does not: there are 2 n^2 entries.
 
     Returns:
-        A derivation; parts "gradient covariance" and "gradient variance".
+        A derivation; parts "gradient covariance", "gradient variance" and "gradient norm" (|grad L|^2 over the loss).
 
     Examples:
         >>> residual_variance().value, residual_variance().parts["gradient variance"].rhs
@@ -387,9 +387,22 @@ def residual_variance() -> Derivation:
                 "exact",
                 shown=r"\frac{2 \epsilon}{m} \sum_{k = 1}^{n} \frac{1}{n} = \frac{2 \epsilon}{m}",
             ),
+            Step(
+                "All 2 n^2 entries together, over the loss L = n epsilon.",
+                Relation(sp.Sum(2 * epsilon / m, (output, 1, 2 * n**2)).doit() / (n * epsilon), "=", 4 * n / m),
+                "exact",
+                shown=r"\frac{E |\nabla L|^2}{L} = \frac{2 n^2}{n \epsilon} \cdot \frac{2 \epsilon}{m} = \frac{4 n}{m}",
+            ),
+            Step(
+                "With phi = 2n/m the squared norm over the loss is 2 phi at every size.",
+                Relation((4 * n / m).subs(m, 2 * n / phi), "=", 2 * phi),
+                "exact",
+                shown=r"\frac{E |\nabla L|^2}{L} = 2 \phi",
+            ),
         ),
-        Domain(epsilon=(0, sp.oo), v=(0, sp.oo), m=(0, sp.oo), n=(0, sp.oo)),
+        Domain(epsilon=(0, sp.oo), phi=(0, sp.oo), v=(0, sp.oo), m=(0, sp.oo), n=(0, sp.oo)),
         parts={
+            "gradient norm": sp.Eq(sp.Symbol("E|grad|^2/L"), 2 * phi),
             "gradient covariance": sp.Eq(sp.Symbol("Cov(g_i, g_j)"), 2 * epsilon / m * gauss_newton),
             "gradient variance": sp.Eq(sp.Symbol("Var(g_i)"), 2 * epsilon / m),
         },

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory.exact_two_layer import ExactTwoLayer, exact_rank
-from theory.symbols import epsilon, m
+from theory.symbols import epsilon, m, phi
 from theory.two_layer_hessian import (
     hessian_split,
     minimum_neighbourhood,
@@ -75,6 +75,7 @@ def test_the_residual_variance_is_twice_the_energy_and_not_once() -> None:
     assert result.value == 2 * epsilon
     assert result.at(epsilon="0.3") == sp.Rational(3, 5)
     assert result.parts["gradient variance"].rhs == 2 * epsilon / m
+    assert result.parts["gradient norm"].rhs == 2 * phi
     with pytest.raises(ValueError, match=r"epsilon must lie in the domain .* got epsilon = 0"):
         result.at(epsilon=0)
 

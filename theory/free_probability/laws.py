@@ -119,7 +119,7 @@ def wishart_wigner_hessian(scale: object = 1) -> SpectralLaw:
     """Return the toy model: Marchenko-Pastur(phi, scale) plus a free semicircle of variance 2 epsilon.
 
     References:
-        Pennington and Bahri (2017), section 4.
+        Pennington and Bahri (2017).
     """
     return marchenko_pastur(phi, scale) + semicircle(2 * epsilon)
 
@@ -133,6 +133,6 @@ def relu_hessian(scale: object = 1) -> SpectralLaw:
     """Return Marchenko-Pastur(phi, scale) plus the residual law of ReLU units, active on half the samples.
 
     References:
-        Pennington and Bahri (2017), section 4.3.
+        Pennington and Bahri (2017).
     """
     return marchenko_pastur(phi, scale) + residual_hessian(sp.Rational(1, 2))

@@ -82,6 +82,7 @@ def free_sum_curve(first: SpectralLaw, second: SpectralLaw) -> Derivation:
                 "Voiculescu (1986), Addition of certain non-commuting random variables",
             ),
         ),
+        assumptions=("for random matrices: they are asymptotically free, and the curve is the limit as N grows",),
         source="Voiculescu (1986)",
     )
 
@@ -144,5 +145,5 @@ def more_semicircular() -> Derivation:
         steps=steps,
         domain=Domain(phi=(0, sp.oo), epsilon=(0, sp.oo)),
         parts={"fourth standardised free cumulant": sp.Eq(sp.Symbol("k_4") / sp.Symbol("k_2") ** 2, peak)},
-        source="Pennington and Bahri (2017), figure 1",
+        source="Pennington and Bahri (2017) for the law; derived here",
     )

@@ -114,7 +114,7 @@ def marchenko_pastur_transform() -> Derivation:
         s/(-g*phi*s + 1)
 
     References:
-        Marchenko and Pastur (1967), equation 1.9 and its example.
+        Marchenko and Pastur (1967), Distribution of eigenvalues for some sets of random matrices.
     """
     root = sp.Symbol("q", positive=True)  # of phi
     centre, half = s * (1 + root**2), s * root
