@@ -83,6 +83,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"Weights are independent normal variables, data are independent, residuals are normal, and $H_0$ and $H_1$ "
         r"are freely independent.",
         "spectrum.assumptions-on-trained-nets",
+        "spectrum.assumptions-after-descent",
         "spectrum.parts-are-free",
         "spectrum.parts-are-not-free",
     ),

@@ -13,7 +13,7 @@ import torch
 import numerics
 import theory
 from verify import OPEN, Claim, Status, Verdict, Workbench, discover
-from verify.claims.spectrum import laws, networks, spectra, structure, trained
+from verify.claims.spectrum import assumptions, freeness, laws, networks, residual, spectra, structure
 from verify.claims.spectrum.distance import largest_difference
 from verify.claims.spectrum.free_sum import _distance, _energy
 from verify.report.formulas import refuse_bad_formula
@@ -29,6 +29,10 @@ EXPECTED = {
     "residual-is-wigner": Verdict.REFUTED,
     "residual-scale": Verdict.SUPPORTED,
     "residual-along-training": None,
+    "assumptions-after-descent": None,
+    "parts-are-free": Verdict.REFUTED,
+    "parts-are-not-free": Verdict.SUPPORTED,
+    "gauss-newton-linear": Verdict.SUPPORTED,
     "hessian-split": Verdict.SUPPORTED,
     "gauge-zero-modes": Verdict.SUPPORTED,
     "gauss-newton-is-wishart": Verdict.REFUTED,
@@ -55,11 +59,23 @@ def test_every_claim_on_the_spectrum_is_registered_with_its_expectation() -> Non
     assert {id_: claim.expects for id_, claim in CLAIMS.items()} == expected
 
 
-def test_every_erratum_with_a_known_correction_is_corrected() -> None:
+def test_every_erratum_is_corrected_and_says_what_its_flaw_is() -> None:
     corrected = {claim.corrects for claim in CLAIMS.values()} - {None}
     errata = {claim.id for claim in CLAIMS.values() if claim.erratum}
-    assert errata - corrected == {"spectrum.gauss-newton-is-wishart"}  # no law is known in its place
-    assert corrected <= errata
+    assert errata == corrected
+    assert {claim.id: claim.flaw for claim in CLAIMS.values() if claim.erratum} == {
+        "spectrum.wigner-scale-as-printed": "misprint",
+        "spectrum.wishart-scale-as-printed": "misprint",
+        "spectrum.residual-is-wigner": "assumption",
+        "spectrum.gauss-newton-is-wishart": "assumption",
+        "spectrum.parts-are-free": "assumption",
+    }
+
+
+def test_a_misprint_of_the_slide_names_no_paper() -> None:
+    assert all(
+        claim.source.reference is None for claim in CLAIMS.values() if claim.erratum and claim.flaw == "misprint"
+    )
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
@@ -78,7 +94,7 @@ def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -
 
 def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
     program = (
-        "import sys, verify.claims.spectrum.trained, verify.claims.spectrum.free_sum, verify.claims.spectrum.residual;"
+        "import sys, verify.claims.spectrum.assumptions, verify.claims.spectrum.free_sum, verify.claims.spectrum.laws;"
         "print([name for name in ('torch', 'sympy', 'scipy.stats') if name in sys.modules])"
     )
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -93,6 +109,8 @@ CHEAP = (
     "more-semicircular",
     "wigner-scale-as-printed",
     "gauss-newton-is-wishart",
+    "gauss-newton-linear",
+    "parts-are-free",
     "residual-scale",
 )
 
@@ -137,27 +155,27 @@ def test_the_residual_part_of_a_trained_linear_network_vanishes() -> None:
     assert float(result.end.energy.min()) > 0.1
 
 
-def test_tanh_networks_reach_critical_points_and_relu_networks_never_claim_to() -> None:
+def test_tanh_networks_reach_critical_points_and_few_relu_networks_do() -> None:
     assert bool(networks.trained_networks(4, 16, "tanh", seeds=range(5)).converged.all())
-    assert not bool(networks.trained_networks(3, 6, "relu", seeds=range(2)).converged.any())
+    assert int(networks.trained_networks(4, 16, "relu", seeds=range(20)).converged.sum()) < 10
 
 
 def test_the_mixed_moment_of_free_matrices_has_its_free_value_and_that_of_commuting_ones_has_not() -> None:
     size = 300
     wishart = numerics.sample_wishart(size, ratio=0.5, seeds=range(4))
     wigner = numerics.sample_wigner(size, seeds=range(10, 14)) + torch.eye(size, dtype=torch.float64)
-    free = trained.mixed_moment_over_free(wishart, wigner)
+    free = assumptions.mixed_moment_over_free(wishart, wigner)
     assert free.tolist() == pytest.approx([1.0] * 4, abs=0.05)
     diagonal, other = (torch.diag_embed(torch.linalg.eigvalsh(matrix)) for matrix in (wishart, wigner))
-    assert float(trained.mixed_moment_over_free(diagonal, other).min()) > 1.05
+    assert float(assumptions.mixed_moment_over_free(diagonal, other).min()) > 1.05
 
 
 def test_the_excess_kurtosis_is_that_of_the_normal_and_of_the_uniform_law() -> None:
     generator = torch.Generator().manual_seed(3)
     normal = torch.randn(4, 100, 1000, generator=generator, dtype=torch.float64)
     uniform = torch.rand(4, 100, 1000, generator=generator, dtype=torch.float64)
-    assert trained.excess_kurtosis(normal).tolist() == pytest.approx([0.0] * 4, abs=5 * (24 / 1e5) ** 0.5)
-    assert trained.excess_kurtosis(3 * uniform - 7).tolist() == pytest.approx([-1.2] * 4, abs=0.02)
+    assert assumptions.excess_kurtosis(normal).tolist() == pytest.approx([0.0] * 4, abs=5 * (24 / 1e5) ** 0.5)
+    assert assumptions.excess_kurtosis(3 * uniform - 7).tolist() == pytest.approx([-1.2] * 4, abs=0.02)
 
 
 @pytest.mark.parametrize("ratio", ["1/2", "2"])
@@ -238,3 +256,28 @@ def test_two_relu_units_of_one_pattern_have_more_zero_modes_than_their_rescaling
     assert sums == [counted]
     assert counted > 3
     assert meets == [False]
+
+
+def test_the_mixed_moment_at_random_weights_has_its_exact_mean() -> None:
+    """Within five standard errors, which some hundred networks of width 6 make a tenth of the excess."""
+    expected = freeness._at_size("relu", 6)
+    moments = [freeness.mixed_moments(seed, 6, "relu", expected, "cpu")["moment"] for seed in range(0, 800, 50)]
+    values = np.concatenate(moments)
+    assert abs(values.mean() - expected) < 5 * values.std() / values.size**0.5 < 0.25 * (expected - 1)
+
+
+def test_measures_of_independence_have_their_exact_means_on_normal_matrices() -> None:
+    generator = torch.Generator().manual_seed(8)
+    first, second = torch.randn(2, 4000, 5, 5, generator=generator, dtype=torch.float64)
+    one, other = first @ first.mT, second @ second.mT
+    for values, mean in (
+        (assumptions.overlap_of(one, other), 1.0),
+        (assumptions.overlap_of(one, one), assumptions._independent_moment(5)),
+    ):
+        assert abs(float(values.mean()) - mean) < 5 * float(values.std()) / 4000**0.5
+
+
+def test_gates_of_relu_units_are_open_on_half_of_the_samples() -> None:
+    """So the blocks have half of the variance that linear units' blocks have: 2 epsilon/m per entry."""
+    blocks = residual.gated_blocks(40, 80, 30, 3, "cpu")
+    assert float(blocks.square().mean()) == pytest.approx(residual.EPSILON / 80, rel=0.1)

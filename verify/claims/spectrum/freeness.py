@@ -14,7 +14,7 @@ from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
 if TYPE_CHECKING:
     import torch
 
-MODEL_SLIDE = Slide(OXFORD_C65, "Random matrix model of the Hessian")
+MODEL_SLIDE = Slide(OXFORD_C65, "One can interpret properties of the landscape through the Hessian")
 IDEAL = (
     "weights $N(0, 1/n)$, inputs $N(0, 1)$, residuals $N(0, 2\\epsilon)$, all independent",
     "$\\phi = 2n/m$, linear or ReLU units",

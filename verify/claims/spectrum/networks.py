@@ -106,8 +106,8 @@ def trained_networks(
     """Train networks from random weights on memorisation data.
 
     Linear and smooth units by Levenberg-Marquardt to a critical point, smooth ones with weight decay. ReLU networks,
-    whose minima lie on kinks where no gradient vanishes, by 3000 steps of gradient descent: they never count as
-    converged.
+    most of whose minima lie on kinks where no gradient vanishes, by 3000 steps of gradient descent, which few of them
+    end at a critical point.
     """
     start = random_networks(width, samples, activation, seeds=seeds, device=device)
     problem = (start.network, start.theta, start.x, start.y, start.loss)

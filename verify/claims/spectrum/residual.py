@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     import torch
 
 SHAPE_SLIDE = Slide(OXFORD_C65, "Local shape of loss landscape")
-MODEL_SLIDE = Slide(OXFORD_C65, "Random matrix model of the Hessian")
-RELU_SLIDE = Slide(OXFORD_C65, "The two layer ReLU net")
+MODEL_SLIDE = Slide(OXFORD_C65, "One can interpret properties of the landscape through the Hessian")
+RELU_SLIDE = Slide(OXFORD_C65, "The two layer ReLU net (Pennington et al. 17')")
 JOINT_SLIDE = Slide(OXFORD_C65, "Stieltjes and R Transform for joint spectra")
 INDEPENDENT = "residuals $N(0, 2\\epsilon)$, inputs $N(0, 1)$, independent of each other in all coordinates"
 EPSILON = 0.3

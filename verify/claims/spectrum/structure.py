@@ -12,7 +12,7 @@ from verify.claims.spectrum.networks import Ensemble, random_networks, trained_n
 from verify.claims.spectrum.spectra import Array
 from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
 
-HESSIAN_SLIDE = Slide(OXFORD_C65, "Hessian for two layer net")
+HESSIAN_SLIDE = Slide(OXFORD_C65, "Hessian for two layer net (without activation)")
 SHAPE_SLIDE = Slide(OXFORD_C65, "Local shape of loss landscape")
 JOINT_SLIDE = Slide(OXFORD_C65, "Stieltjes and R Transform for joint spectra")
 NETWORKS = 20
