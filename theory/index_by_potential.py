@@ -149,4 +149,4 @@ def _semicircle_instance() -> tuple[sp.Expr, sp.Expr]:
     value = sp.im(sp.expand_complex(sp.log(place) + primitive))
     angle = sp.Symbol("t", real=True)  # x = 1 + sqrt(2) sin t, density sqrt(2 - (x - 1)^2)/pi
     weight = 2 * sp.cos(angle) ** 2 / sp.pi
-    return value, sp.integrate(weight, (angle, -sp.pi / 2, -sp.pi / 4))
+    return value, sp.expand(sp.integrate(weight, (angle, -sp.pi / 2, -sp.pi / 4)))

@@ -28,7 +28,7 @@ from theory.symbols import epsilon, m, n, phi
 
 __all__ = ["parts_overlap"]
 
-_SIZES = ((1, 1), (1, 2), (2, 1))  # at which the mean is taken from the network itself
+_SIZES = ((1, 1), (1, 2), (2, 1), (1, 3), (2, 2))  # at which the mean is taken from the network itself
 _active = sp.Symbol("A", positive=True)  # the number of samples on which a unit is active
 
 
@@ -133,7 +133,7 @@ def _derivation(active: sp.Expr) -> Derivation:
             shown=rf"E\, \mathrm{{tr}}\, H_1^2 = {sp.latex(square)}",
         ),
         Step(
-            "Second route: the three means at n, m = 1, 1 and 1, 2 and 2, 1, from derivatives of the network's outputs",
+            "Second route: the means at n, m = 1, 1; 1, 2; 2, 1; 1, 3; 2, 2 from derivatives of the network's outputs",
             Relation(
                 sp.Tuple(
                     *(

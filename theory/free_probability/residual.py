@@ -152,14 +152,16 @@ def _derivation(active: sp.Expr) -> Derivation:
                 sp.Tuple(*(_paired_moment(order, active) for order in range(1, _ORDER + 1))),
             ),
             "exact",
-            shown=r"\lim_{n \to \infty} \frac{1}{n} E\, \mathrm{tr} (K K')^r",
+            shown=r"\lim_{n \to \infty} \frac{1}{n} E\, \mathrm{tr} (K K^T)^r = "
+            + r",\ ".join(sp.latex(_paired_moment(order, active)) for order in (1, 2))
+            + r",\ \ldots",
         ),
     )
     return Derivation(
         title="The R-transform of the residual part",
         result=sp.Eq(sp.Function("R")(g), transform),
         steps=steps,
-        domain=Domain(phi=(0, sp.oo), epsilon=(0, sp.oo), y=(0, sp.oo)),
+        domain=Domain(phi=(0, sp.oo), epsilon=(0, sp.oo)),
         parts={
             "square of the jumps": sp.Eq(sp.Symbol("a") ** 2, square),
             "rate of each jump": sp.Eq(sp.Symbol("r"), rate),
