@@ -190,7 +190,7 @@ def sampled_curve(bench: Workbench) -> Iterator[Comparison]:
     r"""At $1.5$, $2$ and $3$ times the critical energy, the fraction of negative eigenvalues of sampled matrices
     $H_0 + H_1$ is the exact index of the model's law, and not the leading power law $\alpha_0 d^{3/2}$.
     """
-    size, draws = bench.size(quick=(500, 40), standard=(2000, 40), full=(4000, 60))
+    size, draws = bench.size(quick=(500, 64), standard=(2000, 40), full=(4000, 60))
     name = "Wishart + Wigner"
     model = models()[name]
     critical = theory.critical_energy(model).at(phi=SAMPLED_RATIO)
