@@ -54,7 +54,7 @@ def levenberg_marquardt(
     nor halve the gradient), so late steps cost what the stragglers cost. The loss (with weight decay) never rises by
     more than rounding, and no parameter is ever NaN or infinite.
 
-    Members are worked on in groups: about six parameters x parameters matrices per member, 400 MiB in all or one
+    Members are worked on in groups: about six parameters x parameters matrices per member, 600 MiB in all or one
     member.
 
     Args:

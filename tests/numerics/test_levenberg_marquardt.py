@@ -14,9 +14,10 @@ from numerics import (
     inertia,
     levenberg_marquardt,
     loss_and_gradient,
+    output_jacobian,
     relative_gradient_norm,
 )
-from numerics.training.levenberg_marquardt import _Problem
+from numerics.training.levenberg_marquardt import _minimise, _Problem
 
 HALF = SquaredError(prefactor=0.5)
 
@@ -100,6 +101,49 @@ def test_converged_means_the_relative_gradient_norm_and_nothing_else() -> None:
     torch.testing.assert_close(end.relative_gradient, norms, rtol=1e-10, atol=1e-20)
     assert torch.equal(end.converged, end.relative_gradient <= 1e-9)
     torch.testing.assert_close(end.loss, loss_and_gradient(network, end.theta, x, y, HALF)[0], rtol=1e-13, atol=0.0)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_convergence_is_honest_on_problems_of_all_shapes(seed: int) -> None:
+    """Automatic differentiation of what is minimised, decay included, finds the relative gradient that is reported."""
+    pick = torch.Generator().manual_seed(seed)
+    numbers = torch.randint(0, 1000, (8,), generator=pick).tolist()
+    widths = tuple(1 + number % 4 for number in numbers[: 2 + numbers[7] % 3])
+    network = Mlp(widths, ["tanh", "sine", "quadratic", "relu", "softplus"][seed % 5], bias=seed % 2 == 0)
+    samples, decay, loss = 1 + numbers[5] % 9, [0.0, 1e-2][seed % 3 == 0], SquaredError(10.0 ** (seed % 5 - 2))
+    x, y = gaussian_memorisation(inputs=widths[0], outputs=widths[-1], samples=samples, seeds=[seed, seed + 1])
+    start = network.init([seed, seed + 1], sigma_b=0.5)
+    end = levenberg_marquardt(network, start, x, y, loss, weight_decay=decay, max_steps=60)
+    assert not (end.loss.isnan() | end.relative_gradient.isnan()).any()
+
+    point = end.theta.clone().requires_grad_()
+    outputs = network.forward(point, x)
+    objective = loss.prefactor * (outputs - y).square().sum(-1).mean(-1) + decay / 2 * point.square().sum(1)
+    (gradient,) = torch.autograd.grad(objective.sum(), point)
+    factor = 2 * loss.prefactor / samples
+    pulls = [factor * error.flatten(1).norm(dim=1) for error in (outputs.detach() - y, y)]
+    jacobian = output_jacobian(network, end.theta, x).flatten(1).norm(dim=1)
+    expected = gradient.norm(dim=1) / (jacobian * torch.maximum(*pulls))
+    torch.testing.assert_close(end.relative_gradient, expected.nan_to_num(0.0), rtol=1e-3, atol=1e-13)
+    assert torch.equal(end.converged, end.relative_gradient <= 1e-9)
+    torch.testing.assert_close(end.loss, loss.value(outputs, y).detach(), rtol=1e-12, atol=1e-300)  # without decay
+    before = loss_and_gradient(network, start, x, y, loss)[0] + decay / 2 * start.square().sum(1)
+    assert (objective.detach() <= before * (1 + 1e-12)).all()
+
+
+def test_a_large_ensemble_is_worked_on_in_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spy(problem: _Problem, start: torch.Tensor, *rest: object) -> tuple[torch.Tensor, ...]:
+        seen.append(len(start))
+        return _minimise(problem, start, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("numerics.training.levenberg_marquardt._minimise", spy)
+    monkeypatch.setattr("numerics.training.levenberg_marquardt._WORK", 10 * 18**2)
+    network = Mlp((3, 3, 3), "tanh")
+    x, y = _problem(3, 20, 512)
+    levenberg_marquardt(network, network.init(range(512)), x, y, HALF, max_steps=1)
+    assert seen == [10] * 51 + [2]
 
 
 def test_too_few_steps_are_not_convergence() -> None:
