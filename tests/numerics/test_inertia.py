@@ -61,6 +61,13 @@ def test_an_eigenvalue_on_the_cut_is_unresolved_and_clusters_are_counted_whole()
     assert [each.item() for each in (coarse.negative, coarse.unresolved, coarse.positive)] == [0, 60, 20]
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_matrix_that_is_nearly_symmetric_counts_by_its_symmetric_part(transposed: bool) -> None:
+    matrix = torch.tensor([[1.0, 0.0], [0.08, 0.0]], dtype=torch.float64)
+    counts = inertia((matrix.T if transposed else matrix)[None], tolerance=0.1)
+    assert counts.tolerance.item() == pytest.approx(0.1 * (0.5 + (0.25 + 0.04**2) ** 0.5), rel=1e-13)
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match=r"matrix must have shape \(members, size, size\), got \(3, 3\)"):

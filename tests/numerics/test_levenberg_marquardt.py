@@ -146,6 +146,14 @@ def test_a_large_ensemble_is_worked_on_in_groups_of_bounded_size(monkeypatch: py
     assert seen == [10] * 51 + [2]
 
 
+def test_a_member_just_above_the_tolerance_has_not_converged() -> None:
+    network = Mlp((3, 3, 3), "tanh")
+    x, y = _problem(3, 12, 40)
+    end = levenberg_marquardt(network, network.init(range(40)), x, y, HALF, max_steps=4, tolerance=2e-2)
+    assert ((end.relative_gradient > 2e-2) & (end.relative_gradient < 2e-1)).any()
+    assert torch.equal(end.converged, end.relative_gradient <= 2e-2)
+
+
 def test_too_few_steps_are_not_convergence() -> None:
     network = Mlp((5, 5, 5), "tanh")
     x, y = _problem(5, 20, 8)
