@@ -162,6 +162,16 @@ def closed_form(bench: Workbench) -> Iterator[Comparison]:
 
     $$\alpha = 1 + \frac1\pi\,\mathrm{Im}\left[\log G + \Phi(G)\right].$$
     """
+    from sympy import pi
+
+    formula = theory.index_formula()
+    (imaginary,) = formula.value.free_symbols
+    yield Identity(
+        "the index, from the imaginary part of log G + Phi(G)",
+        derivation=formula,
+        claimed=1 + imaginary / pi,
+        rival=Rival("the mass above zero in its place", -imaginary / pi),
+    )
     few, many = (Fraction(1, 4), Fraction(3)), (*(Fraction(k, 4) for k in range(1, 8)), Fraction(3), Fraction(6))
     ratios, digits = bench.size(quick=(few, 12), standard=(many, 20), full=(many, 40))
     energy = Fraction(1, 2)
