@@ -129,6 +129,25 @@ def remarks(claims: Sequence[Record]) -> str:
     return " ".join(f"{part[0].upper()}{part[1:]}" for part in parts)
 
 
+def corrections(findings: Iterable[Record]) -> list[dict[str, Any]]:
+    """Gather the rivals of an erratum's comparisons, each once: what it says, and where it stands on the same data.
+
+    Examples:
+        >>> standing = {"rival": {"name": "none", "value": "0"}, "rival_position": "inside"}
+        >>> corrections([{**standing, "title": "first"}, {**standing, "title": "second"}])
+        [{'name': 'none', 'stands': True, 'values': ['0'], 'titles': ['first', 'second']}]
+    """
+    found: dict[tuple[str, bool], dict[str, Any]] = {}
+    for finding in findings:
+        if rival := finding["rival"]:
+            key = (rival["name"], finding["rival_position"] == "inside")
+            entry = found.setdefault(key, {"name": key[0], "stands": key[1], "values": [], "titles": []})
+            if rival["value"] and rival["value"] not in (rival["name"], *entry["values"]):
+                entry["values"].append(rival["value"])
+            entry["titles"].append(finding["title"])
+    return list(found.values())
+
+
 def error_budget(claims: Iterable[Record]) -> str:
     """Say how many comparisons were statistical and how often they may err."""
     levels = [float(finding["level"]) for claim in claims for finding in claim["findings"] if finding["level"]]
@@ -199,14 +218,18 @@ def number(value: Decimal, digits: int = 6, beside: Decimal | None = None) -> Ma
 
 
 def powers(text: str) -> str:
-    """Write the powers of ten in an escaped text as such.
+    """Write the powers and the minus signs in an escaped text as such.
 
     Examples:
+        >>> powers("-4t - 2t^2 in [-0.5, 1e-07], near-by 2-3")
+        '−4t − 2t<sup>2</sup> in [−0.5, 10<sup>−7</sup>], near-by 2-3'
         >>> powers("8.61929e-19 in 20 balls, within 1e-15"), powers("margin 10**-15")
         ('8.61929 × 10<sup>−19</sup> in 20 balls, within 10<sup>−15</sup>', 'margin 10<sup>−15</sup>')
     """
     text = re.sub(r"(?<![\w.])10\*\*-(\d+)", r"10<sup>−\1</sup>", str(text))  # a Markup would escape what is put in
-    return re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])", _power_of_ten, text)
+    text = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])", _power_of_ten, text)
+    text = re.sub(r"(?<=[\w)])\^(\d+)", r"<sup>\1</sup>", text)
+    return re.sub(r"(?<= )-(?= )|(?<![\w.)*-])-(?=\d)", "−", text)
 
 
 def expression(text: str) -> Markup | None:
