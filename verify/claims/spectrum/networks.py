@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 NETWORKS = 40
-CHUNK = 10  # networks per item of work
+CHUNK = 20  # networks per item of work
 WEIGHT_DECAY = 1e-3  # without it the units of a tanh network saturate, and there is no critical point at a finite place
 
 
@@ -122,7 +122,7 @@ def trained_networks(
 def over_networks(
     bench: Workbench, purpose: str, function: Any, count: int = NETWORKS, **fixed: Any
 ) -> dict[str, Array]:
-    """Compute something for many networks, ten at a time, and stack the results."""
+    """Compute something for many networks, twenty at a time, and stack the results."""
     items = [
         {"seed": seed, "networks": CHUNK, "device": bench.device, **fixed}
         for seed in bench.seeds(purpose, count // CHUNK)
