@@ -1,5 +1,6 @@
 from .ball import Ball as Ball
 from .ball import ComplexBall as ComplexBall
+from .degenerate_minimum import minimum_neighbourhood as minimum_neighbourhood
 from .derivation import Derivation as Derivation
 from .derivation import Step as Step
 from .derivation import StepRecord as StepRecord
@@ -21,6 +22,7 @@ from .free_probability.sums import more_semicircular as more_semicircular
 from .free_probability.transforms import marchenko_pastur_transform as marchenko_pastur_transform
 from .free_probability.transforms import semicircle_transform as semicircle_transform
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
+from .gradient_variance import residual_variance as residual_variance
 from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
@@ -40,9 +42,7 @@ from .symbols import phi as phi
 from .symbols import s as s
 from .symbols import z as z
 from .two_layer_hessian import hessian_split as hessian_split
-from .two_layer_hessian import minimum_neighbourhood as minimum_neighbourhood
 from .two_layer_hessian import residual_block_structure as residual_block_structure
 from .two_layer_hessian import residual_scaling as residual_scaling
-from .two_layer_hessian import residual_variance as residual_variance
 from .zero_modes import gauge_zero_modes as gauge_zero_modes
 from .zero_modes import rescaling_zero_modes as rescaling_zero_modes

@@ -14,14 +14,12 @@ from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.exact_two_layer import ExactTwoLayer
 from theory.proof import Relation
-from theory.symbols import epsilon, m, n, phi, v
+from theory.symbols import m
 
 __all__ = [
     "hessian_split",
-    "minimum_neighbourhood",
     "residual_block_structure",
     "residual_scaling",
-    "residual_variance",
 ]
 
 _SPLIT = (
@@ -310,162 +308,4 @@ def residual_scaling() -> Derivation:
         assumptions=("the weights are fixed and only the targets move", "squared error"),
         source=_SOURCE,
         shown={"result": _SCALED},
-    )
-
-
-@cache
-def residual_variance() -> Derivation:
-    r"""Derive that residuals N(0, v) have v = 2 epsilon exactly if epsilon = L/n, and what the gradient's variance is.
-
-    At fixed weights and data, with residuals independent of the Jacobian, the gradient has covariance 2 epsilon/m times
-    H0. An entry has variance 2 epsilon/m where the diagonal entry of H0 is 1, as it is on average at weights N(0, 1/n)
-    and inputs N(0, 1) for linear units. Each entry vanishes as m grows; the norm does not: there are 2 n^2 entries.
-
-    Returns:
-        A derivation; parts "gradient covariance", "gradient variance" and "gradient norm" (|grad L|^2 over the loss).
-
-    Examples:
-        >>> residual_variance().value, residual_variance().parts["gradient variance"].rhs
-        (2*epsilon, 2*epsilon/m)
-    """
-    e, t = sp.symbols("e t", real=True)
-    c = sp.Symbol("c", positive=True)
-    density = sp.exp(-(e**2) / (2 * v)) / sp.sqrt(2 * sp.pi * v)
-    second_moment = sp.integrate(e**2 * density, (e, -sp.oo, sp.oo))
-    output, sample = sp.symbols("k mu", integer=True, positive=True)
-    mean_loss = sp.Sum(sp.Sum(v, (output, 1, n)).doit(), (sample, 1, m)).doit() / (2 * m)
-    variance = sp.solve(mean_loss / n - epsilon, v)[0]
-    other = sp.solve(mean_loss / c - epsilon, v)[0]
-    first, second = (sp.Function(name)(_mu) for name in ("J_i", "J_j"))
-    gauss_newton = sp.Sum(first * second, _range) / m
-    residuals, rows, columns = (sp.symbols(f"{name}_1:4", real=True) for name in ("e", "a", "b"))
-    gradient = [sum(x * y for x, y in zip(residuals, side, strict=True)) / m for side in (rows, columns)]
-    product = sp.Poly(gradient[0] * gradient[1], *residuals)
-    # E e_a e_b is v if a = b, else 0: independent and centred
-    expected = sum(value * v for powers, value in product.terms() if max(powers) == 2)
-    return Derivation(
-        "Residual variance is twice the energy",
-        sp.Eq(v, 2 * epsilon),
-        (
-            Step(
-                "The second moment of a residual.",
-                Relation(second_moment, "=", v),
-                "exact",
-                lambda: sp.exp(v * t**2 / 2).diff(t, 2).subs(t, 0),
-                shown=r"\int e^{2} \frac{\exp(-e^{2}/2v)}{\sqrt{2 \pi v}} \, de = v",
-            ),
-            Step(
-                "The mean of the loss over m n residuals.",
-                Relation(mean_loss, "=", n * v / 2),
-                "exact",
-                shown=r"\frac{1}{2 m} \sum_{\mu = 1}^{m} \sum_{k = 1}^{n} v = \frac{n v}{2}",
-            ),
-            Step(
-                "With energy L/n, solve for the variance.",
-                Relation(variance, "=", 2 * epsilon),
-                "exact",
-                shown=r"\frac{1}{n} \cdot \frac{n v}{2} = \epsilon \quad \text{at} \quad v = 2 \epsilon",
-            ),
-            Step(
-                "With energy L/c instead the variance is another one, unless c = n.",
-                Relation(other - 2 * epsilon, "=", 2 * epsilon * (c - n) / n),
-                "exact",
-            ),
-            Step(
-                "The covariance of two gradient entries: independent residuals, three of them.",
-                Relation(expected, "=", v * sum(x * y for x, y in zip(rows, columns, strict=True)) / m**2),
-                "exact",
-            ),
-            Step(
-                "For any number of residuals that is 2 epsilon/m times H0.",
-                Relation(sp.Sum(2 * epsilon * first * second, _range) / m**2, "=", 2 * epsilon / m * gauss_newton),
-                "exact",
-            ),
-            Step(
-                "At weights N(0, 1/n) and inputs N(0, 1) a diagonal entry of H0 has mean 1, a sum of n variances.",
-                Relation(2 * epsilon / m * sp.Sum(1 / n, (output, 1, n)).doit(), "=", 2 * epsilon / m),
-                "exact",
-                shown=r"\frac{2 \epsilon}{m} \sum_{k = 1}^{n} \frac{1}{n} = \frac{2 \epsilon}{m}",
-            ),
-            Step(
-                "All 2 n^2 entries together, over the loss L = n epsilon.",
-                Relation(sp.Sum(2 * epsilon / m, (output, 1, 2 * n**2)).doit() / (n * epsilon), "=", 4 * n / m),
-                "exact",
-                shown=r"\frac{E |\nabla L|^2}{L} = \frac{2 n^2}{n \epsilon} \cdot \frac{2 \epsilon}{m} = \frac{4 n}{m}",
-            ),
-            Step(
-                "With phi = 2n/m the squared norm over the loss is 2 phi at every size.",
-                Relation((4 * n / m).subs(m, 2 * n / phi), "=", 2 * phi),
-                "exact",
-                shown=r"\frac{E |\nabla L|^2}{L} = 2 \phi",
-            ),
-        ),
-        Domain(epsilon=(0, sp.oo), phi=(0, sp.oo), v=(0, sp.oo), m=(0, sp.oo), n=(0, sp.oo)),
-        parts={
-            "gradient norm": sp.Eq(sp.Symbol("E|grad|^2/L"), 2 * phi),
-            "gradient covariance": sp.Eq(sp.Symbol("Cov(g_i, g_j)"), 2 * epsilon / m * gauss_newton),
-            "gradient variance": sp.Eq(sp.Symbol("Var(g_i)"), 2 * epsilon / m),
-        },
-        assumptions=(
-            "residuals are independent, centred and normal with one variance",
-            "the gradient: residuals are independent of the weights and of the data",
-            "the gradient variance: the diagonal entry of H0 is 1",
-        ),
-        source=_SOURCE,
-    )
-
-
-@cache
-def minimum_neighbourhood() -> Derivation:
-    r"""Derive a counterexample: arbitrarily near a global minimum the Hessian has a negative eigenvalue.
-
-    For L = (u v - 1)^2, a two-layer net with one unit and one sample, at (1 + t, 1 + t):
-
-    .. math:: \lambda_{\min} = -4 t - 2 t^2 < 0 \quad (t > 0)
-
-    Returns:
-        A derivation on 0 < t.
-
-    Examples:
-        >>> minimum_neighbourhood().at(t="1/100")
-        -201/5000
-    """
-    u, w = sp.symbols("u v", real=True)
-    t = sp.Symbol("t", positive=True)
-    loss = (u * w - 1) ** 2
-    hessian = sp.ImmutableMatrix(sp.hessian(loss, (u, w)).subs({u: 1 + t, w: 1 + t}))
-    vector, other = sp.ImmutableMatrix([1, -1]), sp.ImmutableMatrix([1, 1])
-    least = sp.expand((vector.T * hessian * vector)[0] / 2)
-    largest = sp.expand((other.T * hessian * other)[0] / 2)
-
-    return Derivation(
-        "Near a minimum the Hessian may have a negative eigenvalue",
-        sp.Eq(sp.Symbol("lambda_min"), -4 * t - 2 * t**2),
-        (
-            Step(
-                "At t = 0 the loss and its gradient vanish: a global minimum.",
-                Relation(sp.Tuple(loss, loss.diff(u), loss.diff(w)).subs({u: 1, w: 1}), "=", sp.Tuple(0, 0, 0)),
-                "exact",
-                shown=r"L = 0, \quad \nabla L = 0 \quad \text{at} \quad u = v = 1",
-            ),
-            Step("(1, -1) is an eigenvector.", Relation(hessian * vector, "=", least * vector), "exact"),
-            Step("(1, 1) is the other.", Relation(hessian * other, "=", largest * other), "exact"),
-            Step(
-                "The eigenvalue of the first.",
-                Relation(least, "=", -4 * t - 2 * t**2),
-                "exact",
-                lambda: hessian.det() / largest,
-                shown=r"\lambda = \frac{1}{2} (1, -1) H (1, -1)^T = -4 t - 2 t^2",
-            ),
-            Step("It is the lesser one.", Relation(least, "<", largest), "exact"),
-            Step("It is negative for every t > 0.", Relation(least, "<", 0), "exact"),
-            Step(
-                "It tends to 0 with t, as do the point and the loss.",
-                Relation(sp.Tuple(sp.limit(least / t, t, 0), sp.limit(largest, t, 0)), "=", sp.Tuple(-4, 4)),
-                "exact",
-                shown=r"\frac{\lambda}{t} \to -4, \quad \lambda' \to 4 \quad (t \to 0)",
-            ),
-        ),
-        Domain(t=(0, sp.oo)),
-        source="Oxford C6.5, lecture 9, last slide, corrected",
     )

@@ -7,14 +7,14 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from theory.degenerate_minimum import minimum_neighbourhood
 from theory.exact_two_layer import ExactTwoLayer, exact_rank
+from theory.gradient_variance import residual_variance
 from theory.symbols import epsilon, m, phi
 from theory.two_layer_hessian import (
     hessian_split,
-    minimum_neighbourhood,
     residual_block_structure,
     residual_scaling,
-    residual_variance,
 )
 
 shapes = st.tuples(st.integers(1, 2), st.integers(1, 2), st.integers(1, 2))
