@@ -168,10 +168,10 @@ def critical_energy_relu_scale(bench: Workbench) -> Iterator[Comparison]:
     xi = 1 + 16 * phi - 8 * phi**2
     unit = (27 - 18 * xi - xi**2 + 8 * xi ** Fraction(3, 2)) / (32 * phi * (1 - phi) ** 3)
     yield Identity(
-        "prefactor, in terms of the variance s = sigma^2",
+        "prefactor, in terms of the variance $s = \\sigma^2$",
         derivation=theory.critical_energy(theory.relu_hessian(scale=variance)),
         claimed=variance * unit,
-        rival=Rival("the prefactor sigma^4", variance**2 * unit),
+        rival=Rival("the prefactor $\\sigma^4$", variance**2 * unit),
     )
 
 
