@@ -3,7 +3,7 @@ r"""Bring your own claims: a small landscape with a long valley, tried from five
 The loss is $L(u, v) = \tfrac12 (uv - 1)^2$, a linear network with one weight a layer. Its global minima form the curve
 $uv = 1$; this file is about how sharp they are and which of them descent finds. Run it by
 
-    lossproof run --claims examples/my_claims.py
+    .venv/bin/lossproof run --claims examples/my_claims.py
 
 A claim is a function with a statement (its docstring), a source, and an expectation registered before the first run.
 It yields comparisons; each names a rival, the wrong prediction that it must be able to refute. Heavy imports stand

@@ -4,7 +4,7 @@ Each jump (rate, size) is the limit of ``size * X X'`` with rate x N independent
 length, the semicircle that of a Wigner matrix. Independent pieces of this kind are asymptotically free, so their laws
 add. Run
 
-    python examples/your_own_law.py [--size 800] [--seed 0] [--plot law.png]
+    .venv/bin/python examples/your_own_law.py [--size 800] [--seed 0] [--plot law.png]
 """
 
 import argparse

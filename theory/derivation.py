@@ -292,6 +292,10 @@ class Derivation:
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self._latex('result', self.result)}$"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Show in IPython what `print` shows."""
+        printer.text("..." if cycle else str(self))
+
     def __str__(self) -> str:
         """Show the title, each step in two-dimensional form, the result and the source."""
         blocks = [self.title]

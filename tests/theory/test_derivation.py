@@ -263,3 +263,9 @@ def test_the_record_is_plain_data_and_the_text_readable() -> None:
     for expected in ("A critical energy", "The compact form. [exact]", "0 < x < 1", "By Sturm", "[a paper]"):
         assert expected in text
     assert result._repr_latex_().startswith("$")
+
+
+def test_ipython_shows_what_print_shows() -> None:
+    from IPython.lib.pretty import pretty
+
+    assert pretty(derivation()) == str(derivation())

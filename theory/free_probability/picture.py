@@ -41,5 +41,5 @@ def plot_law(law: "SpectralLaw", *, axes: "Axes | None" = None, points: int = 80
         axes.legend()
     axes.set_xlabel("eigenvalue")
     axes.set_ylabel("density")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(bottom=0, auto=True)  # what is drawn on top later may be taller
     return axes

@@ -142,3 +142,9 @@ def test_a_plot_draws_density_and_atoms() -> None:
     assert axes.get_legend() is not None
     same = BOUND.plot(axes=axes)
     assert same is axes
+
+
+def test_what_is_drawn_over_a_plot_is_not_cut_off() -> None:
+    axes = BOUND.plot()
+    axes.plot([0, 1], [50, 60])
+    assert axes.get_ylim()[1] > 60

@@ -31,7 +31,7 @@ def sampled_thresholds(size: int, ratio: float, seed: int, device: str) -> Mappi
     eigenproblem gives the index at every energy.
     """
     wishart = numerics.sample_wishart(size, ratio=ratio, seeds=[seed], device=device)
-    wigner = numerics.sample_wigner(size, seeds=[seed + 1], device=device)
+    wigner = numerics.sample_wigner(size, seeds=[seed], device=device)
     inverse_roots = numerics.threshold_spectrum(wishart, wigner)[0]
     return {"energies": (1 / (2 * inverse_roots[inverse_roots > 0] ** 2)).sort().values}
 

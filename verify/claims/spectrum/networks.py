@@ -78,8 +78,7 @@ def random_networks(
     """Draw networks with weights N(0, 1/n) and memorisation data."""
     network = numerics.Mlp((width, width, width), activation, bias=False)
     theta = network.init(seeds, device=device)
-    data_seeds = [seed + 2**31 for seed in seeds]  # weights and data of one seed would be the same numbers
-    x, y = numerics.gaussian_memorisation(inputs=width, outputs=width, samples=samples, seeds=data_seeds, device=device)
+    x, y = numerics.gaussian_memorisation(inputs=width, outputs=width, samples=samples, seeds=seeds, device=device)
     return Ensemble(network, theta, x, y)
 
 
