@@ -50,9 +50,17 @@ def sharpness() -> "theory.Derivation":
         title="The sharpness of the minimum (t, 1/t)",
         result=sp.Eq(eigenvalue, claimed),
         steps=(
-            theory.Step("The determinant vanishes, along the valley.", theory.Relation(hessian.det(), "=", 0), "exact"),
             theory.Step(
-                "So the trace is the other eigenvalue.", theory.Relation(hessian.trace(), "=", claimed), "exact"
+                "The determinant vanishes, along the valley.",
+                theory.Relation(hessian.det(), "=", 0),
+                "exact",
+                shown=r"\det H = 0",
+            ),
+            theory.Step(
+                "So the trace is the other eigenvalue.",
+                theory.Relation(hessian.trace(), "=", claimed),
+                "exact",
+                shown=r"\mathrm{tr}\, H = t^2 + t^{-2}",
             ),
         ),
         domain=theory.Domain(t=(0, sp.oo)),
