@@ -1,10 +1,12 @@
 """Running claims from Python: `verify.run("index.*")` is `lossproof run "index.*"`, and shows itself in a notebook."""
 
+import multiprocessing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from verify.progress import listener_for
+from verify.refusal import BadInputError
 from verify.report.console import summary_lines
 from verify.runner import Request, execute, exit_code
 from verify.store import Record, RunFolder
@@ -128,6 +130,8 @@ def run(
 ) -> Run:
     """Run claims and return what came out; the same as ``lossproof run``, with the same options.
 
+    With ``jobs`` above 1, a script calls this below ``if __name__ == "__main__":``, for every worker imports it anew.
+
     Args:
         patterns: Ids or globs; none means all claims, or those of ``claims`` if files are given.
         profile: ``"quick"`` (the usual one), ``"standard"`` or ``"full"``.
@@ -140,9 +144,14 @@ def run(
         claims: A file of further claims, or several.
 
     Raises:
-        ValueError: If the request cannot be met, in one sentence.
+        ValueError: If the request cannot be met, in one sentence, or a worker comes here while it imports the script.
         KeyboardInterrupt: If interrupted; the run stays on disk and can be resumed.
     """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        raise BadInputError(
+            "run must not be called while a worker imports the script: guard it by if __name__ == '__main__':, "
+            f"got it unguarded in {multiprocessing.current_process().name}."
+        )
     files = (claims,) if isinstance(claims, str | Path) else tuple(claims)
     request = Request(
         patterns=patterns,

@@ -66,8 +66,9 @@ class ProcessPool:
             self._executor = ProcessPoolExecutor(self.jobs, mp_context=self._context, initializer=_start_worker)
         try:
             _compute(self._executor, perform, 2 * self.jobs, function, items, completed)
-        except BrokenProcessPool:
+        except BrokenProcessPool as error:
             self.close(abandon=True)
+            error.add_note("if no worker starts: guard the script that starts it by if __name__ == '__main__':")
             raise
 
     def close(self, *, abandon: bool = False) -> None:
