@@ -81,7 +81,7 @@ def show(
     from verify.runner import known_claims, selected
 
     for found in selected(known_claims(claims or ()), [claim]):
-        typer.echo("\n".join(claim_lines(found)))
+        typer.echo("\n".join(claim_lines(found, claims or ())))
 
 
 @app.command()

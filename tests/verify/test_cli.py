@@ -36,6 +36,7 @@ def test_show_tells_what_the_ledger_knows(lossproof: Command) -> None:
     shown = lossproof("show", "valley.balance", "--claims", EXAMPLE).stdout
     for words in ("Descent keeps the balance", "proportional to its step", "eq. 5", "step sizes below", "SUPPORTED"):
         assert words in shown
+    assert shown.endswith(f"run it       lossproof run valley.balance --claims {EXAMPLE}\n")
 
 
 def test_the_example_file_comes_out_as_expected(lossproof: Command, tmp_path: Path) -> None:

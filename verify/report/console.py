@@ -1,9 +1,11 @@
 """The ledger and a run's outcome as plain text, for a terminal or a pipe."""
 
 import re
+import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from verify.ledger import Claim
 from verify.store import Record
@@ -24,8 +26,8 @@ def ledger_lines(claims: Sequence[Claim]) -> list[str]:
     return [f"{name:{widths[0]}}  {expected:{widths[1]}}  {title}" for name, expected, title in rows]
 
 
-def claim_lines(claim: Claim) -> list[str]:
-    """Return everything the ledger knows of one claim."""
+def claim_lines(claim: Claim, claim_files: Sequence[Path] = ()) -> list[str]:
+    """Return everything the ledger knows of one claim, which may come from one of the files."""
     lines = [claim.id, claim.title, ""]
     for paragraph in claim.statement.split("\n\n"):
         lines += [*textwrap.wrap(" ".join(paragraph.split()), 100, break_long_words=False), ""]
@@ -36,7 +38,8 @@ def claim_lines(claim: Claim) -> list[str]:
         lines.append(f"corrects     {claim.corrects}")
     if claim.decided_from != "quick":
         lines.append(f"decided      from the {claim.decided_from} profile on")
-    lines.append(f"run it       lossproof run {claim.id}")
+    words = ["lossproof", "run", claim.id, *(word for path in claim_files for word in ("--claims", str(path)))]
+    lines.append(f"run it       {shlex.join(words)}")
     return lines
 
 
