@@ -1,7 +1,7 @@
 """The command `lossproof`.
 
-Exit codes: 0 everything as expected; 1 something is not; 2 bad usage, told in one sentence, with nothing touched;
-130 interrupted, with the run intact. Progress goes to the error stream, results to the output stream.
+Exit codes: 0 everything as expected; 1 something is not, or not finished; 2 bad usage, told in one sentence, with
+nothing touched; 130 interrupted, with the run intact. Progress goes to the error stream, results to the output stream.
 """
 
 import json
@@ -134,14 +134,15 @@ def run(
     except KeyboardInterrupt:
         _end_interrupted(listener.folder.path if listener.folder else None)
     records = folder.records()
-    typer.echo("\n".join(summary_lines(records, unfinished=len(folder.claim_ids) - len(records))))
+    unfinished = len(folder.claim_ids) - len(records)
+    typer.echo("\n".join(summary_lines(records, unfinished=unfinished, folder=folder.path)))
     report = folder.path / "report.html"
     typer.echo(f"report: {report}")
     if junit is not None:
         write_junit(records, junit, strict=strict)
     if open_report:
         webbrowser.open(report.resolve().as_uri())
-    raise typer.Exit(exit_code(records, strict=strict))
+    raise typer.Exit(exit_code(records, strict=strict, unfinished=unfinished))
 
 
 @app.command()

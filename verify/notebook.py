@@ -93,8 +93,8 @@ class Run:
 
     @property
     def as_expected(self) -> bool:
-        """Whether every claim came out as expected."""
-        return exit_code(self._records()) == 0
+        """Whether every claim is finished and came out as expected."""
+        return exit_code(self._records(), unfinished=self._unfinished) == 0
 
     def __getitem__(self, claim: str) -> StoredClaim:
         return self.claims[claim]
@@ -106,12 +106,17 @@ class Run:
         return len(self.claims)
 
     def __repr__(self) -> str:
-        return "\n".join([*summary_lines(self._records()), f"report: {self.report}"])
+        lines = summary_lines(self._records(), unfinished=self._unfinished, folder=self.folder)
+        return "\n".join([*lines, f"report: {self.report}"])
 
     def _repr_html_(self) -> str:
         from verify.report.html import run_html
 
         return run_html(self.manifest, self._records(), self.report.resolve().as_uri())
+
+    @property
+    def _unfinished(self) -> int:
+        return len(self.manifest["claims"]) - len(self.claims)
 
     def _records(self) -> list[Record]:
         return [claim.record for claim in self.claims.values()]

@@ -410,8 +410,12 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def exit_code(records: Sequence[Record], *, strict: bool = False) -> int:
-    """Return 0 if every claim came out as expected, else 1; ``strict`` counts skipped checks as failures."""
+def exit_code(records: Sequence[Record], *, strict: bool = False, unfinished: int = 0) -> int:
+    """Return 0 if every claim came out as expected, else 1, as for a run with unfinished claims; ``strict`` counts
+    skipped checks as failures.
+    """
+    if unfinished:
+        return 1
     for record in records:
         skips = any(finding["status"] == "SKIPPED" for finding in record["findings"])
         if not record["as_expected"] or (strict and skips):

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from verify.notebook import Run
 from verify.report.junit import write_junit
 from verify.store import RunFolder
 
@@ -56,6 +57,20 @@ def test_exit_codes_tell_what_came_out(lossproof: Command, tmp_path: Path, kinds
     assert "2 not as expected" in ended.stdout
     assert "Expected CERTIFIED, got SUPPORTED" in ended.stdout
     assert "ZeroDivisionError: the experiment fell off the table" in ended.stdout
+
+
+def test_a_run_with_unfinished_claims_is_not_all_as_expected(lossproof: Command, tmp_path: Path, kinds: Path) -> None:
+    out = tmp_path / "run"
+    assert lossproof("run", "kinds.certified", "kinds.deferred", "--claims", kinds, "--out", out).returncode == 0
+    (out / "claims" / "kinds.deferred.json").unlink()
+    ended = lossproof("run", "kinds.certified", "--resume", "--out", out)
+    assert ended.returncode == 1
+    lines = ended.stdout.splitlines()
+    assert lines[0] == "1 claim: 1 certified. 1 not finished. The others as expected."
+    assert lines[1] == f"  finish it by: lossproof run --resume --out {out}"
+    assert not Run(RunFolder.open(out)).as_expected
+    assert lines[1] in repr(Run(RunFolder.open(out)))
+    assert "All as expected." in lossproof("run", "--resume", "--out", out).stdout
 
 
 def test_junit_has_a_case_a_claim(lossproof: Command, tmp_path: Path, kinds: Path, finished: RunFolder) -> None:

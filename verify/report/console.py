@@ -54,15 +54,24 @@ def counts(records: Sequence[Record]) -> str:
     return ", ".join(f"{found[word]} {word.lower()}" for word in ORDER if found[word])
 
 
-def summary_lines(records: Sequence[Record], *, unfinished: int = 0) -> list[str]:
-    """Return a run's outcome: a sentence, and every claim that came out otherwise than expected, with the reason."""
+def summary_lines(records: Sequence[Record], *, unfinished: int = 0, folder: Path | None = None) -> list[str]:
+    """Return a run's outcome: a sentence, and every claim that came out otherwise than expected, with the reason.
+
+    Args:
+        records: The claims that are finished.
+        unfinished: How many claims of the run are not.
+        folder: The folder of the run, to say how it is finished.
+    """
     surprising = [record for record in records if not record["as_expected"]]
     number = len(records)
     opening = f"{number} claim{'' if number == 1 else 's'}: {counts(records) or 'none finished'}."
-    verdict = "All as expected." if not surprising else f"{len(surprising)} not as expected:"
+    verdict = f"{len(surprising)} not as expected:" if surprising else "All as expected."
     if unfinished:
         opening += f" {unfinished} not finished."
-    lines = [f"{opening} {verdict}"]
+        verdict = verdict if surprising else "The others as expected." if records else ""
+    lines = [f"{opening} {verdict}".rstrip()]
+    if unfinished and folder is not None:
+        lines.append(f"  finish it by: lossproof run --resume --out {shlex.quote(str(folder))}")
     for record in surprising:
         lines.append(f"  {record['id']}  {record['verdict'] or record['status']}")
         lines.append(textwrap.fill(record["why_not"], 100, initial_indent="    ", subsequent_indent="    "))
