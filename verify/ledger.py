@@ -12,6 +12,7 @@ import inspect
 import pkgutil
 import re
 import sys
+import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -121,11 +122,15 @@ class Claim:
             One finding per comparison.
 
         Raises:
-            TypeError: If the check yields something else than a comparison.
+            TypeError: If the check yields something else than a comparison, or returns instead of yielding.
             ValueError: If two comparisons have one title.
         """
         titles = set()
-        for comparison in self.check(bench):
+        found = self.check(bench)
+        if not isinstance(found, Iterable):
+            returned = "None" if found is None else f"a returned {type(found).__name__}"
+            raise TypeError(f"the check of {self.id} must yield its comparisons, got {returned}.")
+        for comparison in found:
             if not isinstance(comparison, Comparison):
                 raise TypeError(f"the check of {self.id} must yield comparisons, got {type(comparison).__name__}.")
             if comparison.title in titles:
@@ -302,8 +307,10 @@ def load_claim_file(path: str | Path) -> types.ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        place = f" (line {lines[-1]})" if lines else ""
         raise ClaimFileError(
-            f"claims must name a file that imports, got {str(path)!r}: {type(error).__name__}: {error}"
+            f"claims must name a file that imports, got {str(path)!r}: {type(error).__name__}: {error}{place}"
         ) from error
     return module
 

@@ -152,6 +152,16 @@ def test_equal_titles_are_refused() -> None:
         list(make(check=twice).judge(None))
 
 
+@pytest.mark.parametrize(("returned", "got"), [(None, "None"), (comparison(Verdict.PROVED), "a returned Comparison")])
+def test_a_check_that_returns_instead_of_yielding_is_refused(returned: Any, got: str) -> None:
+    def wrong(bench: object) -> Any:
+        """Wrong."""
+        return returned
+
+    with pytest.raises(TypeError, match=rf"the check of index.demo must yield its comparisons, got {got}\."):
+        list(make(check=wrong).judge(None))
+
+
 def test_a_check_that_yields_something_else_is_refused() -> None:
     def wrong(bench: object) -> Iterator[Any]:
         """Wrong."""
@@ -231,6 +241,12 @@ def test_claims_of_a_file_come_in_the_order_of_their_definition(tmp_path: Path) 
     assert sys.modules[module] is load_claim_file(file)
     assert loaded_claim_file(module) == file
     assert loaded_claim_file("verify.ledger") is None
+
+
+def test_a_claim_file_that_fails_names_its_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import json\n\ndef read():\n    return json.loads('{')\n\nread()\n")
+    with pytest.raises(ClaimFileError, match=r"JSONDecodeError: .* \(line 4\)$"):
+        claims_from_file(tmp_path / "mine.py")
 
 
 @pytest.mark.parametrize(
