@@ -7,7 +7,7 @@ import numpy as np
 
 from verify.comparison import LEVEL, Cell, Comparison, Rival
 from verify.intervals import Interval, clopper_pearson, in_words
-from verify.rules.samples import LEAST_REPLICATES, as_floats, as_numbers, why_dropped, why_not_finite
+from verify.rules.samples import LEAST_REPLICATES, as_floats, as_numbers, refuse_bare_rival, why_dropped, why_not_finite
 from verify.verdict import Evidence, Position
 
 
@@ -44,6 +44,7 @@ class Proportion(Comparison):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         if not 0 <= int(successes) <= int(trials):
             raise ValueError(f"successes must lie between 0 and trials, got {successes} of {trials}.")
         claimed = _proportions(within, "within")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from verify.comparison import Cell, Comparison, Rival
 from verify.intervals import Interval, in_words
+from verify.rules.samples import refuse_bare_rival
 from verify.verdict import Evidence, Position
 
 _ZERO: Final = Interval(0, 0)
@@ -57,6 +58,7 @@ class Identity(Comparison):
         part: str | None = None,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         from theory import exact_difference
 
         if part is not None and part not in derivation.parts:
@@ -135,6 +137,7 @@ class Enclosure(Comparison):
         within: tuple[Any, Any] | None = None,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         balls = [_bounds(value, "values") for value in values]
         if not balls:
             raise ValueError("values must hold at least one ball, got none.")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from verify.comparison import Cell, Comparison, Rival
 from verify.intervals import Interval, in_words
-from verify.rules.samples import as_array, why_dropped, why_not_finite
+from verify.rules.samples import as_array, refuse_bare_rival, why_dropped, why_not_finite
 from verify.verdict import Evidence, Position
 
 WRONG_BEYOND: Final = 10
@@ -53,6 +53,7 @@ class Agrees(Comparison):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         _check_tolerance(tolerance, reason)
         values = as_array(measured)
         truth = _like(predicted, "predicted", values)
@@ -123,6 +124,7 @@ class Bounds(Comparison):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         _check_tolerance(tolerance, reason)
         values = as_array(smaller)
         bound = _like(larger, "larger", values, finite=False)

@@ -14,6 +14,7 @@ from verify.rules.samples import (
     margin_around,
     more_data,
     once_in_words,
+    refuse_bare_rival,
     rival_numbers,
     why_blocked,
     worst_cell,
@@ -57,6 +58,7 @@ class Equals(Comparison):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         targets = as_numbers(predicted, "predicted")
         others = rival_numbers(rival.value, len(targets))
         margins = [margin_around(target, relative, absolute) for target in targets]

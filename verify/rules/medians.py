@@ -14,6 +14,7 @@ from verify.rules.samples import (
     list_in_words,
     more_data,
     once_in_words,
+    refuse_bare_rival,
     rival_numbers,
     why_blocked,
     worst_cell,
@@ -40,6 +41,7 @@ class _HalfLine(Comparison):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         edges = as_numbers(bound, "bound")
         others = rival_numbers(rival.value, len(edges))
         for edge, other in zip(edges, others, strict=True):
@@ -118,6 +120,7 @@ class AtMost(_HalfLine):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         super().__init__(
             title,
             side=-1,
@@ -159,6 +162,7 @@ class AtLeast(_HalfLine):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         super().__init__(
             title,
             side=+1,

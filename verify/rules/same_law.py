@@ -7,7 +7,7 @@ import numpy as np
 
 from verify.comparison import LEVEL, Cell, Comparison, Rival
 from verify.intervals import Array, Interval, in_words, median_interval
-from verify.rules.samples import as_floats, more_draws, why_blocked, why_dropped, why_not_finite
+from verify.rules.samples import as_floats, more_draws, refuse_bare_rival, why_blocked, why_dropped, why_not_finite
 from verify.rules.scaling import log_log_weights
 from verify.rules.transport import distance_between, distances_to_law, standard_deviation
 from verify.verdict import Evidence, Position
@@ -48,6 +48,7 @@ class SameLaw(Comparison):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         if not 0 < within < np.inf:
             raise ValueError(f"within must be positive and finite, got {within}.")
         sizes = sorted(spectra)

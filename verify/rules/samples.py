@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from verify.comparison import Cell
+from verify.comparison import Cell, Rival
 from verify.intervals import Array, Interval, in_words, least_size, median_ranks
 
 LEAST_REPLICATES: Final = 20
@@ -19,6 +19,16 @@ LEAST_VALUES: Final = 8
 MOST_DROPPED: Final = 0.05
 ERRORS_IN_MARGIN: Final = 10
 MOST_LISTED: Final = 6
+
+
+def refuse_bare_rival(rival: object) -> None:
+    """Refuse a rival that is a value without a name.
+
+    Raises:
+        TypeError: If it is no `Rival`.
+    """
+    if not isinstance(rival, Rival):
+        raise TypeError(f"rival must be a Rival(name, value), got {rival!r}.")
 
 
 def as_array(values: Any) -> npt.NDArray[Any]:

@@ -22,6 +22,7 @@ from verify.rules.samples import (
     bands,
     margin_around,
     more_data,
+    refuse_bare_rival,
     why_blocked,
     why_dropped,
     why_not_finite,
@@ -85,6 +86,7 @@ class Exponent(Comparison):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         (target,), (other,) = as_numbers(predicted, "predicted"), as_numbers(rival.value, "the rival's value")
         margin = margin_around(target, relative, absolute)
         claimed, rival_set = bands(target, other, margin)
@@ -174,6 +176,7 @@ class Limit(Comparison):
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        refuse_bare_rival(rival)
         (target,), (other,) = as_numbers(predicted, "predicted"), as_numbers(rival.value, "the rival's value")
         margin = margin_around(target, relative, absolute)
         claimed, rival_set = bands(target, other, margin)

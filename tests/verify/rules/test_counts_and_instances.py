@@ -1,5 +1,6 @@
 """Counts, orders and instances: planted errors are caught, levels are kept, bad data block, bad arguments raise."""
 
+import inspect
 import math
 from typing import Any
 
@@ -11,7 +12,20 @@ from hypothesis import strategies as st
 
 from verify.comparison import Comparison, Rival
 from verify.intervals import clopper_pearson
-from verify.rules import Agrees, Bounds, Ordering, Proportion
+from verify.rules import (
+    Agrees,
+    AtLeast,
+    AtMost,
+    Bounds,
+    Enclosure,
+    Equals,
+    Exponent,
+    Identity,
+    Limit,
+    Ordering,
+    Proportion,
+    SameLaw,
+)
 from verify.rules.counts import kendall_signs
 from verify.verdict import Position, Verdict
 
@@ -236,3 +250,17 @@ def test_one_violation_refutes_a_tighter_bound_and_an_infinite_bound_blocks() ->
     assert Bounds("x**2 <= x", larger=x, **given).decide().verdict is Verdict.SUPPORTED
     endless = Bounds("x**2 <= x", larger=[0.0, np.inf, 1.0], **given).decide()
     assert endless.blocked == "1 of 3 values are not finite."
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [Identity, Enclosure, Agrees, Bounds, Equals, AtMost, AtLeast, Exponent, Limit, Proportion, SameLaw],
+)
+def test_a_rival_without_a_name_is_refused_by_every_rule(rule: Any) -> None:
+    needed = {
+        name: None
+        for name, parameter in inspect.signature(rule).parameters.items()
+        if parameter.default is inspect.Parameter.empty
+    }
+    with pytest.raises(TypeError, match=r"rival must be a Rival\(name, value\), got 9"):
+        rule(**needed | {"title": "bare", "rival": 9})
