@@ -226,6 +226,8 @@ def _read_record(path: Path, kind: str, rule: str) -> Record:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise BadInputError(f"{rule}: {path.name} is missing.") from None
+    except NotADirectoryError:
+        raise BadInputError(f"{kind} must be a folder, got the file {path.parent}.") from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BadInputError(f"{rule}: {path.name} cannot be read ({error}).") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA_VERSION:

@@ -111,6 +111,12 @@ def test_a_report_is_written_again_and_opened(
     assert opened == [(finished.path / "report.html").as_uri()]
 
 
+def test_a_file_is_no_run(lossproof: Command, finished: RunFolder) -> None:
+    ended = lossproof("report", finished.path / "report.html")
+    assert ended.returncode == 2
+    assert ended.stderr == f"lossproof: run must be a folder, got the file {finished.path / 'report.html'}.\n"
+
+
 def test_a_run_agrees_with_itself(lossproof: Command, finished: RunFolder) -> None:
     ended = lossproof("compare", finished.path, finished.path)
     assert ended.returncode == 0
