@@ -124,10 +124,18 @@ def selected(claims: Sequence[Claim], patterns: Sequence[str]) -> tuple[Claim, .
     ids = [claim.id for claim in claims]
     for pattern in patterns:
         if not fnmatch.filter(ids, pattern):
-            near = difflib.get_close_matches(pattern, ids, n=1, cutoff=0.4)
-            hint = f" (did you mean {near[0]!r}?)" if near else ""
-            raise BadInputError(f"id must match a claim of the ledger, got {pattern!r}{hint}.")
+            raise BadInputError(f"id must match a claim of the ledger, got {pattern!r}{_hint(claims, pattern)}.")
     return tuple(c for c in claims if any(fnmatch.fnmatchcase(c.id, pattern) for pattern in patterns))
+
+
+def _hint(claims: Sequence[Claim], pattern: str) -> str:
+    """Say what a pattern that matches nothing was probably meant to be; empty where nothing is near."""
+    if pattern.endswith(".py"):
+        return " (a file of claims goes after --claims)"
+    if pattern in {claim.theme for claim in claims}:
+        return f" (did you mean {pattern + '.*'!r}?)"
+    near = difflib.get_close_matches(pattern, [claim.id for claim in claims], n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def execute(request: Request, listener: Listener | None = None) -> RunFolder:
