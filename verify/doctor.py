@@ -3,12 +3,14 @@
 import ast
 import importlib.util
 import inspect
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from verify import provenance
 from verify.ledger import Check, Claim
+from verify.refusal import install_command
 from verify.runner import known_claims
 
 OPTIONAL = {
@@ -28,7 +30,7 @@ def diagnosis(claim_files: Sequence[Path] = ()) -> list[str]:
     lines += [f"{name:13} {version}" for name, version in provenance.versions().items()]
     for package, extra in OPTIONAL.items():
         if importlib.util.find_spec(package) is None:
-            lines.append(f"{package:13} not installed (pip install 'lossproof[{extra}]')")
+            lines.append(f"{package:13} not installed ({install_command(extra, sys.executable)})")
     lines.append(f"machine       {provenance.machine()}")
     lines.append(f"threads       {provenance.thread_count()}, torch {torch.get_num_threads()}")
     cards = [torch.cuda.get_device_name(place) for place in range(torch.cuda.device_count())]
@@ -43,7 +45,7 @@ def diagnosis(claim_files: Sequence[Path] = ()) -> list[str]:
 def missing(claim: Claim) -> list[str]:
     """Return a line for every package that a claim's check requires and that is not installed."""
     return [
-        f"{claim.id}: needs {package} (pip install 'lossproof[{extra}]')"
+        f"{claim.id}: needs {package} ({install_command(extra, sys.executable)})"
         for package, extra in requirements(claim.check)
         if importlib.util.find_spec(package) is None
     ]

@@ -20,7 +20,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, cast
 
 from verify.functions import FunctionName, Item, Result, perform
-from verify.refusal import BadInputError
+from verify.refusal import BadInputError, install_command
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -96,7 +96,7 @@ class DaskPool:
             from distributed import Client
         except ImportError:
             raise BadInputError(
-                f"scheduler needs the package distributed (pip install 'lossproof[distributed]'), got {address!r}."
+                f"scheduler needs the package distributed ({install_command('distributed')}), got {address!r}."
             ) from None
         rule = "scheduler must be the address of a running dask scheduler"
         if not _ADDRESS.fullmatch(address):  # the client would wait for its own end for 20 seconds

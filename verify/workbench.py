@@ -16,7 +16,7 @@ from verify.figure import Figure, Scale
 from verify.functions import FunctionName, Result, checked_item, item_key
 from verify.partial import PartialResults
 from verify.pool import Pool, SerialPool
-from verify.refusal import MissingRequirementError
+from verify.refusal import MissingRequirementError, install_command
 
 if TYPE_CHECKING:
     import torch
@@ -116,7 +116,7 @@ class Workbench:
             extra: The extra of this project that installs it.
         """
         if importlib.util.find_spec(package) is None:
-            raise MissingRequirementError(f"{package} is not installed (pip install 'lossproof[{extra}]').")
+            raise MissingRequirementError(f"{package} is not installed ({install_command(extra)}).")
 
     def figure(
         self,

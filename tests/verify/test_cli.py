@@ -176,7 +176,8 @@ def test_unknown_options_are_bad_usage(lossproof: Command) -> None:
 def test_doctor_names_what_is_missing_for_which_claim(lossproof: Command, kinds: Path) -> None:
     ended = lossproof("doctor", "--claims", kinds)
     assert ended.returncode == 0
-    assert "kinds.skipped: needs a_package_that_nobody_has (pip install 'lossproof[data]')" in ended.stdout
+    command = f"{sys.executable} -m pip install -e '.[data]'"
+    assert f"kinds.skipped: needs a_package_that_nobody_has ({command})" in ended.stdout
     for words in ("torch", "threads", "devices       cpu", "machine", "floors"):
         assert words in ended.stdout
 

@@ -259,7 +259,7 @@ def test_cuda_is_refused_where_there_is_none(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_without_dask_a_scheduler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "distributed", None)
-    with pytest.raises(BadInputError, match=r"pip install 'lossproof\[distributed\]'"):
+    with pytest.raises(BadInputError, match=r"python -m pip install -e '\.\[distributed\]'"):
         open_pool(scheduler="tcp://127.0.0.1:1")
 
 

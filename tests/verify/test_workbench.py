@@ -89,7 +89,7 @@ def test_sizes_follow_the_profile(tmp_path: Path, profile: Any, size: int) -> No
 
 def test_a_missing_package_skips_the_claim(bench: Workbench) -> None:
     bench.require("numpy", extra="data")
-    with pytest.raises(MissingRequirementError, match=r"no_such_package is not installed .*lossproof\[data\]"):
+    with pytest.raises(MissingRequirementError, match=r"no_such_package is not installed .*pip install -e .\.\[data\]"):
         bench.require("no_such_package", extra="data")
 
 
