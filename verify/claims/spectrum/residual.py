@@ -41,6 +41,7 @@ RELU_SLIDE = Slide(OXFORD_C65, "The two layer ReLU net (Pennington et al. 17')")
 JOINT_SLIDE = Slide(OXFORD_C65, "Stieltjes and R Transform for joint spectra")
 INDEPENDENT = "residuals $N(0, 2\\epsilon)$, inputs $N(0, 1)$, independent of each other in all coordinates"
 EPSILON = 0.3
+BLOCK_DRAWS = 48  # one slope in twelve lies above -1/2, so that twenty-four draws leave the median's interval across it
 RATIO = 1.0  # phi = 2n/m
 SAMPLES_PER_INPUT = 4  # for the gradient: phi = 1/2
 GRADIENT_WIDTHS = (8, 16, 24, 32)
@@ -117,7 +118,7 @@ def _residual_law(bench: Workbench, kind: str, active: Any) -> Iterator[Comparis
         ),
     )
     law = theory.residual_hessian(active).at(phi=RATIO, epsilon=EPSILON)
-    spectra = ensembles(bench, "blocks", block_spectra, kind=kind)["eigenvalues"]
+    spectra = ensembles(bench, "blocks", block_spectra, replicates=BLOCK_DRAWS, kind=kind)["eigenvalues"]
     yield SameLaw(
         f"sampled blocks at phi = {RATIO:g}, epsilon = {EPSILON}",
         law=law,
@@ -131,7 +132,7 @@ def _residual_law(bench: Workbench, kind: str, active: Any) -> Iterator[Comparis
         title=f"Spectrum of the residual part, {'ReLU' if kind == 'relu' else 'linear'} units",
         x="eigenvalue",
         y="density",
-        caption=f"Eigenvalues of {DRAWS} sampled residual blocks of width {size // 2} at $\\phi = {RATIO:g}$, "
+        caption=f"Eigenvalues of {BLOCK_DRAWS} sampled residual blocks of width {size // 2} at $\\phi = {RATIO:g}$, "
         f"$\\epsilon = {EPSILON}$ (histogram), the derived law (first line), and the semicircle of variance "
         "$2\\epsilon$ that the slide takes in its place (second line).",
     )

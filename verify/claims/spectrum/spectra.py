@@ -39,9 +39,10 @@ def ensembles(
     purpose: str,
     function: Callable[..., Mapping[str, Any]],
     sizes: Sequence[int] | None = None,
+    replicates: int = DRAWS,
     **fixed: Any,
 ) -> dict[str, dict[int, Array]]:
-    """Compute ``DRAWS`` replicates at each size, by default all, and sort them: by the result's name, then by size.
+    """Compute replicates at each size, by default all, and sort them: by the result's name, then by size.
 
     The function takes ``size``, ``seed``, ``draws``, ``device`` and what is fixed, and returns arrays with one row per
     replicate.
@@ -50,7 +51,7 @@ def ensembles(
     items = [
         {"size": size, "seed": seed, "draws": CHUNK, "device": bench.device, **fixed}
         for size in sizes
-        for seed in bench.seeds(f"{purpose} of size {size}", DRAWS // CHUNK)
+        for seed in bench.seeds(f"{purpose} of size {size}", replicates // CHUNK)
     ]
     results = bench.map(purpose, function, items)
     sorted_results: dict[str, dict[int, Array]] = {name: {} for name in results[0]}
