@@ -1,7 +1,7 @@
 """Medians against a bound: the rules ``AtMost`` and ``AtLeast``."""
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,19 +28,21 @@ def half_line(edge: float, side: int) -> Interval:
 
 
 class _HalfLine(Comparison):
-    """The order-statistic interval of the median inside a half-line."""
+    """The order-statistic interval of the median inside a half-line, below (side -1) or above (side +1) a bound."""
+
+    _side: ClassVar[int]
 
     def __init__(
         self,
         title: str,
         *,
-        side: int,
         bound: Any,
         replicates: Any,
         rival: Rival[Any],
         dropped: int = 0,
         decided_from: str | None = None,
     ) -> None:
+        side = self._side
         refuse_bare_rival(rival)
         edges = as_numbers(bound, "bound")
         others = rival_numbers(rival.value, len(edges))
@@ -110,26 +112,7 @@ class AtMost(_HalfLine):
         SUPPORTED | median 0.4875 in [0.175, 0.8]
     """
 
-    def __init__(
-        self,
-        title: str,
-        *,
-        bound: Any,
-        replicates: Any,
-        rival: Rival[Any],
-        dropped: int = 0,
-        decided_from: str | None = None,
-    ) -> None:
-        refuse_bare_rival(rival)
-        super().__init__(
-            title,
-            side=-1,
-            bound=bound,
-            replicates=replicates,
-            rival=rival,
-            dropped=dropped,
-            decided_from=decided_from,
-        )
+    _side = -1
 
 
 class AtLeast(_HalfLine):
@@ -152,23 +135,4 @@ class AtLeast(_HalfLine):
         <Verdict.UNDECIDED: 2>
     """
 
-    def __init__(
-        self,
-        title: str,
-        *,
-        bound: Any,
-        replicates: Any,
-        rival: Rival[Any],
-        dropped: int = 0,
-        decided_from: str | None = None,
-    ) -> None:
-        refuse_bare_rival(rival)
-        super().__init__(
-            title,
-            side=+1,
-            bound=bound,
-            replicates=replicates,
-            rival=rival,
-            dropped=dropped,
-            decided_from=decided_from,
-        )
+    _side = +1
