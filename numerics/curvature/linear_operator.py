@@ -28,7 +28,7 @@ class SymmetricOperator(Protocol):
     def device(self) -> torch.device:
         """Where products are computed."""
 
-    def __matmul__(self, vectors: Float[Tensor, "size *columns"]) -> Float[Tensor, "size *columns"]:
+    def __matmul__(self, vectors: Float[Tensor, "size ..."]) -> Float[Tensor, "size ..."]:
         """The product with one vector, or with the columns of a matrix."""
 
 
@@ -73,7 +73,7 @@ class MatrixOperator:
         """Where the matrix is."""
         return self.matrix.device
 
-    def __matmul__(self, vectors: Float[Tensor, "size *columns"]) -> Float[Tensor, "size *columns"]:
+    def __matmul__(self, vectors: Float[Tensor, "size ..."]) -> Float[Tensor, "size ..."]:
         """The product with one vector, or with the columns of a matrix."""
         return self.matrix @ vectors
 
@@ -129,7 +129,7 @@ class Counted:
         """Where products are computed."""
         return self.operator.device
 
-    def __matmul__(self, vectors: Float[Tensor, "size *columns"]) -> Float[Tensor, "size *columns"]:
+    def __matmul__(self, vectors: Float[Tensor, "size ..."]) -> Float[Tensor, "size ..."]:
         """The product with one vector, or with the columns of a matrix."""
         self.products += 1 if vectors.ndim == 1 else vectors.shape[1]
         return self.operator @ vectors
