@@ -5,7 +5,11 @@ from .curvature.assembly import output_jacobian as output_jacobian
 from .curvature.inertia import Inertia as Inertia
 from .curvature.inertia import inertia as inertia
 from .data import digits as digits
+from .data import gaussian_clusters as gaussian_clusters
 from .data import gaussian_memorisation as gaussian_memorisation
+from .data import mnist_subset as mnist_subset
+from .functional_module import FunctionalModule as FunctionalModule
+from .functional_module import Network as Network
 from .losses import CrossEntropy as CrossEntropy
 from .losses import Loss as Loss
 from .losses import SquaredError as SquaredError

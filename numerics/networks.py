@@ -6,7 +6,7 @@ bias. Data are (batch, features), shared by all members, or (members, batch, fea
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,6 +91,16 @@ class Mlp:
             spans.append((start, middle, end))
             start = end
         return tuple(spans)
+
+    @property
+    def layers(self) -> Mapping[str, slice]:
+        """Where each weight and bias lies in the flat tensor, by name: 0.weight, 0.bias, 1.weight, ..."""
+        places = {}
+        for layer, (start, middle, end) in enumerate(self.spans):
+            places[f"{layer}.weight"] = slice(start, middle)
+            if self.bias:
+                places[f"{layer}.bias"] = slice(middle, end)
+        return places
 
     @property
     def parameters(self) -> int:
