@@ -1,0 +1,217 @@
+r"""Lanczos tridiagonalisation of a symmetric operator that is known by its products.
+
+.. math:: H V = V T + \beta_m v_{m+1} e_m'
+
+with orthonormal columns V, first the normalised start, and a tridiagonal T. Rounding destroys the orthogonality of the
+plain recurrence as soon as a Ritz value converges, which then appears again and again ("ghosts"). Here every product is
+orthogonalised twice against the whole basis; twice is enough (Giraud, Langou, Rozloznik and van den Eshof 2005), V is
+orthonormal to a few units of rounding and a Ritz value appears as often as its eigenvectors are in the space.
+
+Basis and recurrence are in float64 whatever the operator's dtype: a vector is rounded for the product, and the product
+widened. Norms are safe from overflow and underflow, so that H may be scaled by any power of ten that its products bear.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from numerics.arguments import checked_finite, checked_sizes, checked_tensors
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+
+BREAKDOWN = 16.0
+"""A remainder below this many units of the products' rounding, relative to the operator's scale, is nothing."""
+
+
+@dataclass(frozen=True)
+class Tridiagonal:
+    """A Lanczos tridiagonalisation. Where the start's Krylov space was exhausted T splits: an off-diagonal entry is 0.
+
+    Attributes:
+        diagonal: Of T.
+        off_diagonal: Of T, not negative.
+        basis: The Lanczos vectors, orthonormal columns.
+        residual_norm: Norm of what the last product has outside the basis, 0 if nothing.
+        products: How many products were taken: as many as there are columns.
+    """
+
+    diagonal: Float[Tensor, " steps"]
+    off_diagonal: Float[Tensor, " couplings"]
+    basis: Float[Tensor, "size steps"]
+    residual_norm: float
+    products: int
+
+    def ritz(self) -> tuple[Float[Tensor, " steps"], Float[Tensor, "steps steps"], Float[Tensor, " steps"]]:
+        """Eigenvalues of T in ascending order, its eigenvectors in columns, and each Ritz pair's residual norm.
+
+        The residual norm of the pair (theta, V s) is ``residual_norm`` times the last entry of s, up to the rounding of
+        the products; some eigenvalue of the operator (projected, if vectors were locked) lies that close to theta. The
+        squared first entries of the eigenvectors are the weights of the start's spectral measure.
+        """
+        matrix = torch.diag(self.diagonal)
+        if len(self.off_diagonal):
+            matrix = matrix + torch.diag(self.off_diagonal, 1) + torch.diag(self.off_diagonal, -1)
+        values, vectors = torch.linalg.eigh(matrix)
+        return values, vectors, self.residual_norm * vectors[-1].abs()
+
+
+def lanczos(
+    operator: SymmetricOperator | Float[Tensor, "size size"],
+    start: Float[Tensor, " size"],
+    steps: int,
+    *,
+    generator: torch.Generator,
+    locked: Float[Tensor, "size columns"] | None = None,
+    go_on: bool = True,
+) -> Tridiagonal:
+    """Tridiagonalise an operator on the Krylov space of a start vector.
+
+    Allocates ``steps`` vectors of the operator's size in float64, and a copy of the locked ones.
+
+    Args:
+        operator: A symmetric operator or matrix.
+        start: The first vector, of any length but zero.
+        steps: How many products are taken; fewer if the space, less what is locked, is exhausted.
+        generator: On the CPU; draws a new start if the Krylov space of the last one is exhausted.
+        locked: Orthonormal columns, such as known eigenvectors. The operator is projected to their complement.
+        go_on: Whether an exhausted Krylov space is followed by that of a new random start, orthogonal to all before. If
+            not, the result ends there, and has every piece of the start's spectral measure.
+
+    Returns:
+        The tridiagonal matrix, the basis, and what is left of the last product.
+
+    Raises:
+        ValueError: If start or locked do not fit the operator, the start is zero or in the span of what is locked, the
+            locked columns are not orthonormal, or a product is not finite.
+
+    Examples:
+        >>> matrix = torch.diag(torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64))
+        >>> start = torch.ones(3, dtype=torch.float64)
+        >>> run = lanczos(matrix, start, 3, generator=torch.Generator().manual_seed(0))
+        >>> values, vectors, residuals = run.ritz()
+        >>> values
+        tensor([1.0000, 2.0000, 4.0000], dtype=torch.float64)
+
+    References:
+        Paige, J. Inst. Maths Applics 18 (1976) 341, on what rounding does to the plain recurrence; Giraud et al.,
+        Numer. Math. 101 (2005) 87, on why two passes are enough.
+    """
+    operator = as_operator(operator)
+    size = operator.size
+    checked_sizes(steps=steps)
+    checked_tensors(start=start)
+    if tuple(start.shape) != (size,):
+        raise ValueError(f"start must have shape ({size},), got {tuple(start.shape)}.")
+    checked_finite(start=start)
+    frozen = 0 if locked is None else _checked_locked(locked, size)
+    steps = min(steps, size - frozen)
+    rows = torch.zeros(frozen + max(steps, 0), size, dtype=torch.float64, device=operator.device)
+    if locked is not None:
+        rows[:frozen] = locked.mT.to(rows)
+
+    first = start.to(rows)
+    length = norm(first)
+    if length == 0.0:
+        raise ValueError("start must not be zero.")
+    vector, kept = normalised(first / length, rows[:frozen])
+    if steps < 1 or kept < 1e-10:
+        raise ValueError("start must not lie in the span of the locked vectors.")
+    diagonal, off_diagonal, scale, remainder = [], [], 0.0, 0.0
+    for step in range(frozen, frozen + steps):
+        rows[step] = vector
+        image, coefficients = orthogonalised(product(operator, vector), rows[: step + 1])
+        remainder = norm(image)
+        diagonal.append(float(coefficients[-1]))
+        scale = max(scale, abs(diagonal[-1]) + remainder)
+        if remainder <= BREAKDOWN * torch.finfo(operator.dtype).eps * scale:
+            remainder = 0.0
+        if step + 1 == frozen + steps or (remainder == 0.0 and not go_on):
+            break
+        off_diagonal.append(remainder)
+        if remainder > 0.0:
+            vector, kept = normalised(image / remainder, rows[: step + 1])
+        if remainder == 0.0 or kept < 0.5:
+            off_diagonal[-1] = 0.0
+            vector = random_direction(rows[: step + 1], generator)
+    return Tridiagonal(
+        torch.tensor(diagonal, dtype=torch.float64, device=rows.device),
+        torch.tensor(off_diagonal, dtype=torch.float64, device=rows.device),
+        rows[frozen : frozen + len(diagonal)].mT,
+        remainder,
+        len(diagonal),
+    )
+
+
+def norm(vector: Float[Tensor, " size"]) -> float:
+    """Euclidean norm of a vector whose squares may overflow or underflow; NaN or infinite only if an entry is."""
+    length = float(torch.linalg.vector_norm(vector))
+    if 1e-140 < length < 1e140:
+        return length
+    largest = float(vector.abs().max()) if len(vector) else 0.0
+    if largest == 0.0 or not math.isfinite(largest):
+        return largest
+    unit = 2.0 ** max(math.frexp(largest)[1] - 1, -1000)  # a power of two: the division is exact
+    return unit * float(torch.linalg.vector_norm(vector / unit))
+
+
+def product(operator: SymmetricOperator, vector: Float[Tensor, " size"]) -> Float[Tensor, " size"]:
+    """The operator's product with a float64 vector, rounded to the operator's dtype and widened after.
+
+    Raises:
+        ValueError: If the product is not finite.
+    """
+    image = (operator @ vector.to(operator.dtype)).to(torch.float64)
+    if not bool(image.isfinite().all()):
+        raise ValueError("operator must have finite products, got NaN or infinity.")
+    return image
+
+
+def orthogonalised(
+    vector: Float[Tensor, " size"], rows: Float[Tensor, "steps size"]
+) -> tuple[Float[Tensor, " size"], Float[Tensor, " steps"]]:
+    """A vector less its components along orthonormal rows, taken off twice, and these components."""
+    coefficients = rows @ vector
+    rest = torch.addmv(vector, rows.mT, coefficients, alpha=-1)
+    correction = rows @ rest
+    return torch.addmv(rest, rows.mT, correction, alpha=-1), coefficients + correction
+
+
+def normalised(
+    vector: Float[Tensor, " size"], rows: Float[Tensor, "steps size"]
+) -> tuple[Float[Tensor, " size"], float]:
+    """A unit vector made orthogonal to orthonormal rows and to unit length, and what was left of its length."""
+    rest, _ = orthogonalised(vector, rows)
+    left = norm(rest)
+    if left == 0.0:
+        return rest, 0.0
+    rest = rest / left
+    if left < 0.7:  # what is left may be rounding: once more, now on a unit vector
+        rest, _ = orthogonalised(rest, rows)
+        rest = rest / norm(rest)
+    return rest, left
+
+
+def random_direction(rows: Float[Tensor, "steps size"], generator: torch.Generator) -> Float[Tensor, " size"]:
+    """A unit vector, uniformly random in the complement of orthonormal rows that do not fill the space."""
+    while True:
+        draw = torch.randn(rows.shape[1], generator=generator, dtype=torch.float64).to(rows.device)
+        length = norm(draw)
+        if length > 0.0:
+            vector, left = normalised(draw / length, rows)
+            if left > 1e-10:
+                return vector
+
+
+def _checked_locked(locked: Tensor, size: int) -> int:
+    """Refuse locked vectors that are not orthonormal columns of the operator's size; their number."""
+    checked_tensors(locked=locked)
+    if locked.ndim != 2 or locked.shape[0] != size:
+        raise ValueError(f"locked must have shape ({size}, columns), got {tuple(locked.shape)}.")
+    checked_finite(locked=locked)
+    identity = torch.eye(locked.shape[1], dtype=torch.float64, device=locked.device)
+    wide = locked.to(torch.float64)
+    if locked.shape[1] and float((wide.mT @ wide - identity).abs().max()) > 1e-6:
+        raise ValueError("locked must have orthonormal columns.")
+    return int(locked.shape[1])
