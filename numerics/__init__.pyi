@@ -24,4 +24,5 @@ from .random_matrices import threshold_spectrum as threshold_spectrum
 from .training.descent import adam as adam
 from .training.descent import gradient_descent as gradient_descent
 from .training.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
+from .training.minibatch import sgd as sgd
 from .training.result import TrainingResult as TrainingResult

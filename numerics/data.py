@@ -100,7 +100,7 @@ def gaussian_clusters(
     if samples < clusters:
         raise ValueError(f"samples must be at least clusters, {clusters}, got {samples}.")
     draws = seeded_normal("clusters", (clusters + samples, features), seeds=seeds, dtype=torch.float64, device="cpu")
-    centres, noise = draws.split([clusters, samples], dim=1)
+    centres, noise = draws[:, :clusters], draws[:, clusters:]
     labels = torch.arange(samples) % clusters
     x = checked_scale("spread", spread, (centres[:, labels] + spread * noise).to(dtype=dtype))
     return x.to(device=device), labels.expand(len(draws), -1).contiguous().to(device=device)

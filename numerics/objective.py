@@ -8,33 +8,41 @@ outputs o with respect to the parameters. The relative gradient norm of a point 
 0 if the gradient is 0. It lies in [0, 1], does not depend on where training started, on the prefactor, or on the unit
 of the targets (squared error: the second norm is that of the targets), and falls to 0 both where the residuals vanish
 and where they become orthogonal to the columns of J. Rounding alone leaves it at about the machine precision.
+
+**Networks** are perceptrons, whose passes are written out here, or views of torch modules, whose passes torch derives.
+The examples of a module may have any shape; it has one set of inputs per member, (members, batch, ...), exactly if its
+targets have a members axis.
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.func import jacrev, vjp, vmap
 
-from numerics.arguments import checked_finite
+from numerics.arguments import checked_finite, checked_tensors
+from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp, Trace
 
+Inputs = Float[Tensor, "..."]  # (batch, features) or (members, batch, features) of a perceptron; a module says itself
+
+_WORK = 2**23  # numbers in one chunk of Jacobians: 64 MiB in float64
+
 
 def check_problem(
-    network: Mlp,
-    theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
-    y: Targets,
-    loss: Loss,
+    network: Network, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
 ) -> None:
-    """Refuse a problem whose pieces do not fit or hold NaN or infinity. Costs a look at every number, no forward pass.
+    """Refuse a problem whose pieces do not fit or hold NaN or infinity.
+
+    Costs a look at every number, and the forward pass of one example through a module.
 
     Raises:
-        TypeError: If the network is no Mlp, the loss no loss, or an array no tensor.
-        ValueError: If a shape, dtype or device does not fit, an array is empty or not finite, or a label is out of
-            range.
+        TypeError: If the network is neither an Mlp nor a FunctionalModule, the loss no loss, or an array no tensor.
+        ValueError: If a shape, dtype or device does not fit, an array is empty or not finite, a label is out of
+            range, or a module does not give one row of outputs per example.
     """
-    if not isinstance(network, Mlp):
-        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")
+    if not isinstance(network, Mlp | FunctionalModule):
+        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
     if isinstance(loss, type) or not isinstance(loss, Loss):
         raise TypeError(f"loss must be a loss such as SquaredError(), got {loss!r}.")
     network.unflatten(theta)
@@ -43,26 +51,31 @@ def check_problem(
             raise TypeError(f"{name} must be a torch tensor, got {type(data).__name__}.")
     if 0 in theta.shape or 0 in x.shape:
         raise ValueError(f"theta and x must not be empty, got shapes {tuple(theta.shape)} and {tuple(x.shape)}.")
-    spread = network.spread(theta, x)
+    members, outputs = len(theta), 0
+    if isinstance(network, Mlp):
+        batch, outputs = network.spread(theta, x).shape[1], network.widths[-1]
     if y.device != theta.device or (y.is_floating_point() and y.dtype != theta.dtype):
         raise ValueError(
             f"y must have theta's dtype and device, {theta.dtype} on {theta.device}, got {y.dtype} on {y.device}."
         )
-    loss.check(theta.new_empty(1).expand(len(theta), spread.shape[1], network.widths[-1]), y)
+    if isinstance(network, FunctionalModule):
+        batch, outputs = _module_shape(network, theta, x, y)
+    loss.check(theta.new_empty(1).expand(members, batch, outputs), y)
     checked_finite(theta=theta, x=x, y=y)
 
 
+def has_own_targets(y: Targets) -> bool:
+    """Whether every member has targets of its own: rows of numbers with three axes, or labels with two."""
+    return y.ndim == (3 if y.is_floating_point() else 2)
+
+
 def loss_and_gradient(
-    network: Mlp,
-    theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
-    y: Targets,
-    loss: Loss,
+    network: Network, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
 ) -> tuple[Float[Tensor, " members"], Float[Tensor, "members parameters"]]:
     """Loss and gradient of every member by one forward and one backward pass.
 
-    Allocates members x batch x (all units, three times) numbers. Where a finite problem overflows, the loss is
-    infinity and so is what cannot be told of the gradient: there is no NaN.
+    Allocates members x batch x (all units, three times) numbers, for a module what its own passes take. Where a finite
+    problem overflows, the loss is infinity and so is what cannot be told of the gradient: there is no NaN.
 
     Args:
         network: The network.
@@ -89,27 +102,25 @@ def loss_and_gradient(
 
 
 def slope(
-    network: Mlp,
-    theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
-    y: Targets,
-    loss: Loss,
+    network: Network, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
 ) -> tuple[Float[Tensor, " members"], Float[Tensor, "members parameters"]]:
     """Loss and gradient of a problem that has been checked, NaN where they overflow."""
+    if isinstance(network, FunctionalModule):
+        shared = not has_own_targets(y)
+        passed = vjp(lambda point: network.forward(point, x, shared=shared), theta)
+        outputs, pull = passed[0], passed[1]
+        return loss.value(outputs, y), pull(loss.gradient(outputs, y))[0]
     trace = network.trace(theta, x)
     return loss.value(trace.outputs, y), network.pullback(trace, loss.gradient(trace.outputs, y))
 
 
 def relative_gradient_norm(
-    network: Mlp,
-    theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
-    y: Targets,
-    loss: Loss,
+    network: Network, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
 ) -> Float[Tensor, " members"]:
     """How small the gradient is, between 0 and 1, as the module's heading defines it.
 
-    Allocates members x batch x outputs x (widest layer) numbers beside one forward pass.
+    Allocates members x batch x outputs x (widest layer) numbers beside one forward pass. The Jacobian of a module,
+    whose examples must not mix, is formed member by member and some examples at a time, 64 MiB or one example's.
 
     Args:
         network: The network.
@@ -131,6 +142,16 @@ def relative_gradient_norm(
         tensor([1., 0.])
     """
     check_problem(network, theta, x, y, loss)
+    if isinstance(network, FunctionalModule):
+        own = has_own_targets(y)
+        outputs = network.forward(theta, x, shared=not own)
+        _, gradient = slope(network, theta, x, y, loss)
+        norms = [
+            _module_jacobian_norm(network, point, x[member] if own else x, outputs.shape[-1])
+            for member, point in enumerate(theta)
+        ]
+        scale = torch.stack(norms) * pull_scale(loss.gradient(outputs, y), loss, y)
+        return quotient(gradient.norm(dim=1), scale)
     trace = network.trace(theta, x)
     pull = loss.gradient(trace.outputs, y)
     gradient = network.pullback(trace, pull)
@@ -168,3 +189,37 @@ def jacobian_norm(network: Mlp, trace: Trace) -> Float[Tensor, " members"]:
             back = back.reshape(members, batch * outputs, -1) @ trace.weights[layer]
             back = torch.unflatten(back, 1, (batch, outputs)) * slope[:, :, None, :]
     return total.sqrt()
+
+
+def _module_shape(network: FunctionalModule, theta: Tensor, x: Tensor, y: Tensor) -> tuple[int, int]:
+    """Examples and outputs per example of a module, found by one example; the rest of the problem's shape is checked.
+
+    Raises:
+        ValueError: If the inputs do not fit theta, the targets or the module, or the outputs are no row per example.
+    """
+    checked_tensors(x=x)
+    own = has_own_targets(y)
+    if x.ndim < 1 + own or (own and len(x) != len(theta)):
+        wanted = f"({len(theta)}, batch, ...), as y has a members axis" if own else "(batch, ...), as y has it"
+        raise ValueError(f"x must have shape {wanted}, got {tuple(x.shape)}.")
+    if x.dtype != theta.dtype or x.device != theta.device:
+        raise ValueError(
+            f"x must have theta's dtype and device, {theta.dtype} on {theta.device}, got {x.dtype} on {x.device}."
+        )
+    try:
+        outputs = network.forward(theta[:1], x[0, :1] if own else x[:1])
+    except RuntimeError as error:
+        raise ValueError(f"x must hold examples that the module takes, got {tuple(x.shape)}: {error}") from error
+    if outputs.ndim != 3 or outputs.shape[1] != 1:
+        raise ValueError(
+            f"network must give one row of outputs per example, got {tuple(outputs.shape[1:])} for one example."
+        )
+    return x.shape[1 if own else 0], outputs.shape[2]
+
+
+def _module_jacobian_norm(network: FunctionalModule, theta: Tensor, x: Tensor, outputs: int) -> Tensor:
+    """Frobenius norm of the Jacobian of all outputs of one member, by the Jacobians of single examples."""
+    chunk = max(1, _WORK // (outputs * network.parameters))
+    jacobian = vmap(jacrev(lambda point, one: network.forward(point[None], one[None])[0, 0]), in_dims=(None, 0))
+    pieces = [jacobian(theta, some).square().sum() for some in torch.split(x, chunk)]
+    return torch.stack(pieces).sum().sqrt()

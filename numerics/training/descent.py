@@ -11,18 +11,18 @@ from jaxtyping import Float
 from torch import Tensor
 
 from numerics.arguments import checked_integers, checked_number, checked_tolerance, integer
+from numerics.functional_module import Network
 from numerics.losses import Loss, Targets
-from numerics.networks import Mlp
-from numerics.objective import check_problem, relative_gradient_norm, slope
+from numerics.objective import Inputs, check_problem, relative_gradient_norm, slope
 from numerics.training.result import TrainingResult
 
 Update = Callable[[Tensor, int], Tensor]
 
 
 def gradient_descent(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
+    x: Inputs,
     y: Targets,
     loss: Loss,
     *,
@@ -37,7 +37,7 @@ def gradient_descent(
     records.
 
     Args:
-        network: The network.
+        network: A perceptron or a view of a module.
         theta: Starting parameters, one row per member. Fixes dtype and device.
         x: Inputs, shared or one set per member.
         y: Targets of the loss, shared or one set per member.
@@ -55,7 +55,7 @@ def gradient_descent(
         ValueError: If the problem's pieces do not fit or are not finite, or a number is out of range.
 
     Examples:
-        >>> from numerics.losses import SquaredError
+        >>> from numerics import Mlp, SquaredError
         >>> x, y = torch.ones(1, 1), torch.zeros(1, 1)
         >>> end = gradient_descent(
         ...     Mlp((1, 1), "linear"), torch.tensor([[8.0]]), x, y, SquaredError(prefactor=0.5),
@@ -73,9 +73,9 @@ def gradient_descent(
 
 
 def adam(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
+    x: Inputs,
     y: Targets,
     loss: Loss,
     *,
@@ -91,7 +91,7 @@ def adam(
     Allocates as ``gradient_descent`` does, and the two moments.
 
     Args:
-        network: The network.
+        network: A perceptron or a view of a module.
         theta: Starting parameters, one row per member. Fixes dtype and device.
         x: Inputs, shared or one set per member.
         y: Targets of the loss, shared or one set per member.
@@ -110,7 +110,7 @@ def adam(
         ValueError: If the problem's pieces do not fit or are not finite, or a number is out of range.
 
     Examples:
-        >>> from numerics.losses import SquaredError
+        >>> from numerics import Mlp, SquaredError
         >>> x, y = torch.ones(1, 1), torch.zeros(1, 1)
         >>> adam(
         ...     Mlp((1, 1), "linear"), torch.tensor([[8.0]]), x, y, SquaredError(), learning_rate=0.5, steps=2
@@ -138,9 +138,9 @@ def adam(
 
 @torch.no_grad()
 def _descend(
-    network: Mlp,
+    network: Network,
     theta: Tensor,
-    x: Tensor,
+    x: Inputs,
     y: Targets,
     loss: Loss,
     update: Update,

@@ -71,7 +71,7 @@ def levenberg_marquardt(
         The end of every member; ``converged`` exactly where the relative gradient norm is at most the tolerance.
 
     Raises:
-        TypeError: If the loss is not a squared error.
+        TypeError: If the loss is not a squared error, or the network no Mlp.
         ValueError: If the problem's pieces do not fit or are not finite, or a number is out of range.
 
     Examples:
@@ -84,6 +84,8 @@ def levenberg_marquardt(
     """
     if not isinstance(loss, SquaredError):
         raise TypeError(f"loss must be a SquaredError, got {type(loss).__name__}.")
+    if not isinstance(network, Mlp):
+        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")
     check_problem(network, theta, x, y, loss)
     checked_sizes(max_steps=max_steps)
     checked_tolerance(tolerance)

@@ -18,6 +18,7 @@ class TrainingResult:
         steps: Steps tried by each member.
         trajectory: Parameters at the recorded steps, (records, members, parameters); no records unless asked for.
         recorded_at: The steps at which the trajectory was recorded, ascending; 0 is the start.
+        reached: Whether the member stopped because its loss was low enough; None where no such end was asked for.
     """
 
     theta: Float[Tensor, "members parameters"]
@@ -27,3 +28,4 @@ class TrainingResult:
     steps: Int[Tensor, " members"]
     trajectory: Float[Tensor, "records members parameters"]
     recorded_at: tuple[int, ...] = ()
+    reached: Bool[Tensor, " members"] | None = None

@@ -25,6 +25,7 @@ from numerics import (
     sample_residual_blocks,
     sample_wigner,
     sample_wishart,
+    sgd,
     symmetric_spectrum,
     threshold_spectrum,
 )
@@ -45,6 +46,7 @@ PROBLEMS: dict[str, Call] = {
     "levenberg_marquardt": functools.partial(levenberg_marquardt, max_steps=2),
     "gradient_descent": functools.partial(gradient_descent, learning_rate=0.1, steps=2),
     "adam": functools.partial(adam, learning_rate=0.1, steps=2),
+    "sgd": functools.partial(sgd, learning_rate=0.1, batch_size=2, seeds=[0, 1], steps=2),
 }
 
 
@@ -165,7 +167,7 @@ def test_pieces_of_a_problem_are_refused_one_by_one(name: str) -> None:
             _solve(name, **{argument: value * math.nan})
     with pytest.raises(ValueError, match="theta must hold numbers, got a tensor on the meta device"):
         _solve(name, theta=THETA.to("meta"), x=X.to("meta"), y=Y.to("meta"))
-    with pytest.raises(TypeError, match="network must be an Mlp, got Linear"):
+    with pytest.raises(TypeError, match=r"network must be an Mlp( or a FunctionalModule)?, got Linear"):
         _solve(name, network=torch.nn.Linear(3, 2))
     if name != "levenberg_marquardt":
         for loss in (None, "mse", SquaredError, torch.nn.MSELoss()):
