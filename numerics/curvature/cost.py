@@ -1,0 +1,215 @@
+r"""What it costs to be exact, and what to estimate: seconds predicted from a handful of measurements.
+
+Exact means the whole matrix and all its eigenvalues, estimated means products inside a Krylov basis that is kept
+orthogonal twice over. For n parameters and p products in bases of b vectors
+
+.. math::
+    t_{exact} = t_{dense} + a n^2 + c n^3, \qquad t_{estimated} = p\,(t_{product} + 2 r\, b\, n),
+
+with t_product measured on the operator, t_dense from its columns or from what the operator says of itself, and the
+machine's own a, c (eigenvalues of two small matrices) and r (one orthogonalisation) measured once per device and dtype.
+An exact answer has no error, so it is worth some waiting: it is preferred until it takes ``PREMIUM`` times as long.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from time import perf_counter
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from numerics.arguments import checked_sizes
+from numerics.curvature.linear_operator import Counted, MatrixOperator, SymmetricOperator, as_operator
+
+SMALL = 512
+"""Up to this size the answer is exact, and nothing is measured."""
+MEMORY = 2**31
+"""Bytes that three matrices may take for the answer to be exact: the matrix, a copy to work on, and the result."""
+PREMIUM = 2.0
+"""How many times longer an exact answer may take than an estimate."""
+
+_PATIENCE = 0.1  # seconds: a product that takes longer is measured once, and stands for the columns of a block too
+_COLUMNS = 4  # of the block on which columns are measured
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a spectrum is to be had, and why.
+
+    Attributes:
+        method: "exact" or "estimated".
+        seconds_exact: Predicted for the exact way; NaN where size alone decided and nothing was measured.
+        seconds_estimated: Predicted for the estimate, or NaN.
+        reason: The same in a sentence.
+        products: Products of the operator that the measurement has used up.
+    """
+
+    method: Literal["exact", "estimated"]
+    seconds_exact: float
+    seconds_estimated: float
+    reason: str
+    products: int = 0
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Seconds that an operator and the machine were measured, or are supposed, to take.
+
+    Attributes:
+        product: One product of the operator with one vector.
+        dense: The whole matrix.
+        eigenvalues: All eigenvalues of a matrix of the operator's size.
+        orthogonalisation: Per number of the basis, once.
+        products: Products that the measurement took.
+    """
+
+    product: float
+    dense: float
+    eigenvalues: float
+    orthogonalisation: float
+    products: int = 0
+
+
+def choose(
+    operator: SymmetricOperator | Float[Tensor, "size size"],
+    *,
+    products_if_estimated: int,
+    basis: int | None = None,
+    memory: int = MEMORY,
+    speeds: Speeds | None = None,
+) -> Choice:
+    """Choose between the exact spectrum and an estimate.
+
+    Small matrices (``SMALL``) are exact, matrices of which three do not fit into ``memory`` are estimated; in between
+    the predicted seconds decide. The choice may therefore differ between machines, never the meaning of the result.
+    Measuring takes at most 7 products of the operator, 1 if it is slow.
+
+    Args:
+        operator: The operator, or a matrix, which is its own dense form. If it has a number ``dense_operations``, that
+            many multiplications are taken to build its dense form, instead of one product a column.
+        products_if_estimated: Products that an estimate would take.
+        basis: Vectors of the Krylov basis that is kept orthogonal; all products of the estimate if None.
+        memory: Bytes that three matrices may take together.
+        speeds: Seconds to reckon with instead of measured ones.
+
+    Returns:
+        The method, the predicted seconds and the reason.
+
+    Raises:
+        TypeError: If the operator is none.
+        ValueError: If a number is not a positive integer.
+
+    Examples:
+        >>> choose(torch.eye(3), products_if_estimated=100).reason
+        'exact: 3 parameters are few'
+        >>> speeds = Speeds(product=0.003, dense=1.5, eigenvalues=6.0, orthogonalisation=1e-9)
+        >>> choose(torch.eye(600), products_if_estimated=60, speeds=speeds).reason
+        'estimated: about 0.18 s for 60 products, against 7.5 s for the exact spectrum'
+    """
+    operator = as_operator(operator)
+    checked_sizes(products_if_estimated=products_if_estimated, memory=memory)
+    if basis is not None:
+        checked_sizes(basis=basis)
+    size, unknown = operator.size, math.nan
+    needed = 3 * size**2 * operator.dtype.itemsize
+    if size <= SMALL:
+        return Choice("exact", unknown, unknown, f"exact: {size} parameters are few")
+    if needed > memory:
+        reason = f"estimated: three matrices of {size} x {size} numbers take {needed / 1e9:.3g} GB, more than "
+        return Choice("estimated", unknown, unknown, reason + f"the {memory / 1e9:.3g} GB that are allowed")
+    if speeds is None:
+        speeds = measured_speeds(operator)
+    exact = speeds.dense + speeds.eigenvalues
+    kept = min(basis or products_if_estimated, size)
+    estimated = products_if_estimated * (speeds.product + 2 * speeds.orthogonalisation * kept * size)
+    work = f"{products_if_estimated} product{'s' if products_if_estimated > 1 else ''}"
+    if exact <= PREMIUM * estimated:
+        reason = f"exact: about {exact:.2g} s for the exact spectrum, against {estimated:.2g} s for {work}"
+        return Choice("exact", exact, estimated, reason, speeds.products)
+    reason = f"estimated: about {estimated:.2g} s for {work}, against {exact:.2g} s for the exact spectrum"
+    return Choice("estimated", exact, estimated, reason, speeds.products)
+
+
+def measured_speeds(operator: SymmetricOperator) -> Speeds:
+    """Measure an operator by at most 7 products, and the machine once per device, dtype and number of threads."""
+    size, dtype, device = operator.size, operator.dtype, operator.device
+    machine = _machine(str(device), dtype, torch.get_num_threads())
+    vectors = torch.full((size, _COLUMNS), size**-0.5, dtype=dtype, device=device)
+
+    def product() -> object:
+        return operator @ vectors[:, 0]
+
+    one, products = _seconds(product, device, repeats=1), 1
+    if one < _PATIENCE:  # the first one may have built a graph
+        one, products = _seconds(product, device, repeats=2), 3
+    inner = operator
+    while isinstance(inner, Counted):
+        inner = inner.operator
+    operations = 0.0 if isinstance(inner, MatrixOperator) else getattr(inner, "dense_operations", None)
+    if operations is not None:
+        dense = operations * machine.multiplication
+    else:
+        column = one
+        if one < _PATIENCE:
+            column = min(one, _seconds(lambda: operator @ vectors, device, repeats=1) / _COLUMNS)
+            products += _COLUMNS
+        dense = size * column
+    return Speeds(one, dense, machine.eigenvalues(size), machine.orthogonalisation, products)
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """What a device takes: eigenvalues in square n^2 + cube n^3 seconds, one multiplication, one orthogonalisation."""
+
+    square: float
+    cube: float
+    multiplication: float
+    orthogonalisation: float
+
+    def eigenvalues(self, size: int) -> float:
+        """Seconds for all eigenvalues of a matrix."""
+        return self.square * size**2 + self.cube * size**3
+
+
+@lru_cache(maxsize=32)
+def _machine(device: str, dtype: torch.dtype, threads: int) -> _Machine:
+    """Measure a device, in less than a tenth of a second on a CPU. Threads count only to tell measurements apart."""
+    where = torch.device(device)
+    few, many = 256, 512
+    matrix = torch.randn(many, many, dtype=dtype, generator=torch.Generator().manual_seed(0)).to(where)
+    matrix = matrix + matrix.mT
+    small, large = (
+        _seconds(lambda n=n: torch.linalg.eigvalsh(matrix[:n, :n]), where, repeats=3)  # type: ignore[misc]
+        for n in (few, many)
+    )
+    cube = max(large / many**2 - small / few**2, 0.0) / (many - few)
+    square = max(large / many**2 - cube * many, 0.0)
+    basis = matrix.repeat(8, 1)[:, :64].contiguous()
+    vector = basis[:, 0].clone()
+    return _Machine(
+        square,
+        cube,
+        _seconds(lambda: matrix @ matrix, where, repeats=3) / many**3,
+        _seconds(lambda: vector - basis @ (basis.mT @ vector), where, repeats=3) / basis.numel(),
+    )
+
+
+def _seconds(work: Callable[[], object], device: torch.device, *, repeats: int) -> float:
+    """The least of a few runs, in seconds; a device that works on its own is waited for."""
+    least = math.inf
+    for _ in range(repeats):
+        _wait(device)
+        start = perf_counter()
+        work()
+        _wait(device)
+        least = min(least, perf_counter() - start)
+    return least
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
