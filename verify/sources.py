@@ -1,7 +1,7 @@
 """Where the statements come from: the bibliography and the lectures.
 
 A claim names its source: the paper and the equation, and the slide of a lecture that printed the statement. Each
-statement of a lecture that the ledger covers is listed in ``verify.statements``, in this project's words, with the
+statement of a lecture that the ledger covers is listed in ``verify.lectures``, in this project's words, with the
 claims that try it or with a :class:`Slip`, a note on wording or attribution that no computation could try.
 """
 
@@ -267,6 +267,42 @@ LI_2018: Final = Reference(
     2018,
     "Visualizing the loss landscape of neural nets. NeurIPS 2018",
     arxiv="1712.09913",
+)
+SAGUN_BOTTOU_LECUN_2016: Final = Reference(
+    "sagun-bottou-lecun-2016",
+    "Sagun, Bottou and LeCun",
+    2016,
+    "Eigenvalues of the Hessian in deep learning: singularity and beyond. arXiv preprint",
+    arxiv="1611.07476",
+)
+SAGUN_2018: Final = Reference(
+    "sagun-2018",
+    "Sagun, Evci, Güney, Dauphin and Bottou",
+    2018,
+    "Empirical analysis of the Hessian of over-parametrized neural networks. ICLR 2018, workshop track",
+    arxiv="1706.04454",
+)
+KESKAR_2017: Final = Reference(
+    "keskar-2017",
+    "Keskar, Mudigere, Nocedal, Smelyanskiy and Tang",
+    2017,
+    "On large-batch training for deep learning: generalization gap and sharp minima. ICLR 2017",
+    arxiv="1609.04836",
+)
+HUTCHINSON_1989: Final = Reference(
+    "hutchinson-1989",
+    "Hutchinson",
+    1989,
+    "A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines. "
+    "Communications in Statistics - Simulation and Computation 18(3), 1059-1076",
+    doi="10.1080/03610918908812806",
+)
+HORN_JOHNSON_2013: Final = Reference(
+    "horn-johnson-2013",
+    "Horn and Johnson",
+    2013,
+    "Matrix analysis, second edition. Cambridge University Press",
+    doi="10.1017/CBO9781139020411",
 )
 
 EDINBURGH_MLT: Final = Lecture(

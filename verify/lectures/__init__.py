@@ -1,0 +1,1 @@
+"""What the lectures say, in this project's words: one module of statements for each theme."""

@@ -1,0 +1,79 @@
+r"""What the lectures say about the curvature of trained networks, in this project's words, and what tries it.
+
+The empirical part is a summary of Sagun, Evci, Güney, Dauphin and Bottou (2018): the Hessian of small ReLU networks
+before and after training. Claims name a slide by its title here; where a slide has none but continues the one before,
+the title is that one's with the slide's own opening words. Text is Markdown with LaTeX between dollars.
+"""
+
+from typing import Final
+
+from verify.sources import DINH_TALK, EDINBURGH_MLT, Slide, Slip, Statement
+
+CURVATURE_DIRECTIONS: Final = Slide(EDINBURGH_MLT, "Curvature directions")
+THE_METHOD: Final = Slide(EDINBURGH_MLT, "So, the method is")
+HESSIAN_MEASURES: Final = Slide(DINH_TALK, "Hessian based measures")
+BEFORE_AND_AFTER: Final = Slide(DINH_TALK, "Hessian matrix in practice")
+DATA: Final = Slide(DINH_TALK, "Hessian matrix in practice: Data vs eigenvalues")
+NUMBER_OF_PARAMETERS: Final = Slide(DINH_TALK, "Hessian matrix in practice: Number of parameters vs eigenvalues")
+BATCH_SIZE: Final = Slide(DINH_TALK, "Hessian matrix in practice: Batch size vs eigenvalues")
+NEGATIVE_EIGENVALUES: Final = Slide(DINH_TALK, "Negative eigenvalues")
+OPEN_QUESTIONS: Final = Slide(DINH_TALK, "Open questions")
+
+STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        CURVATURE_DIRECTIONS,
+        r"The directions of strongest curvature need not be those of the weights: the eigenvalues of the Hessian are "
+        r"the principal curvatures, its eigenvectors their directions.",
+        ("hessian.principal-curvatures",),
+    ),
+    Statement(
+        THE_METHOD,
+        r"To tell how sharp a minimum is, take the Hessian, compute its eigenvalues and look at their distribution: "
+        r"more large ones mean a sharper minimum.",
+        Slip(
+            "more large eigenvalues are said to imply a sharper minimum",
+            "that is one definition of sharpness, and a property of the weights rather than of the function that they "
+            "compute: rescaling the layers of a ReLU network changes the eigenvalues and no output",
+        ),
+    ),
+    Statement(
+        HESSIAN_MEASURES,
+        r"Flatness is characterised by the eigenvalues of the Hessian, or by their sum, the trace.",
+        ("hessian.principal-curvatures",),
+    ),
+    Statement(
+        BEFORE_AND_AFTER,
+        r"After training most eigenvalues of a ReLU network with two hidden layers are near zero, and a few are large.",
+        ("hessian.bulk-and-outliers",),
+    ),
+    Statement(
+        DATA,
+        r"On $k$ clusters of data the number of large eigenvalues is $k$.",
+        ("hessian.outliers-count-clusters",),
+    ),
+    Statement(
+        NUMBER_OF_PARAMETERS,
+        r"The number of parameters hardly changes the number and the size of the large eigenvalues.",
+        ("hessian.width-grows-the-bulk",),
+    ),
+    Statement(
+        BATCH_SIZE,
+        r"Training with batches of 512 ends at larger positive eigenvalues than with batches of 10.",
+        ("hessian.large-batch-is-sharper",),
+    ),
+    Statement(
+        NEGATIVE_EIGENVALUES,
+        r"At the end of training negative eigenvalues remain, much smaller in size than the positive ones.",
+        ("hessian.negative-eigenvalues-are-small",),
+    ),
+    Statement(
+        OPEN_QUESTIONS,
+        r"How does the over-parametrisation of a hidden layer affect the Hessian at a minimum?",
+        (
+            "hessian.rank-at-interpolation",
+            "hessian.one-wider-layer",
+            "hessian.one-wider-layer-top-eigenvalue",
+        ),
+    ),
+)
+"""The statements of the Edinburgh lecture and of the talk on Dinh et al., in the order of the slides."""
