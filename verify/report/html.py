@@ -7,25 +7,21 @@ again at any time, elsewhere, from the folder of a run, and comes out the same t
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from verify.refusal import BadInputError
-from verify.report import wording
-from verify.report.figures import figure_svg, series_of, swatch
+from verify.report.figures import figure_svg
+from verify.report.pages import fragment, rendered
 from verify.report.prose import Prose
 from verify.store import RunFolder, write_bytes
 
 Record = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 
 def write_report(run_folder: Path, target: Path | None = None) -> Path:
@@ -52,7 +48,7 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
         sections[claim["id"]] = _claim(claim, _arrays(folder, claim), prose, seen)
         if len(prose.undrawn) > before:
             undrawn.append(claim["id"])
-    page = _render(
+    page = rendered(
         "report.html.j2",
         f"the run in {folder.path}",
         prose=prose,
@@ -90,7 +86,7 @@ def claim_html(record: Record, arrays: Arrays | None = None) -> str:
     """
     prose = Prose(lenient=True)
     shown = dict(record) if arrays is not None else {**record, "figures": []}
-    return _fragment(_claim(shown, arrays or {}, prose, {}), prose)
+    return fragment(_claim(shown, arrays or {}, prose, {}), prose)
 
 
 def finding_html(record: Record) -> str:
@@ -101,7 +97,7 @@ def finding_html(record: Record) -> str:
     """
     prose = Prose(lenient=True)
     title = f"finding {record.get('title', '')!r}"
-    return _fragment(_render("finding.html.j2", title, prose=prose, finding=record), prose)
+    return fragment(rendered("finding.html.j2", title, prose=prose, finding=record), prose)
 
 
 def run_html(run: Record, claims: Sequence[Record], report: str) -> str:
@@ -116,25 +112,8 @@ def run_html(run: Record, claims: Sequence[Record], report: str) -> str:
         BadInputError: If a record lacks something.
     """
     prose = Prose(lenient=True)
-    body = _render("run.html.j2", "the run", prose=prose, run=run, claims=claims, report=report)
-    return _fragment(body, prose)
-
-
-def merged(cells: Sequence[Record]) -> list[dict[str, Any]]:
-    """Merge the cells of a finding that would read the same into one, with their joint count.
-
-    Examples:
-        >>> [cell["count"] for cell in merged([{"region": 1, "count": 2}, {"region": 1, "count": 3}])]
-        [5]
-    """
-    rows: dict[str, dict[str, Any]] = {}
-    for cell in cells:
-        reads = repr(sorted((name, value) for name, value in cell.items() if name != "count"))
-        if reads in rows:
-            rows[reads]["count"] += cell["count"]
-        else:
-            rows[reads] = dict(cell)
-    return list(rows.values())
+    body = rendered("run.html.j2", "the run", prose=prose, run=run, claims=claims, report=report)
+    return fragment(body, prose)
 
 
 def _claim(claim: Record, arrays: Arrays, prose: Prose, seen: dict[str, str]) -> Markup:
@@ -145,7 +124,7 @@ def _claim(claim: Record, arrays: Arrays, prose: Prose, seen: dict[str, str]) ->
         return figure_svg(figure, doubles, key=f"{claim['id']}/{figure['name']}")
 
     title = f"claim {claim.get('id', '')!r}"
-    return _render(
+    return rendered(
         "claim.html.j2", title, prose=prose, claim=claim, picture=picture, derivations=_derivations(claim, seen)
     )
 
@@ -177,32 +156,5 @@ def _arrays(folder: RunFolder, claim: Record) -> Arrays:
         raise BadInputError(f"the arrays of claim {claim['id']!r} must be safetensors, got {error}.") from error
 
 
-def _fragment(body: str, prose: Prose) -> str:
-    style = _render("style.css", "the style")
-    return f'<div class="lossproof"><style>{style}</style>{prose.formulas.glyphs()}{body}</div>'
-
-
-def _render(template: str, subject: str, **context: Any) -> Markup:
-    try:
-        return Markup(_environment().get_template(template).render(**context))
-    except (UndefinedError, KeyError) as error:
-        raise BadInputError(f"{subject} must be as the store's schema says, got a record where {error}.") from error
-    except ValueError as error:
-        raise BadInputError(f"{subject}: {error}") from error
-
-
 def _in_order(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(names))
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(wording=wording, merged=merged, swatch=swatch, series_of=series_of)
-    return environment

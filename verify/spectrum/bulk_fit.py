@@ -1,0 +1,234 @@
+r"""The bulk of a spectrum, what lies outside it, and the laws of free probability that are laid against it.
+
+**Outliers.** Among the largest eigenvalues l_1 >= l_2 >= ... that are known, those above the last gap
+l_i / l_(i+1) >= `GAP` are outliers; below zero the same is done with the absolute values. What is left is the bulk;
+its edges are its own extreme eigenvalues. Eigenvalues that rounding cannot tell from zero (units that are dead, inputs
+that never vary) are an atom, counted and put aside.
+
+**Laws.** A small family, each fitted by the edges [a, b] of the bulk and, where these do not suffice, by its mean; no
+shape is looked at, so that the shape is a prediction:
+
+- the semicircle with the edges a and b;
+- Marchenko-Pastur with the edges a and b, s (1 -+ sqrt(ratio))^2; it has none below zero;
+- the free sum of Marchenko-Pastur and a semicircle, the random-matrix model of a Hessian, with the edges a and b and
+  the bulk's mean.
+
+**Quality.** The W1 distance between the bulk and the law over the bulk's standard deviation; a law fits if that is
+below `FITS_WITHIN`, by two standard errors. The spectra of trained networks are sharply peaked at zero and usually far
+from all three: then the edges and the outliers still stand, and the law is said not to fit.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+import theory
+from verify.spectrum.record import BulkFit, Fit, Histogram, LawFit, Quantity
+from verify.spectrum.weighted import Array, WeightedSpectrum
+
+GAP = 1.5
+"""Ratio of neighbouring eigenvalues from which on they are parted."""
+FITS_WITHIN = 0.05
+"""W1 distance, in standard deviations of the bulk, up to which a law is said to fit."""
+FEWEST = 30
+"""Eigenvalues that a bulk must have before a law is laid against it."""
+_BINS = 60
+_GRID = 2000
+
+Ends = tuple[float, float]
+Cdf = Callable[[Array], Array]
+
+
+def bulk_and_outliers(
+    spectrum: WeightedSpectrum,
+    *,
+    size: int,
+    largest: Sequence[float],
+    smallest: Sequence[float],
+    zero: float,
+) -> tuple[BulkFit, Histogram | None]:
+    """Part the outliers from the bulk, lay the laws against it, and count it in bins beside the nearest one.
+
+    Args:
+        spectrum: The whole spectrum.
+        size: Number of eigenvalues.
+        largest: The largest eigenvalues that are known for certain, decreasing.
+        smallest: The smallest ones, increasing.
+        zero: Absolute value up to which rounding cannot tell an eigenvalue from zero.
+
+    Returns:
+        The fit, and the bulk's counts; no counts if the bulk is empty or a single place.
+
+    Raises:
+        ValueError: If no extreme eigenvalue is known.
+    """
+    if not len(largest) or not len(smallest):
+        raise ValueError("largest and smallest must hold at least one eigenvalue each, got none.")
+    above, gap_above, right = _parted(list(largest), zero)
+    below, gap_below, far_left = _parted([-value for value in smallest], zero)
+    left = -far_left
+    if spectrum.probes == 0:
+        exact = spectrum.nodes[below : spectrum.nodes.size - above]
+        inside = exact[np.abs(exact) > zero]
+        left, right = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)
+        at_zero = int(exact.size - inside.size)
+    else:
+        at_zero = 0
+    slack = 1e-9 * max(abs(left), abs(right))
+    member = (spectrum.nodes >= left - slack) & (spectrum.nodes <= right + slack)
+    if spectrum.probes == 0:
+        member &= np.abs(spectrum.nodes) > zero
+    count = size * float(spectrum.weights[member].sum())
+    edges = (left, right)
+    laws, reason = (), ""
+    if right - left <= slack:
+        reason = "the bulk is a single place" if count >= 1 else "nothing is left beside the outliers and zero"
+    elif count < FEWEST:
+        reason = f"the bulk has {count:.0f} eigenvalues, and a law is laid against {FEWEST} or more"
+    else:
+        laws = _laws(spectrum, member, edges)
+    fit = BulkFit(
+        edges=edges,
+        outliers_above=above,
+        outliers_below=below,
+        gap_above=gap_above,
+        gap_below=gap_below,
+        searched=(len(largest), len(smallest)),
+        at_zero=at_zero,
+        count=count,
+        laws=tuple(one for one, _ in laws),
+        reason=reason,
+    )
+    if right - left <= slack:
+        return fit, None
+    places = np.linspace(left, right, _BINS + 1)
+    counts, errors = _counts_inside(spectrum, member, places, size)
+    expected: tuple[float, ...] = ()
+    if laws and (nearest := laws[0][1]) is not None:
+        expected = tuple(np.diff(nearest(places)) * count)
+    return fit, Histogram(edges=tuple(places), counts=tuple(counts), errors=tuple(errors), expected=expected)
+
+
+def _parted(values: list[float], zero: float) -> tuple[int, float | None, float]:
+    """Count the outliers at the upper end; return them with the gap and the first value of the bulk."""
+    positive = [value for value in values if value > zero]
+    following = [*positive[1:], max(zero, 1e-300)] if len(positive) < len(values) else positive[1:]
+    ratios = [one / other for one, other in zip(positive, following, strict=False)]
+    wide = [place for place, ratio in enumerate(ratios) if ratio >= GAP]
+    outliers = wide[-1] + 1 if wide else 0
+    gap = ratios[outliers - 1] if wide else max(ratios, default=None)
+    return outliers, gap, values[outliers] if outliers < len(values) else 0.0
+
+
+def _counts_inside(spectrum: WeightedSpectrum, member: object, places: Array, size: int) -> tuple[Array, Array]:
+    inside = np.asarray(member)
+
+    def binned(weights: Array) -> Array:
+        return np.histogram(spectrum.nodes[inside], bins=places, weights=weights[inside])[0] * size
+
+    return binned(spectrum.weights), spectrum.standard_error(binned)
+
+
+def _laws(
+    spectrum: WeightedSpectrum, member: Array, edges: Ends
+) -> list[tuple[LawFit, Callable[[Array], Array] | None]]:
+    nodes, weights = spectrum.nodes[member], spectrum.weights[member]
+    share = weights / weights.sum()
+    mean = float(share @ nodes)
+    variance = float(share @ (nodes - mean) ** 2)
+    found: list[tuple[LawFit, Cdf | None]] = []
+    for name, family in (
+        ("semicircle", _semicircle),
+        ("Marchenko-Pastur", _marchenko_pastur),
+        ("Marchenko-Pastur + semicircle", _free_sum),
+    ):
+        parameters = family(edges, mean)
+        if isinstance(parameters, str):
+            empty = LawFit(name=name, parameters={}, edges=None, distance=None, verdict=None, reason=parameters)
+            found.append((empty, None))
+            continue
+        law = _law(**parameters)
+        support = law.support()
+        distance = _distance(spectrum, member, law.cdf, (support[0][0], support[-1][1]), variance**0.5)
+        fit = LawFit(
+            name=name,
+            parameters=parameters,
+            edges=(float(support[0][0]), float(support[-1][1])),
+            distance=distance,
+            verdict=_verdict(distance),
+        )
+        found.append((fit, law.cdf))
+    return sorted(found, key=lambda pair: pair[0].distance.value if pair[0].distance else np.inf)
+
+
+def _law(*, scale: float = 0.0, ratio: float = 0.0, variance: float = 0.0, centre: float = 0.0) -> "theory.SpectralLaw":
+    parts = [theory.point_mass(centre)] if centre else []
+    parts += [theory.marchenko_pastur(ratio, scale)] if scale else []
+    parts += [theory.semicircle(variance)] if variance else []
+    return sum(parts[1:], parts[0])
+
+
+def _semicircle(edges: Ends, mean: float) -> dict[str, float]:
+    left, right = edges
+    return {"centre": (left + right) / 2, "variance": ((right - left) / 4) ** 2}
+
+
+def _marchenko_pastur(edges: Ends, mean: float) -> dict[str, float] | str:
+    left, right = edges
+    if left < 0:
+        return "it has no eigenvalue below zero, and the bulk has"
+    low, high = left**0.5, right**0.5
+    return {"ratio": ((high - low) / (high + low)) ** 2, "scale": ((high + low) / 2) ** 2}
+
+
+def _free_sum(edges: Ends, mean: float) -> dict[str, float] | str:
+    """Solve for the member of the bulk's mean and edges: the variance by the right edge, then the ratio by the left."""
+    from scipy.optimize import brentq
+
+    left, right = edges
+    if mean <= 0:
+        return "its mean is positive, and the bulk's is not"
+    widest = ((right / mean) ** 0.5 - 1) ** 2  # of Marchenko-Pastur alone
+
+    def ends(ratio: float, semicircular: float) -> Ends:
+        support = _law(scale=mean, ratio=ratio, variance=semicircular).support()
+        return float(support[0][0]), float(support[-1][1])
+
+    def variance(ratio: float) -> float:
+        most = ((right - mean) / 2) ** 2  # of the semicircle alone
+        return float(brentq(lambda part: ends(ratio, part)[1] - right, 1e-12 * most, most, xtol=1e-12 * most))
+
+    def excess(ratio: float) -> float:
+        return ends(ratio, variance(ratio))[0] - left
+
+    lowest, highest = 1e-6 * widest, (1 - 1e-6) * widest
+    if right <= mean or excess(lowest) > 0 or excess(highest) < 0:
+        return "no member of the family has the bulk's mean and edges"
+    ratio = float(brentq(excess, lowest, highest, xtol=1e-9 * widest))
+    return {"ratio": ratio, "scale": mean, "variance": variance(ratio)}
+
+
+def _distance(
+    spectrum: WeightedSpectrum, member: Array, cdf: Callable[[Array], Array], support: Ends, unit: float
+) -> Quantity:
+    """W1 distance of the bulk and a law, over the bulk's standard deviation, with its error over the probes."""
+    nodes = spectrum.nodes[member]
+    low, high = min(support[0], nodes[0]), max(support[1], nodes[-1])
+    places = np.union1d(np.linspace(low, high, _GRID), nodes)
+    law = np.asarray(cdf(places), dtype=np.float64)
+    widths = np.diff(places)
+    rank = np.searchsorted(nodes, places[:-1], side="right")
+
+    def transport(weights: Array) -> Array:
+        inside = weights[member]
+        steps = np.concatenate([[0.0], np.cumsum(inside) / inside.sum()])[rank]
+        apart = (np.abs(steps - law[:-1]) + np.abs(steps - law[1:])) / 2  # exact but where the two cross
+        return np.asarray(apart @ widths / unit)
+
+    return Quantity(value=float(transport(spectrum.weights)), error=float(spectrum.standard_error(transport)))
+
+
+def _verdict(distance: Quantity) -> Fit:
+    if distance.value + 2 * distance.error <= FITS_WITHIN:
+        return "fits"
+    return "does not fit" if distance.value - 2 * distance.error > FITS_WITHIN else "cannot be told"

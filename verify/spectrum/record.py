@@ -1,0 +1,265 @@
+"""What was measured of a network's Hessian, as one frozen record: the page, the table and the JSON file show it.
+
+Conventions. Everything is plain Python numbers, words and tuples. A `Quantity` is a value with its standard error, 0
+where it was computed exactly. Counts are of eigenvalues; estimated ones need not be whole. Nothing here computes.
+"""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+SCHEMA_VERSION = 1
+
+Method = Literal["exact", "estimated"]
+Fit = Literal["fits", "does not fit", "cannot be told"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """A number with its standard error; 0 if it was computed exactly, infinite if nothing is known of it."""
+
+    value: float
+    error: float = 0.0
+
+    def __str__(self) -> str:
+        if self.error == 0:
+            return f"{self.value:.6g}"
+        return f"{self.value:.6g} +- {self.error:.1g}" if math.isfinite(self.error) else f"{self.value:.6g} +- ?"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eigenvalue:
+    """One eigenvalue: an eigenvalue of the matrix lies within ``residual`` of ``value``.
+
+    Attributes:
+        value: The eigenvalue.
+        residual: Norm of H v - value v for its unit vector v.
+        converged: Whether the residual is below the tolerance of the solver, and no eigenvalue is missing before it.
+    """
+
+    value: float
+    residual: float
+    converged: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counts:
+    """Numbers of eigenvalues below, around and above zero.
+
+    Attributes:
+        negative: Eigenvalues below -tolerance.
+        unresolved: Eigenvalues in [-tolerance, tolerance], and those whose sign is not known.
+        positive: Eigenvalues above tolerance.
+        tolerance: The absolute cut.
+        relative: The cut over the spectral radius.
+        method: Whether they were counted or bounded from the two ends.
+    """
+
+    negative: int
+    unresolved: int
+    positive: int
+    tolerance: float
+    relative: float
+    method: Method
+
+
+@dataclass(frozen=True, kw_only=True)
+class Histogram:
+    """Numbers of eigenvalues in bins, with standard errors; ``expected`` is what a fitted law has there, if any."""
+
+    edges: tuple[float, ...]
+    counts: tuple[float, ...]
+    errors: tuple[float, ...]
+    expected: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LawFit:
+    """One law laid against the bulk.
+
+    Attributes:
+        name: The law in words.
+        parameters: Its parameters by name; empty if no member of the family meets the conditions.
+        edges: Ends of its support.
+        distance: W1 distance between the bulk and the law, over the bulk's standard deviation.
+        verdict: Whether the distance is below the bound, beyond it, or too uncertain to say.
+        reason: Why there is no fit, if there is none.
+    """
+
+    name: str
+    parameters: dict[str, float]
+    edges: tuple[float, float] | None
+    distance: Quantity | None
+    verdict: Fit | None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkFit:
+    """The bulk of a spectrum and the laws laid against it.
+
+    Attributes:
+        edges: The bulk's own extreme eigenvalues, which the laws are fitted to.
+        outliers_above: Eigenvalues beyond the right edge, parted from it by a gap.
+        outliers_below: Eigenvalues beyond the left edge, parted from it by a gap.
+        gap_above: Ratio of the last outlier above to the edge; the largest ratio there is if none is an outlier.
+        gap_below: The same below.
+        searched: How many of the largest and of the smallest eigenvalues the gaps were looked for among.
+        at_zero: Eigenvalues that rounding cannot tell from zero, put aside.
+        count: Eigenvalues in the bulk.
+        laws: The laws, the nearest first, those without a fit last.
+        reason: Why no law was laid against the bulk, if none was.
+    """
+
+    edges: tuple[float, float]
+    outliers_above: int
+    outliers_below: int
+    gap_above: float | None
+    gap_below: float | None
+    searched: tuple[int, int]
+    at_zero: int
+    count: float
+    laws: tuple[LawFit, ...]
+    reason: str = ""
+
+    @property
+    def best(self) -> LawFit | None:
+        """The nearest law, if there is any."""
+        return self.laws[0] if self.laws and self.laws[0].distance is not None else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Density:
+    """The spectral density: counts over the whole spectrum and over its bulk, and the laws fitted to the bulk.
+
+    Attributes:
+        whole: Counts from the smallest to the largest eigenvalue.
+        bulk: Counts between the bulk's edges, with those of the nearest law.
+        fit: The bulk and the laws.
+        method: Whether all eigenvalues were counted or the counts are estimates.
+        probes: Random probes of an estimate.
+        steps: Lanczos steps of each.
+    """
+
+    whole: Histogram
+    bulk: Histogram | None
+    fit: BulkFit
+    method: Method
+    probes: int = 0
+    steps: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSpectrum:
+    """The diagonal block of the Hessian that belongs to one layer.
+
+    Attributes:
+        name: Name of the layer in the model.
+        size: Its trainable parameters that were selected.
+        largest: The block's largest eigenvalue.
+        smallest: The block's smallest eigenvalue.
+        trace: The block's trace.
+        method: Whether all eigenvalues of the block were computed.
+        histogram: Counts of its eigenvalues, if asked for.
+    """
+
+    name: str
+    size: int
+    largest: Eigenvalue
+    smallest: Eigenvalue
+    trace: Quantity
+    method: Method
+    histogram: Histogram | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpectrum:
+    """The Hessian spectrum of a network at its present parameters; shows itself in a terminal and in a notebook.
+
+    Attributes:
+        name: Where the problem came from, or the model's class.
+        model: The model's class.
+        part: ``"hessian"``, ``"gauss_newton"`` or ``"residual"``.
+        parameters: The globs that selected parameters; empty means all.
+        size: Number of selected parameters, the size of the matrix.
+        examples: Examples that the loss is a mean over.
+        loss: The loss.
+        gradient_norm: Euclidean norm of the loss's gradient with respect to the selected parameters.
+        method: Whether the matrix was diagonalised or estimated from products.
+        reason: Why that way.
+        products: Matrix-vector products used, all estimates together.
+        seconds: Time spent measuring.
+        dtype: Precision of the products.
+        device: Where they were computed.
+        seed: Seed of the random vectors.
+        largest: Largest eigenvalues, decreasing.
+        smallest: Smallest eigenvalues, increasing.
+        trace: Trace.
+        frobenius_norm: Square root of the sum of squared eigenvalues.
+        inertia: Numbers of negative, unresolved and positive eigenvalues.
+        density: The spectral density, if asked for.
+        layers: The spectra of the layers, if asked for.
+        versions: Versions of what can move a number.
+        command: The command that measured it; empty if it was called from Python.
+        started: When, in UTC.
+    """
+
+    name: str
+    model: str
+    part: str
+    parameters: tuple[str, ...]
+    size: int
+    examples: int
+    loss: float
+    gradient_norm: float
+    method: Method
+    reason: str
+    products: int
+    seconds: float
+    dtype: str
+    device: str
+    seed: int
+    largest: tuple[Eigenvalue, ...]
+    smallest: tuple[Eigenvalue, ...]
+    trace: Quantity
+    frobenius_norm: Quantity
+    inertia: Counts
+    density: Density | None
+    layers: tuple[LayerSpectrum, ...]
+    versions: dict[str, str]
+    command: str
+    started: str
+
+    @property
+    def radius(self) -> float:
+        """The largest eigenvalue in absolute value."""
+        ends = [pair.value for pair in (*self.largest[:1], *self.smallest[:1])]
+        return max(map(abs, ends), default=0.0)
+
+    def record(self) -> dict[str, Any]:
+        """Return what the JSON file holds; a number that is not finite is null."""
+        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
+        return {"schema": SCHEMA_VERSION, **plain}
+
+    def __str__(self) -> str:
+        from verify.spectrum.summary import summary_lines
+
+        return "\n".join(summary_lines(self))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from verify.spectrum.page import spectrum_html
+
+        return spectrum_html(self)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
