@@ -1,7 +1,9 @@
 from .activations import Activation as Activation
+from .convolutional_networks import convolutional_net as convolutional_net
 from .curvature.assembly import HessianParts as HessianParts
 from .curvature.assembly import dense_hessian as dense_hessian
 from .curvature.assembly import output_jacobian as output_jacobian
+from .curvature.hessian_operator import HessianOperator as HessianOperator
 from .curvature.inertia import Inertia as Inertia
 from .curvature.inertia import inertia as inertia
 from .data import digits as digits
