@@ -147,7 +147,12 @@ class FunctionalModule:
         checked_tensors(theta=theta)
         if theta.ndim != 2 or theta.shape[1] != self.parameters:
             raise ValueError(f"theta must have shape (members, {self.parameters}), got {tuple(theta.shape)}.")
-        return {name: theta[:, place].reshape(len(theta), *self._shapes[name]) for name, place in self._places.items()}
+        sizes = [shape.numel() for shape in self._shapes.values()]
+        pieces = torch.split(theta, sizes, dim=1)  # one node in a graph, where slices would be one each
+        return {
+            name: piece.reshape(len(theta), *shape)
+            for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)
+        }
 
     def forward(
         self, theta: Float[Tensor, "members parameters"], x: Tensor, *, shared: bool = True
@@ -176,18 +181,27 @@ class FunctionalModule:
         if x.ndim == 0 or (not shared and (x.ndim < 2 or len(x) != len(theta))):
             wanted = "(batch, ...)" if shared else f"({len(theta)}, batch, ...)"
             raise ValueError(f"x must have shape {wanted}, got {tuple(x.shape)}.")
-        constants = self._constants_like(theta)
-
-        def one(own: dict[str, Tensor], inputs: Tensor) -> Tensor:
-            outputs = functional_call(self.module, (own, constants), (inputs,))
-            if not isinstance(outputs, Tensor):
-                raise TypeError(f"module must return one tensor, got {type(outputs).__name__}.")
-            return outputs
-
         if len(theta) == 1:
-            return one({name: value[0] for name, value in named.items()}, x if shared else x[0])[None]
-        outputs: Tensor = vmap(one, in_dims=(0, None if shared else 0))(named, x)
+            own = {name: value.squeeze(0) for name, value in named.items()}
+            return self.call(own, x if shared else x.squeeze(0)).unsqueeze(0)
+        outputs: Tensor = vmap(self.call, in_dims=(0, None if shared else 0))(named, x)
         return outputs
+
+    def call(self, named: Mapping[str, Tensor], x: Tensor) -> Float[Tensor, "batch ..."]:
+        """Outputs of one member, from all of its parameters by name; nothing is checked beforehand.
+
+        Raises:
+            TypeError: If the module does not return a tensor.
+        """
+        constants = self._constants_like(next(iter(named.values())))
+        outputs = functional_call(self.module, (dict(named), constants), (x,))
+        if not isinstance(outputs, Tensor):
+            raise TypeError(f"module must return one tensor, got {type(outputs).__name__}.")
+        return outputs
+
+    def shaped(self, flat: Mapping[str, Float[Tensor, " size"]]) -> dict[str, Tensor]:
+        """Each parameter of one member in its own shape, from flat pieces by name."""
+        return {name: piece.reshape(self._shapes[name]) for name, piece in flat.items()}
 
     def _constants_like(self, theta: Tensor) -> dict[str, Tensor]:
         """Frozen parameters and buffers, floating point ones in theta's dtype, all on theta's device."""

@@ -1,0 +1,218 @@
+r"""Products with the Hessian of one batch, and with its two parts, at a point that stays.
+
+With outputs o, loss L, J = do/dtheta, the Hessian is H = J' L'' J + sum_k (dL/do_k) d^2 o_k: the Gauss-Newton part and
+the residual part. Two ways to multiply by them:
+
+- ``PerceptronCurvature``: the R-operator by hand (Pearlmutter, Neural Computation 6, 1994). With R the derivative along
+  v, forwards R z_l = V_l h_(l-1) + W_l R h_(l-1) and R h_l = f'(z_l) R z_l; backwards, with delta_l = dL/dz_l,
+  R delta_(l-1) = f'(z) (W_l' R delta_l + V_l' delta_l) + f''(z) (W_l' delta_l) R z. The Gauss-Newton part leaves out
+  delta, the residual part leaves out L''.
+- ``GraphCurvature``: automatic differentiation of a recorded graph. The Hessian is the derivative of (gradient . v),
+  the residual part the same with dL/do held constant, and J v the derivative by u of (J' u) . v.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from numerics.curvature.training_problem import TrainingProblem, differentiable_twice
+from numerics.losses import Loss
+from numerics.networks import Mlp
+
+Part = Literal["hessian", "gauss_newton", "residual"]
+
+
+class PerceptronCurvature:
+    """A batch of a perceptron with a loss that knows its derivatives.
+
+    Holds, in numbers, examples x (all units, four times, and outputs^2).
+
+    Args:
+        problem: An analytic problem.
+        x: Inputs.
+        y: Targets.
+        part: Which part of the Hessian.
+        places: Where the chosen parameters lie in the vectors, by name.
+    """
+
+    def __init__(
+        self, problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, places: Mapping[str, slice]
+    ) -> None:
+        network, loss = problem.network, problem.loss
+        if not isinstance(network, Mlp) or not isinstance(loss, Loss):
+            raise TypeError("problem must be an Mlp with one of this floor's losses.")
+        self.places, self.size = places, sum(place.stop - place.start for place in places.values())
+        self.lowest = min(int(name.partition(".")[0]) for name in places)
+        with torch.no_grad():
+            trace, f = network.trace(problem.theta[None], x), network.nonlinearity
+            self.weights = [weight[0] for weight in trace.weights]
+            self.inputs = [h[0] for h in trace.inputs]
+            self.slopes = [f.slope(z[0]) for z in trace.pre[:-1]]
+            self.output_hessian = None
+            if part != "residual":
+                self.output_hessian = loss.hessian(trace.outputs, y)[0]
+            self.deltas: list[Tensor] = []
+            self.bends: list[Tensor | None] = []
+            if part != "gauss_newton":
+                self.deltas = [loss.gradient(trace.outputs, y)[0]]
+                for layer in range(len(self.weights) - 1, self.lowest, -1):
+                    back = self.deltas[0] @ self.weights[layer]
+                    bend = None if f.piecewise_linear else f.bend(trace.pre[layer - 1][0]) * back
+                    self.bends.insert(0, bend)
+                    self.deltas.insert(0, back * self.slopes[layer - 1])
+                self.deltas = [self.deltas[0]] * self.lowest + self.deltas  # one entry per layer
+                self.bends = [*[None] * self.lowest, *self.bends]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are held beside parameters and data."""
+        held = [*self.inputs[1:], *self.slopes, *self.deltas[self.lowest :], *self.bends]
+        held.append(self.output_hessian)
+        return sum(tensor.untyped_storage().nbytes() for tensor in held if tensor is not None)
+
+    def product(self, vectors: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
+        """The products with some vectors. Allocates columns x examples x (all units, three times) numbers."""
+        with torch.no_grad():
+            return self._pulled_back(vectors, *self._pushed_forward(vectors))
+
+    def _pushed_forward(self, vectors: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """R z_l and R h_l of every layer from the lowest chosen one."""
+        rates: list[Tensor] = []
+        moves: list[Tensor] = []
+        for layer in range(self.lowest, len(self.weights)):
+            weight, bias = self._direction(vectors, layer, "weight"), self._direction(vectors, layer, "bias")
+            columns = len(vectors)
+            terms: list[Tensor] = []
+            if moves:
+                terms.append(moves[-1] @ self.weights[layer].mT)
+            if weight is not None:
+                h = self.inputs[layer].expand(columns, -1, -1)
+                if terms:
+                    terms = [terms[0].baddbmm_(h, weight.mT)]
+                elif bias is not None:
+                    terms, bias = [torch.baddbmm(bias[:, None, :], h, weight.mT)], None
+                else:
+                    terms = [h @ weight.mT]
+            if bias is not None:
+                wide = bias[:, None, :].expand(-1, len(self.inputs[layer]), -1)
+                terms = [terms[0].add_(wide)] if terms else [wide]
+            rates.append(terms[0])
+            if layer < len(self.weights) - 1:
+                moves.append(rates[-1] * self.slopes[layer])
+        return rates, moves
+
+    def _pulled_back(self, vectors: Tensor, rates: list[Tensor], moves: list[Tensor]) -> Tensor:
+        """The gradient's derivative, from R z_l and R h_l."""
+        columns, result = len(vectors), vectors.new_zeros(len(vectors), self.size)
+        pull: Tensor | None = None  # R delta_l, None for 0
+        if self.output_hessian is not None:
+            pull = (rates[-1].transpose(0, 1) @ self.output_hessian).transpose(0, 1)
+        for layer in range(len(self.weights) - 1, self.lowest - 1, -1):
+            upper = layer > self.lowest
+            weight_place, bias_place = self.places.get(f"{layer}.weight"), self.places.get(f"{layer}.bias")
+            if bias_place is not None and pull is not None:
+                result[:, bias_place] = pull.sum(1)
+            if weight_place is not None:
+                view = torch.unflatten(result[:, weight_place], 1, self.weights[layer].shape)
+                if pull is not None:
+                    torch.add(view, pull.mT @ self.inputs[layer], out=view)
+                if upper and self.deltas:
+                    view += self.deltas[layer].mT @ moves[layer - self.lowest - 1]
+            if upper:
+                back = None if pull is None else pull @ self.weights[layer]
+                weight = self._direction(vectors, layer, "weight")
+                if self.deltas and weight is not None:
+                    delta = self.deltas[layer].expand(columns, -1, -1)
+                    back = delta @ weight if back is None else back.baddbmm_(delta, weight)
+                pull = None if back is None else back.mul_(self.slopes[layer - 1])
+                bend = self.bends[layer - 1] if self.bends else None
+                if bend is not None:
+                    curved = rates[layer - self.lowest - 1]
+                    pull = curved * bend if pull is None else pull.addcmul_(curved, bend)
+        return result
+
+    def _direction(self, vectors: Tensor, layer: int, kind: str) -> Tensor | None:
+        """The vectors' entries for a weight (columns, out, in) or bias (columns, out), None if it is not chosen."""
+        place = self.places.get(f"{layer}.{kind}")
+        if place is None:
+            return None
+        piece = vectors[:, place]
+        return torch.unflatten(piece, 1, self.weights[layer].shape) if kind == "weight" else piece
+
+
+class GraphCurvature:
+    """A batch of any model with any loss: its graph of derivatives, recorded once.
+
+    Args:
+        problem: The problem.
+        x: Inputs.
+        y: Targets.
+        part: Which part of the Hessian.
+        places: Where the chosen parameters lie in the vectors, by name.
+    """
+
+    def __init__(
+        self, problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, places: Mapping[str, slice]
+    ) -> None:
+        grad = torch.autograd.grad
+        with differentiable_twice():
+            everywhere = problem.network.layers
+            self.point = torch.cat([problem.theta[everywhere[name]] for name in places]).requires_grad_()
+            self.outputs = problem.outputs_through(self.point, places, x)
+            self.pushed: Tensor | None = None
+            if not self.outputs.requires_grad:  # the chosen parameters do not enter
+                self.derivative = torch.zeros_like(self.point)
+            elif part == "hessian":
+                value = problem.value(self.outputs, y)
+                (self.derivative,) = grad(value, self.point, create_graph=True, materialize_grads=True)
+            else:
+                at = self.outputs.detach().requires_grad_()
+                (pull,) = grad(problem.value(at, y), at, create_graph=part == "gauss_newton")
+                if part == "residual":
+                    pulled = grad(self.outputs, self.point, pull, create_graph=True, materialize_grads=True)
+                    (self.derivative,) = pulled
+                else:
+                    self.at, self.pull = at, pull
+                    self.pushed = torch.zeros_like(at).requires_grad_()
+                    pulled = grad(self.outputs, self.point, self.pushed, create_graph=True, materialize_grads=True)
+                    (self.derivative,) = pulled
+
+    def product(self, vectors: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
+        """The products with some vectors, one after the other: a block is no faster."""
+        if len(vectors) == 1:
+            return self._one(vectors[0])[None]
+        return torch.stack([self._one(vector) for vector in vectors])
+
+    def _one(self, vector: Tensor) -> Tensor:
+        if not self.derivative.requires_grad:  # linear in the parameters
+            return torch.zeros_like(vector)
+        if self.pushed is None:
+            return _grad(self.derivative, self.point, vector)
+        if not self.pull.requires_grad:  # a loss that is linear in the outputs
+            return torch.zeros_like(vector)
+        push = _grad(self.derivative, self.pushed, vector)
+        return _grad(self.outputs, self.point, _grad(self.pull, self.at, push))
+
+
+def _grad(outputs: Tensor, inputs: Tensor, cotangent: Tensor) -> Tensor:
+    return torch.autograd.grad(outputs, inputs, cotangent, retain_graph=True, materialize_grads=True)[0]
+
+
+def graph_bytes(problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, places: Mapping[str, slice]) -> int:
+    """Bytes that the graph of a batch keeps beside parameters and data, each storage once."""
+    known = {tensor.untyped_storage().data_ptr() for tensor in (problem.theta, x, y)}
+    found: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            found[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        curvature = GraphCurvature(problem, x, y, part=part, places=places)
+        found.pop(curvature.point.untyped_storage().data_ptr(), None)
+    return sum(found.values())

@@ -1,0 +1,387 @@
+r"""The Hessian of a training loss by its products with vectors, for a model of any size.
+
+With outputs o, loss L and J = do/dtheta,
+
+.. math:: H = J^\top L'' J + \sum_k \frac{\partial L}{\partial o_k} \nabla^2 o_k,
+
+the Gauss-Newton part and the residual part. No matrix is formed: a product costs about two gradients and needs what a
+backward pass keeps of the data. That is kept between products while it fits into ``memory`` bytes and made again batch
+by batch otherwise. The loss is a mean over examples: batch b of n_b examples weighs n_b/N.
+"""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributed import ProcessGroup
+
+from numerics.arguments import checked_sizes, checked_tensors
+from numerics.curvature.assembly import assemble
+from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, graph_bytes
+from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
+from numerics.curvature.training_problem import Data, LossFunction, Passed, TrainingProblem, verified
+from numerics.functional_module import Network
+from numerics.losses import Loss
+from numerics.networks import Mlp
+
+_PROBE = 64  # examples whose graph is measured
+_CACHE_SIZED = 2**18  # numbers in a block of activations that a CPU's cache holds
+
+
+class HessianOperator:
+    """The Hessian, or one of its two parts, of a training loss at fixed parameters, as a symmetric operator.
+
+    The model is copied: its parameters, ``.grad``, buffers and mode are never touched, and later training does not
+    move the operator. Loss and data are verified once, by two passes over the data and by two halves of a batch.
+
+    A Mlp with one of this floor's losses is multiplied by hand, everything else through a recorded graph of
+    derivatives. If a device runs out of memory the chunks halve, nothing is kept, and the product goes on.
+
+    Allocates at most ``memory`` bytes for what is kept, about half as much for a chunk of examples, and a few vectors.
+
+    Args:
+        model: A ``torch.nn.Module``, a FunctionalModule or an Mlp. No layer may be random or keep statistics.
+        loss: One of this floor's losses, or any function (outputs, targets) -> scalar that is a mean over examples.
+        data: (x, y), or something that gives batches (x, y), the same at every pass; the first axis counts examples.
+            With a group, this rank's shard.
+        theta: The parameters, (parameters,) or (1, parameters). Fixes dtype and device. A module has its own.
+        parameters: Names of the parameters to which the operator is restricted, or patterns such as "0.*"; all if None.
+        part: "hessian", "gauss_newton" or "residual".
+        chunk: Examples at a time, at most; chosen to fit into ``memory`` if None. Changes rounding only.
+        memory: Bytes that may be kept between products.
+        group: A process group over whose ranks loss, gradient and products are summed. Every rank has to multiply the
+            same vectors in the same order.
+
+    Raises:
+        TypeError: If an argument is nothing of the kind.
+        ValueError: If model, parameters, loss and data do not fit each other, the model is random or mixes examples,
+            the loss is not finite or no mean over examples, the data are empty or change between two passes, a pattern
+            names no parameter, or a size is not positive.
+
+    Examples:
+        >>> from numerics.losses import SquaredError
+        >>> x, y, theta = torch.ones(1, 1), torch.zeros(1, 1), torch.tensor([2.0, 3.0])
+        >>> hessian = HessianOperator(Mlp((1, 1, 1), "linear"), SquaredError(prefactor=0.5), (x, y), theta=theta)
+        >>> hessian @ torch.tensor([1.0, 0.0])
+        tensor([ 9., 12.])
+        >>> hessian.with_part("gauss_newton") @ torch.tensor([1.0, 0.0])
+        tensor([9., 6.])
+        >>> hessian.restricted("1.*").dense()
+        tensor([[4.]])
+    """
+
+    def __init__(
+        self,
+        model: nn.Module | Network,
+        loss: LossFunction,
+        data: Data,
+        *,
+        theta: Float[Tensor, "..."] | None = None,
+        parameters: str | tuple[str, ...] | list[str] | None = None,
+        part: Part = "hessian",
+        chunk: int | None = None,
+        memory: int = 2**30,
+        group: ProcessGroup | None = None,
+    ) -> None:
+        self.group, self._part, self.products = group, _checked_part(part), 0
+        failure: Exception | None = None
+        try:
+            checked_sizes(memory=memory)
+            if chunk is not None:
+                checked_sizes(chunk=chunk)
+            self._problem = TrainingProblem(model, loss, data, theta)
+            self._memory = int(memory)
+            self._all: Mapping[str, slice] = self._problem.network.layers
+            self._names = _matching(parameters, list(self._all))
+            self._prepare(chunk)
+        except (TypeError, ValueError) as error:
+            failure = error
+        agree_on_failure(failure, group, self._problem.theta.device if hasattr(self, "_problem") else _cpu())
+        agree_on_values("theta", self._problem.theta, group)
+        shares = torch.tensor([self._passed.examples, self._passed.loss * self._passed.examples], dtype=torch.float64)
+        total = summed(shares.to(self.device), group)
+        self._examples = int(total[0])
+        self._loss = float(total[1]) / self._examples
+        self._gradient = summed(self._passed.gradient * (self._passed.examples / self._examples), group)
+        self._measure()
+
+    @property
+    def size(self) -> int:
+        """Number of chosen parameters."""
+        return sum(self._all[name].stop - self._all[name].start for name in self._names)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the parameters and of the products."""
+        return self._problem.theta.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where products are computed."""
+        return self._problem.theta.device
+
+    @property
+    def part(self) -> Part:
+        """Which part of the Hessian this is."""
+        return self._part
+
+    @property
+    def layers(self) -> dict[str, slice]:
+        """Where each chosen parameter lies in the vectors, by name."""
+        places, start = {}, 0
+        for name in self._names:
+            end = start + self._all[name].stop - self._all[name].start
+            places[name], start = slice(start, end), end
+        return places
+
+    @property
+    def examples(self) -> int:
+        """Number of examples, on all ranks together."""
+        return self._examples
+
+    @property
+    def chunk(self) -> int:
+        """Examples that are taken at a time, at most."""
+        return self._chunk
+
+    @property
+    def cached(self) -> bool:
+        """Whether what a product needs of the data is kept, or made again for every product."""
+        return self._cached
+
+    def loss(self) -> float:
+        """The loss."""
+        return self._loss
+
+    def gradient(self) -> Float[Tensor, " size"]:
+        """The gradient of the loss with respect to the chosen parameters."""
+        return torch.cat([self._gradient[self._all[name]] for name in self._names])
+
+    def with_part(self, part: Part) -> "HessianOperator":
+        """The operator of another part, on the same problem, which is not verified again.
+
+        Raises:
+            ValueError: If there is no such part.
+        """
+        return self._sibling(_checked_part(part), self._names)
+
+    def restricted(self, *parameters: str) -> "HessianOperator":
+        """The operator on the block of some parameters, which is not verified again.
+
+        Args:
+            parameters: Names or patterns such as "0.*", among the names of this operator.
+
+        Raises:
+            TypeError: If a pattern is no text.
+            ValueError: If a pattern names no parameter.
+        """
+        return self._sibling(self._part, _matching(parameters, list(self._names)))
+
+    def __matmul__(self, vectors: Float[Tensor, "size ..."]) -> Float[Tensor, "size ..."]:
+        """The product with one vector, or with the columns of a matrix.
+
+        Raises:
+            TypeError: If it is no tensor.
+            ValueError: If shape, dtype or device does not fit.
+        """
+        checked_tensors(vectors=vectors)
+        if vectors.ndim not in (1, 2) or len(vectors) != self.size:
+            raise ValueError(f"vectors must have shape ({self.size},) or ({self.size}, k), got {tuple(vectors.shape)}.")
+        if vectors.dtype != self.dtype or vectors.device != self.device:
+            raise ValueError(
+                f"vectors must have the operator's dtype and device, {self.dtype} on {self.device}, "
+                f"got {vectors.dtype} on {vectors.device}."
+            )
+        rows = vectors.detach()[None] if vectors.ndim == 1 else vectors.detach().mT.contiguous()
+        product = self._product(rows)
+        return product[0] if vectors.ndim == 1 else product.mT
+
+    def dense(self) -> Float[Tensor, "size size"]:
+        """The matrix itself, exactly symmetric.
+
+        By assembly for an Mlp with one of this floor's losses, which allocates four times the matrix of all
+        parameters, unless only few of them are chosen; else column by column, which allocates the result and, beside
+        what a product does, a block of columns within ``memory``.
+        """
+        problem = self._problem
+        few = 4 * self.size < problem.network.parameters
+        if problem.analytic and not (few and 4 * problem.network.parameters**2 * self.dtype.itemsize > self._memory):
+            return self._assembled()
+        block = max(1, min(self.size, self._memory // (4 * self.size * self.dtype.itemsize)))
+        matrix = torch.empty(self.size, self.size, dtype=self.dtype, device=self.device)
+        for start in range(0, self.size, block):
+            stop = min(start + block, self.size)
+            units = torch.zeros(stop - start, self.size, dtype=self.dtype, device=self.device)
+            units[:, start:stop].fill_diagonal_(1.0)
+            matrix[start:stop] = self._product(units)
+        return _symmetrised(matrix)
+
+    def __repr__(self) -> str:
+        kept = "cached" if self.cached else f"rebuilt {self.chunk} examples at a time"
+        return f"HessianOperator({self.part}, {self.size} parameters, {self.examples} examples, {kept})"
+
+    def _prepare(self, chunk: int | None) -> None:
+        """Verify the problem, with smaller chunks if a device runs out of memory."""
+        limit = chunk
+        while True:
+            try:
+                self._passed: Passed = verified(self._problem, limit)
+                break
+            except torch.OutOfMemoryError:
+                if limit == 1:
+                    raise
+            limit = max(1, (limit or _PROBE) // 2)  # outside of the handler, which keeps what did not fit
+            _release(self.device)
+        self._limit = limit or self._passed.largest
+
+    def _measure(self) -> None:
+        """Choose the chunk, and whether what products need is kept, from the bytes that a few examples need."""
+        self._places = self.layers
+        self._columns: int | None = None
+        self._cache: list[tuple[int, PerceptronCurvature | GraphCurvature]] | None = None
+        probe = min(_PROBE, self._limit)
+        while True:
+            try:
+                per_example = self._bytes_per_example(probe)
+                break
+            except torch.OutOfMemoryError:
+                if probe == 1:
+                    raise
+            probe = max(1, probe // 2)
+            _release(self.device)
+        self._cached = per_example * self._passed.examples <= self._memory
+        self._chunk = max(1, min(self._limit, int(self._memory / (4 * per_example))))
+
+    def _bytes_per_example(self, probe: int) -> float:
+        x, y = next(self._problem.batches(probe))
+        if self._problem.analytic:
+            return max(1.0, self._perceptron(x, y).nbytes / len(x))
+        return max(1.0, graph_bytes(self._problem, x, y, part=self._part, places=self._places) / len(x))
+
+    def _perceptron(self, x: Tensor, y: Tensor) -> PerceptronCurvature:
+        return PerceptronCurvature(self._problem, x, y, part=self._part, places=self._places)
+
+    def _curvature(self, x: Tensor, y: Tensor) -> PerceptronCurvature | GraphCurvature:
+        if self._problem.analytic:
+            return self._perceptron(x, y)
+        return GraphCurvature(self._problem, x, y, part=self._part, places=self._places)
+
+    def _product(self, rows: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
+        """Products with the rows, summed over batches and ranks."""
+        self.products += len(rows)
+        while True:
+            try:
+                total = self._local_product(rows)
+                break
+            except torch.OutOfMemoryError:
+                if self._chunk == 1 and self._columns == 1:
+                    raise
+            self._cache, self._cached = None, False  # outside of the handler, which keeps what did not fit
+            self._columns = max(1, (self._columns or len(rows)) // 2)
+            self._chunk = max(1, self._chunk // 2)
+            _release(self.device)
+        return summed(total, self.group)
+
+    def _local_product(self, rows: Tensor) -> Tensor:
+        total = torch.zeros_like(rows)
+        examples = 0
+        if self._cached and self._cache is None:
+            self._cache = [(len(x), self._curvature(x, y)) for x, y in self._problem.batches(self._chunk)]
+        if self._cache is not None:
+            for count, curvature in self._cache:
+                self._add(total, curvature, count, rows)
+                examples += count
+        else:
+            for x, y in self._problem.batches(self._chunk):
+                self._add(total, self._curvature(x, y), len(x), rows)
+                examples += len(x)
+        if examples != self._passed.examples:
+            raise ValueError(
+                f"data must be the same at every pass, but {self._passed.examples} examples became {examples}."
+            )
+        return total
+
+    def _add(self, total: Tensor, curvature: PerceptronCurvature | GraphCurvature, count: int, rows: Tensor) -> None:
+        columns = len(rows)
+        if isinstance(curvature, PerceptronCurvature):
+            numbers = count * sum(self._widths())
+            room = self._memory // (6 * self.dtype.itemsize) if self.device.type != "cpu" else _CACHE_SIZED
+            columns = max(1, room // numbers)
+        columns = max(1, min(columns, self._columns or columns))
+        for some, into in zip(torch.split(rows, columns), torch.split(total, columns), strict=True):
+            into.add_(curvature.product(some), alpha=count / self._examples)
+
+    def _widths(self) -> tuple[int, ...]:
+        network = self._problem.network
+        return network.widths[1:] if isinstance(network, Mlp) else ()
+
+    def _assembled(self) -> Tensor:
+        """The matrix of an analytic problem, cut to the chosen parameters."""
+        network, loss = self._problem.network, self._problem.loss
+        if not isinstance(network, Mlp) or not isinstance(loss, Loss):
+            raise TypeError("model must be an Mlp with one of this floor's losses.")
+        places = [self._all[name] for name in self._names]
+        index = torch.cat([torch.arange(place.start, place.stop, device=self.device) for place in places])
+        matrix = torch.zeros(self.size, self.size, dtype=self.dtype, device=self.device)
+        with torch.no_grad():
+            for x, y in self._problem.batches():
+                parts = assemble(network, self._problem.theta[None], x, y, loss)
+                for name, part in (("gauss_newton", parts.gauss_newton[0]), ("residual", parts.residual[0])):
+                    if self._part in (name, "hessian"):
+                        own = part if len(index) == len(part) else part[index][:, index]
+                        matrix.add_(own, alpha=len(x) / self._examples)
+        return summed(matrix, self.group)
+
+    def _sibling(self, part: Part, names: list[str]) -> "HessianOperator":
+        sibling = object.__new__(HessianOperator)
+        for name in ("group", "_problem", "_memory", "_all", "_passed", "_limit", "_examples", "_loss", "_gradient"):
+            setattr(sibling, name, getattr(self, name))
+        sibling._part, sibling._names, sibling.products = part, names, 0
+        sibling._measure()
+        return sibling
+
+
+def _checked_part(part: Part) -> Part:
+    if part not in get_args(Part):
+        raise ValueError(f"part must be one of {', '.join(get_args(Part))}, got {part!r}.")
+    return part
+
+
+def _matching(patterns: str | tuple[str, ...] | list[str] | None, names: list[str]) -> list[str]:
+    """The names, in order, that fit one of the patterns."""
+    if patterns is None:
+        return names
+    asked = [patterns] if isinstance(patterns, str) else list(patterns)
+    if not asked:
+        raise ValueError(f"parameters must name at least one of {', '.join(names)}, got none.")
+    for pattern in asked:
+        if not isinstance(pattern, str):
+            raise TypeError(f"parameters must be names or patterns, got {type(pattern).__name__}.")
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"parameters must name some of {', '.join(names)}, got {pattern!r}.")
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in asked)]
+
+
+def _symmetrised(matrix: Tensor, block: int = 1024) -> Tensor:
+    """The mean of a matrix and its transpose, in place."""
+    for row in range(0, len(matrix), block):
+        for column in range(row, len(matrix), block):
+            upper = matrix[row : row + block, column : column + block]
+            lower = matrix[column : column + block, row : row + block]
+            mean = (upper + lower.mT) / 2
+            upper.copy_(mean)
+            lower.copy_(mean.mT)
+    return matrix
+
+
+def _release(device: torch.device) -> None:
+    """Give cached blocks back to a device that has run out of memory."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _cpu() -> torch.device:
+    return torch.device("cpu")

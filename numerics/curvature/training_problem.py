@@ -1,0 +1,301 @@
+"""Model, parameters, loss and data of which a curvature is wanted: what has to be true of them, verified once.
+
+The loss is a mean over examples, so that batches may be weighted by their size, and loss and data are the same at every
+pass, since each product is one. Both are verified by running the model, not taken on trust.
+"""
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from numerics.arguments import checked_finite, checked_tensors
+from numerics.functional_module import FunctionalModule, Network
+from numerics.losses import Loss
+from numerics.networks import Mlp
+
+LossFunction = Loss | Callable[[Tensor, Tensor], Tensor]
+Batch = tuple[Tensor, Tensor]
+Data = Batch | Iterable[Batch]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """What one pass over the data has found.
+
+    Attributes:
+        examples: Their number.
+        largest: Examples in the largest batch.
+        loss: The loss.
+        gradient: Its gradient with respect to all parameters.
+        checksums: One per batch, of inputs and targets.
+    """
+
+    examples: int
+    largest: int
+    loss: float
+    gradient: Float[Tensor, " parameters"]
+    checksums: tuple[int, ...]
+
+
+class TrainingProblem:
+    """A model, its parameters, a loss and data that fit together.
+
+    Args:
+        model: A module, whose parameters are those of today, a FunctionalModule or an Mlp.
+        loss: One of this floor's losses, or any function (outputs, targets) -> scalar that is a mean over examples.
+        data: Inputs and targets, or something that gives batches of them, the same at every pass.
+        theta: The parameters, (parameters,) or (1, parameters); today's if None, which an Mlp does not have.
+
+    Raises:
+        TypeError: If one of them is nothing of that kind.
+        ValueError: If the parameters do not fit or are not finite, or the data can be read only once.
+    """
+
+    def __init__(self, model: nn.Module | Network, loss: LossFunction, data: Data, theta: Tensor | None) -> None:
+        if not isinstance(model, nn.Module | FunctionalModule | Mlp):
+            raise TypeError(f"model must be a torch.nn.Module, FunctionalModule or Mlp, got {type(model).__name__}.")
+        self.network: Network = FunctionalModule(model) if isinstance(model, nn.Module) else model
+        if isinstance(loss, type) or not (isinstance(loss, Loss) or callable(loss)):
+            raise TypeError(f"loss must be a loss such as SquaredError() or a function of two tensors, got {loss!r}.")
+        self.loss = loss
+        self.theta = self._checked_theta(theta)
+        self.data = data
+        self.paired = isinstance(data, tuple | list) and len(data) == 2 and all(isinstance(d, Tensor) for d in data)
+        if isinstance(data, Tensor) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+            raise TypeError(f"data must be (x, y) or give batches (x, y), got {type(data).__name__}.")
+        if hasattr(data, "__next__"):
+            raise ValueError(
+                f"data must be readable again and again, but a {type(data).__name__} is used up by one pass: "
+                f"give a list or a loader."
+            )
+
+    @property
+    def analytic(self) -> bool:
+        """Whether layers and loss have derivatives by hand."""
+        return isinstance(self.network, Mlp) and isinstance(self.loss, Loss)
+
+    def batches(self, chunk: int | None = None) -> Iterator[Batch]:
+        """The data, in batches of at most ``chunk`` examples.
+
+        Raises:
+            TypeError: If a batch is not a pair of tensors.
+            ValueError: If a batch is empty, its two halves differ in length, or one does not have the parameters'
+                dtype and device.
+        """
+        source = [self.data] if self.paired else self.data
+        for number, batch in enumerate(source):
+            x, y = self._checked_batch(f"batch {number}", batch)
+            step = len(x) if chunk is None else chunk
+            for start in range(0, len(x), step):
+                yield x[start : start + step], y[start : start + step]
+
+    def outputs(self, theta: Float[Tensor, " parameters"], x: Tensor) -> Float[Tensor, "batch ..."]:
+        """The outputs of one batch."""
+        with differentiable_twice():
+            return self.network.forward(theta.unsqueeze(0), x).squeeze(0)
+
+    def outputs_through(
+        self, point: Float[Tensor, " size"], places: Mapping[str, slice], x: Tensor
+    ) -> Float[Tensor, "batch ..."]:
+        """The outputs of one batch with some parameters, by name, taken from a point: only they are differentiated.
+
+        Args:
+            point: The chosen parameters, flat.
+            places: Where each of them lies in it, by name.
+            x: Inputs.
+        """
+        pieces = torch.split(point, [place.stop - place.start for place in places.values()])
+        chosen = dict(zip(places, pieces, strict=True))
+        named = {name: chosen.get(name, self.theta[place]) for name, place in self.network.layers.items()}
+        with differentiable_twice():
+            if isinstance(self.network, Mlp):
+                return self.network.forward(torch.cat(list(named.values())).unsqueeze(0), x).squeeze(0)
+            return self.network.call(self.network.shaped(named), x)
+
+    def value(self, outputs: Float[Tensor, "batch ..."], y: Tensor) -> Float[Tensor, ""]:
+        """The loss of one batch.
+
+        Raises:
+            TypeError: If a loss of one's own does not return a tensor.
+            ValueError: If it returns more than one number, or one that cannot be differentiated.
+        """
+        if isinstance(self.loss, Loss):
+            return self.loss.value(outputs[None], y)[0]
+        value = self.loss(outputs, y)
+        if not isinstance(value, Tensor):
+            raise TypeError(f"loss must return a tensor, got {type(value).__name__}.")
+        if value.ndim:
+            raise ValueError(f"loss must return one number, the mean over examples, got shape {tuple(value.shape)}.")
+        if outputs.requires_grad and not value.requires_grad:
+            raise ValueError("loss must be differentiable in the outputs, but what it returns does not depend on them.")
+        return value
+
+    def _checked_theta(self, theta: Tensor | None) -> Float[Tensor, " parameters"]:
+        if theta is None:
+            if isinstance(self.network, Mlp):
+                raise ValueError("theta must be given with an Mlp, which has no parameters of its own.")
+            return self.network.theta[0]
+        checked_tensors(theta=theta)
+        size = self.network.parameters
+        if theta.shape not in ((size,), (1, size)):
+            raise ValueError(f"theta must have shape ({size},) or (1, {size}), got {tuple(theta.shape)}.")
+        checked_finite(theta=theta)
+        return theta.detach().reshape(size).clone()
+
+    def _checked_batch(self, name: str, batch: object) -> Batch:
+        if not isinstance(batch, tuple | list) or len(batch) != 2 or not all(isinstance(d, Tensor) for d in batch):
+            raise TypeError(f"data must give batches (x, y) of two tensors, but {name} is a {type(batch).__name__}.")
+        x, y = (tensor.detach() for tensor in batch)
+        if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
+            raise ValueError(
+                f"data must have one target per example along the first axis, but x and y of {name} have shapes "
+                f"{tuple(x.shape)} and {tuple(y.shape)}."
+            )
+        if not x.numel():
+            raise ValueError(f"data must not be empty, but x of {name} has shape {tuple(x.shape)}.")
+        for one, tensor in (("x", x), ("y", y)):
+            if tensor.device != self.theta.device or (tensor.is_floating_point() and tensor.dtype != self.theta.dtype):
+                raise ValueError(
+                    f"data must have the parameters' dtype and device, {self.theta.dtype} on {self.theta.device}, "
+                    f"but {one} of {name} is {tensor.dtype} on {tensor.device}."
+                )
+        return x, y
+
+
+def differentiable_twice() -> AbstractContextManager[object]:
+    """A context in which gradients are recorded, and attention is computed by formulas that have second derivatives."""
+    stack = ExitStack()
+    stack.enter_context(torch.inference_mode(False))
+    stack.enter_context(torch.enable_grad())
+    stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+    return stack
+
+
+def one_pass(problem: TrainingProblem, chunk: int | None = None) -> Passed:
+    """Loss, gradient and checksums of the data by one pass over them.
+
+    Raises:
+        TypeError: If a batch or what the loss returns is nothing of the kind.
+        ValueError: If there are no data, a batch does not fit the model, or the loss is not finite.
+    """
+    theta = problem.theta.clone().requires_grad_()
+    gradient, loss = torch.zeros_like(problem.theta), problem.theta.new_zeros((), dtype=torch.float64)
+    examples, largest, checksums = 0, 0, []
+    for number, (x, y) in enumerate(problem.batches(chunk)):
+        value, slope = _slope(problem, theta, x, y, number)
+        loss += value.double() * len(x)
+        gradient.add_(slope, alpha=len(x))
+        examples, largest = examples + len(x), max(largest, len(x))
+        checksums.append(0 if problem.paired else zlib.crc32(_bytes(y), zlib.crc32(_bytes(x))))
+    if not examples:
+        raise ValueError("data must hold at least one batch, got none.")
+    return Passed(examples, largest, float(loss) / examples, gradient / examples, tuple(checksums))
+
+
+def verified(problem: TrainingProblem, chunk: int | None = None) -> Passed:
+    """Two passes over the data that must agree, and a loss that must be a mean over examples.
+
+    What is known beforehand is not measured: tensors do not change between passes, and the losses and perceptrons of
+    this floor are deterministic means.
+
+    Raises:
+        TypeError: If a batch or what the loss returns is nothing of the kind.
+        ValueError: If the data, the model or the loss is not what it has to be.
+    """
+    first = one_pass(problem, chunk)
+    if problem.analytic and problem.paired:
+        return first
+    second = one_pass(problem, chunk)
+    if first.checksums != second.checksums:
+        pairs = zip(first.checksums, second.checksums, strict=False)
+        changed = next((k for k, (one, other) in enumerate(pairs) if one != other), None)
+        where = f"{len(first.checksums)} batches became {len(second.checksums)}"
+        if changed is not None:
+            where = f"batch {changed} was another one the second time"
+        raise ValueError(f"data must be the same at every pass, but {where}: the loader shuffles or augments.")
+    if not problem.analytic:
+        tolerance = torch.finfo(problem.theta.dtype).eps ** 0.5
+        scale = max(abs(first.loss), abs(second.loss), float(first.gradient.norm()))
+        change = max(abs(first.loss - second.loss), float((first.gradient - second.gradient).norm()))
+        if change > tolerance * scale:
+            raise ValueError(
+                f"model and loss must be deterministic, but two passes over the same data change loss or gradient by "
+                f"{change:.1e}: is dropout active in it?"
+            )
+        _refuse_other_than_mean(problem, tolerance)
+    return first
+
+
+def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """Loss and gradient of one batch, refused in one sentence if the model cannot take it."""
+    with differentiable_twice():
+        try:
+            outputs = problem.outputs(theta, x)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, IndexError) as error:
+            raise ValueError(f"data must be what the model takes, but x of {tuple(x.shape)} fails: {error}") from error
+        if outputs.ndim == 0 or len(outputs) != len(x):
+            raise ValueError(
+                f"model must return one row of outputs per example, got {tuple(outputs.shape)} for {len(x)} examples."
+            )
+        try:
+            value = problem.value(outputs, y)
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, IndexError) as error:
+            shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}"
+            raise ValueError(f"loss must take outputs and targets, but {shapes} fail: {error}") from error
+        if not bool(value.isfinite()):
+            raise ValueError(f"loss must be finite, but batch {number} gives {float(value)}.")
+        if not value.requires_grad:
+            raise ValueError("model's outputs must depend on its trainable parameters, but they do not.")
+        (slope,) = torch.autograd.grad(value, theta)
+    if not bool(slope.isfinite().all()):
+        raise ValueError(f"loss must have a finite gradient, but that of batch {number} overflows.")
+    return value.detach(), slope
+
+
+def _refuse_other_than_mean(problem: TrainingProblem, tolerance: float) -> None:
+    """Compare the loss of a batch, and its derivative by the outputs, with those of its two halves."""
+    x, y = next(problem.batches())
+    if len(x) == 1:
+        rest = [batch for _, batch in zip(range(2), problem.batches(), strict=False)][1:]
+        x, y = (torch.cat([one, *(batch[k] for batch in rest)]) for k, one in ((0, x), (1, y)))
+    x, y = x[:1024], y[:1024]
+    middle, examples = len(x) // 2, len(x)
+    if not middle:
+        return
+    with differentiable_twice():
+        parts = [slice(0, middle), slice(middle, examples)]
+        outputs = problem.outputs(problem.theta, x).detach()
+        apart = torch.cat([problem.outputs(problem.theta, x[part]).detach() for part in parts])
+        if float((outputs - apart).norm()) > tolerance * float(outputs.norm()):
+            raise ValueError(
+                "model must treat each example by itself, but its outputs for half a batch are not those for all of it."
+            )
+        values, slopes = [], []
+        for part in [slice(0, examples), *parts]:
+            point = outputs[part].clone().requires_grad_()
+            value = problem.value(point, y[part])
+            values.append(value.detach() * len(point) / examples)
+            slopes.append(torch.autograd.grad(value, point)[0] * len(point) / examples)
+    skew = float((values[0] - values[1] - values[2]).abs()) / (float(values[0].abs()) or 1.0)
+    bent = float((slopes[0] - torch.cat(slopes[1:])).norm()) / (float(slopes[0].norm()) or 1.0)
+    if max(skew, bent) > tolerance:
+        raise ValueError(
+            f"loss must be a mean over examples, but for {examples} of them it is {float(values[0]):.6g} and the mean "
+            f"over the two halves is {float(values[1] + values[2]):.6g}."
+        )
+
+
+def _bytes(tensor: Tensor) -> memoryview:
+    """The numbers of a tensor as they lie in memory, on the CPU."""
+    flat = tensor.detach().cpu().contiguous().flatten()
+    return flat.view(torch.uint8).numpy().data
