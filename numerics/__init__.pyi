@@ -3,9 +3,12 @@ from .convolutional_networks import convolutional_net as convolutional_net
 from .curvature.assembly import HessianParts as HessianParts
 from .curvature.assembly import dense_hessian as dense_hessian
 from .curvature.assembly import output_jacobian as output_jacobian
+from .curvature.estimate import Estimate as Estimate
 from .curvature.hessian_operator import HessianOperator as HessianOperator
 from .curvature.inertia import Inertia as Inertia
 from .curvature.inertia import inertia as inertia
+from .curvature.trace_estimation import frobenius_norm as frobenius_norm
+from .curvature.trace_estimation import trace as trace
 from .data import digits as digits
 from .data import gaussian_clusters as gaussian_clusters
 from .data import gaussian_memorisation as gaussian_memorisation
