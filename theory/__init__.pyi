@@ -1,5 +1,7 @@
 from .ball import Ball as Ball
 from .ball import ComplexBall as ComplexBall
+from .curvature_directions import plane_curvatures as plane_curvatures
+from .curvature_directions import principal_curvatures as principal_curvatures
 from .degenerate_minimum import minimum_neighbourhood as minimum_neighbourhood
 from .derivation import Derivation as Derivation
 from .derivation import Step as Step
