@@ -36,6 +36,8 @@ from .linear_network import linear_minimum_energy as linear_minimum_energy
 from .proof import Difference as Difference
 from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
+from .rank_at_interpolation import interpolation_rank as interpolation_rank
+from .rank_at_interpolation import wider_layer as wider_layer
 from .shared_inputs import parts_overlap as parts_overlap
 from .symbols import alpha as alpha
 from .symbols import epsilon as epsilon
