@@ -22,7 +22,7 @@ from numerics.arguments import checked_sizes, checked_tensors
 from numerics.curvature.assembly import assemble
 from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, graph_bytes
 from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
-from numerics.curvature.training_problem import Data, LossFunction, Passed, TrainingProblem, verified
+from numerics.curvature.training_problem import Data, LossFunction, Passed, TrainingProblem, first_batch, verified
 from numerics.functional_module import Network
 from numerics.losses import Loss
 from numerics.networks import Mlp
@@ -73,6 +73,9 @@ class HessianOperator:
         tensor([[4.]])
     """
 
+    _chunk: int
+    _cached: bool
+
     def __init__(
         self,
         model: nn.Module | Network,
@@ -96,17 +99,16 @@ class HessianOperator:
             self._memory = int(memory)
             self._all: Mapping[str, slice] = self._problem.network.layers
             self._names = _matching(parameters, list(self._all))
-            self._prepare(chunk)
-        except (TypeError, ValueError) as error:
+            self._verify(chunk)
+        except Exception as error:
             failure = error
-        agree_on_failure(failure, group, self._problem.theta.device if hasattr(self, "_problem") else _cpu())
+        agree_on_failure(failure, group)
         agree_on_values("theta", self._problem.theta, group)
         shares = torch.tensor([self._passed.examples, self._passed.loss * self._passed.examples], dtype=torch.float64)
         total = summed(shares.to(self.device), group)
         self._examples = int(total[0])
         self._loss = float(total[1]) / self._examples
         self._gradient = summed(self._passed.gradient * (self._passed.examples / self._examples), group)
-        self._measure()
 
     @property
     def size(self) -> int:
@@ -223,40 +225,47 @@ class HessianOperator:
         kept = "cached" if self.cached else f"rebuilt {self.chunk} examples at a time"
         return f"HessianOperator({self.part}, {self.size} parameters, {self.examples} examples, {kept})"
 
-    def _prepare(self, chunk: int | None) -> None:
-        """Verify the problem, with smaller chunks if a device runs out of memory."""
-        limit = chunk
+    def _verify(self, chunk: int | None) -> None:
+        """Choose the chunk and verify the problem, with smaller chunks if a device runs out of memory."""
+        self._limit = chunk
+        self._measure()
         while True:
             try:
-                self._passed: Passed = verified(self._problem, limit)
+                self._passed: Passed = verified(self._problem, self._chunk)
                 break
             except torch.OutOfMemoryError:
-                if limit == 1:
+                if self._chunk == 1:
                     raise
-            limit = max(1, (limit or _PROBE) // 2)  # outside of the handler, which keeps what did not fit
+            self._limit = max(1, self._chunk // 2)  # outside of the handler, which keeps what did not fit
+            self._chunk = self._limit
             _release(self.device)
-        self._limit = limit or self._passed.largest
+        self._keep()
 
     def _measure(self) -> None:
-        """Choose the chunk, and whether what products need is kept, from the bytes that a few examples need."""
+        """Choose the chunk from the bytes that a few examples need."""
         self._places = self.layers
         self._columns: int | None = None
         self._cache: list[tuple[int, PerceptronCurvature | GraphCurvature]] | None = None
-        probe = min(_PROBE, self._limit)
+        probe = min(_PROBE, self._limit or _PROBE)
         while True:
             try:
-                per_example = self._bytes_per_example(probe)
+                self._per_example = self._bytes_per_example(probe)
                 break
             except torch.OutOfMemoryError:
                 if probe == 1:
                     raise
             probe = max(1, probe // 2)
             _release(self.device)
-        self._cached = per_example * self._passed.examples <= self._memory
-        self._chunk = max(1, min(self._limit, int(self._memory / (4 * per_example))))
+        room = max(1, int(self._memory / (4 * self._per_example)))
+        self._chunk = min(self._limit or room, room)
+
+    def _keep(self) -> None:
+        """Choose whether what products need is kept."""
+        self._cached = self._per_example * self._passed.examples <= self._memory
+        self._chunk = min(self._chunk, self._passed.largest)
 
     def _bytes_per_example(self, probe: int) -> float:
-        x, y = next(self._problem.batches(probe))
+        x, y = first_batch(self._problem, probe)
         if self._problem.analytic:
             return max(1.0, self._perceptron(x, y).nbytes / len(x))
         return max(1.0, graph_bytes(self._problem, x, y, part=self._part, places=self._places) / len(x))
@@ -341,6 +350,7 @@ class HessianOperator:
             setattr(sibling, name, getattr(self, name))
         sibling._part, sibling._names, sibling.products = part, names, 0
         sibling._measure()
+        sibling._keep()
         return sibling
 
 
@@ -381,7 +391,3 @@ def _release(device: torch.device) -> None:
     """Give cached blocks back to a device that has run out of memory."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
-
-
-def _cpu() -> torch.device:
-    return torch.device("cpu")

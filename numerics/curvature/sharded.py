@@ -5,7 +5,7 @@ Everything here is the identity without a group. Every rank has to take the same
 
 import torch
 from torch import Tensor
-from torch.distributed import ProcessGroup, ReduceOp, all_reduce
+from torch.distributed import ProcessGroup, ReduceOp, all_reduce, get_backend
 
 
 def summed(tensor: Tensor, group: ProcessGroup | None) -> Tensor:
@@ -20,23 +20,25 @@ def summed(tensor: Tensor, group: ProcessGroup | None) -> Tensor:
     return tensor
 
 
-def agree_on_failure(error: Exception | None, group: ProcessGroup | None, device: torch.device) -> None:
+def agree_on_failure(error: Exception | None, group: ProcessGroup | None) -> None:
     """Raise this rank's error, or say that another rank has one, so that no rank waits for one that has given up.
 
     Args:
         error: What has gone wrong on this rank, if anything.
         group: The ranks; None for this process alone.
-        device: Where the flag is reduced.
 
     Raises:
         Exception: The error itself.
         ValueError: If another rank has one.
     """
-    failures = int(summed(torch.tensor(int(error is not None), device=device), group))
+    failures = 0
+    if group is not None:
+        device = "cuda" if get_backend(group) == "nccl" else "cpu"
+        failures = int(summed(torch.tensor(int(error is not None), device=device), group))
     if error is not None:
         raise error
     if failures:
-        raise ValueError(f"data and model must be accepted on every rank, but {failures} other ranks refuse theirs.")
+        raise ValueError(f"model, loss and data must be accepted on every rank, but {failures} of them refuse theirs.")
 
 
 def agree_on_values(name: str, tensor: Tensor, group: ProcessGroup | None) -> None:

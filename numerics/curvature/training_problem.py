@@ -4,6 +4,7 @@ The loss is a mean over examples, so that batches may be weighted by their size,
 pass, since each product is one. Both are verified by running the model, not taken on trust.
 """
 
+import itertools
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -177,12 +178,26 @@ def differentiable_twice() -> AbstractContextManager[object]:
     return stack
 
 
-def one_pass(problem: TrainingProblem, chunk: int | None = None) -> Passed:
-    """Loss, gradient and checksums of the data by one pass over them.
+def first_batch(problem: TrainingProblem, examples: int) -> Batch:
+    """The first few examples, on which the model has been run.
 
     Raises:
         TypeError: If a batch or what the loss returns is nothing of the kind.
-        ValueError: If there are no data, a batch does not fit the model, or the loss is not finite.
+        ValueError: If there are no data, the batch does not fit the model, or the loss is not finite.
+    """
+    batch = next(problem.batches(examples), None)
+    if batch is None:
+        raise ValueError("data must hold at least one batch, got none.")
+    _slope(problem, problem.theta.clone().requires_grad_(), *batch, 0)
+    return batch
+
+
+def one_pass(problem: TrainingProblem, chunk: int) -> Passed:
+    """Loss, gradient and checksums of the data by one pass over them, ``chunk`` examples at a time.
+
+    Raises:
+        TypeError: If a batch or what the loss returns is nothing of the kind.
+        ValueError: If a batch does not fit the model, or the loss is not finite.
     """
     theta = problem.theta.clone().requires_grad_()
     gradient, loss = torch.zeros_like(problem.theta), problem.theta.new_zeros((), dtype=torch.float64)
@@ -193,12 +208,10 @@ def one_pass(problem: TrainingProblem, chunk: int | None = None) -> Passed:
         gradient.add_(slope, alpha=len(x))
         examples, largest = examples + len(x), max(largest, len(x))
         checksums.append(0 if problem.paired else zlib.crc32(_bytes(y), zlib.crc32(_bytes(x))))
-    if not examples:
-        raise ValueError("data must hold at least one batch, got none.")
     return Passed(examples, largest, float(loss) / examples, gradient / examples, tuple(checksums))
 
 
-def verified(problem: TrainingProblem, chunk: int | None = None) -> Passed:
+def verified(problem: TrainingProblem, chunk: int) -> Passed:
     """Two passes over the data that must agree, and a loss that must be a mean over examples.
 
     What is known beforehand is not measured: tensors do not change between passes, and the losses and perceptrons of
@@ -228,7 +241,7 @@ def verified(problem: TrainingProblem, chunk: int | None = None) -> Passed:
                 f"model and loss must be deterministic, but two passes over the same data change loss or gradient by "
                 f"{change:.1e}: is dropout active in it?"
             )
-        _refuse_other_than_mean(problem, tolerance)
+        _refuse_other_than_mean(problem, chunk, tolerance)
     return first
 
 
@@ -262,13 +275,13 @@ def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, number
     return value.detach(), slope
 
 
-def _refuse_other_than_mean(problem: TrainingProblem, tolerance: float) -> None:
+def _refuse_other_than_mean(problem: TrainingProblem, chunk: int, tolerance: float) -> None:
     """Compare the loss of a batch, and its derivative by the outputs, with those of its two halves."""
-    x, y = next(problem.batches())
+    batches = problem.batches(min(chunk, 1024))
+    x, y = next(batches)
     if len(x) == 1:
-        rest = [batch for _, batch in zip(range(2), problem.batches(), strict=False)][1:]
-        x, y = (torch.cat([one, *(batch[k] for batch in rest)]) for k, one in ((0, x), (1, y)))
-    x, y = x[:1024], y[:1024]
+        pair = [(x, y), *itertools.islice(batches, 1)]
+        x, y = torch.cat([one for one, _ in pair]), torch.cat([one for _, one in pair])
     middle, examples = len(x) // 2, len(x)
     if not middle:
         return
