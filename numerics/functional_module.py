@@ -44,6 +44,7 @@ class FunctionalModule:
         torch.Size([1, 5, 2])
     """
 
+    @torch.inference_mode(False)  # what is copied there could not be differentiated
     def __init__(self, module: nn.Module) -> None:
         if not isinstance(module, nn.Module):
             raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}.")

@@ -9,6 +9,7 @@ backward pass keeps of the data. That is kept between products while it fits int
 by batch otherwise. The loss is a mean over examples: batch b of n_b examples weighs n_b/N.
 """
 
+import zlib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import get_args
@@ -76,6 +77,7 @@ class HessianOperator:
     _chunk: int
     _cached: bool
 
+    @torch.inference_mode(False)  # what is kept of it could not be differentiated
     def __init__(
         self,
         model: nn.Module | Network,
@@ -104,6 +106,8 @@ class HessianOperator:
             failure = error
         agree_on_failure(failure, group)
         agree_on_values("theta", self._problem.theta, group)
+        chosen = zlib.crc32(f"{part} {self._names}".encode())
+        agree_on_values("parameters and part", torch.tensor([chosen], device=self.device), group)
         shares = torch.tensor([self._passed.examples, self._passed.loss * self._passed.examples], dtype=torch.float64)
         total = summed(shares.to(self.device), group)
         self._examples = int(total[0])
@@ -281,6 +285,8 @@ class HessianOperator:
     def _product(self, rows: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
         """Products with the rows, summed over batches and ranks."""
         self.products += len(rows)
+        if not len(rows):
+            return torch.zeros_like(rows)
         while True:
             try:
                 total = self._local_product(rows)
@@ -294,6 +300,7 @@ class HessianOperator:
             _release(self.device)
         return summed(total, self.group)
 
+    @torch.inference_mode(False)
     def _local_product(self, rows: Tensor) -> Tensor:
         total = torch.zeros_like(rows)
         examples = 0

@@ -34,14 +34,14 @@ class Passed:
         largest: Examples in the largest batch.
         loss: The loss.
         gradient: Its gradient with respect to all parameters.
-        checksums: One per batch, of inputs and targets.
+        checksums: For each batch its first example's number and a checksum of inputs and targets.
     """
 
     examples: int
     largest: int
     loss: float
     gradient: Float[Tensor, " parameters"]
-    checksums: tuple[int, ...]
+    checksums: tuple[tuple[int, int], ...]
 
 
 class TrainingProblem:
@@ -152,7 +152,7 @@ class TrainingProblem:
     def _checked_batch(self, name: str, batch: object) -> Batch:
         if not isinstance(batch, tuple | list) or len(batch) != 2 or not all(isinstance(d, Tensor) for d in batch):
             raise TypeError(f"data must give batches (x, y) of two tensors, but {name} is a {type(batch).__name__}.")
-        x, y = (tensor.detach() for tensor in batch)
+        x, y = (tensor.clone() if tensor.is_inference() else tensor.detach() for tensor in batch)
         if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
             raise ValueError(
                 f"data must have one target per example along the first axis, but x and y of {name} have shapes "
@@ -178,6 +178,7 @@ def differentiable_twice() -> AbstractContextManager[object]:
     return stack
 
 
+@torch.inference_mode(False)
 def first_batch(problem: TrainingProblem, examples: int) -> Batch:
     """The first few examples, on which the model has been run.
 
@@ -202,15 +203,16 @@ def one_pass(problem: TrainingProblem, chunk: int) -> Passed:
     theta = problem.theta.clone().requires_grad_()
     gradient, loss = torch.zeros_like(problem.theta), problem.theta.new_zeros((), dtype=torch.float64)
     examples, largest, checksums = 0, 0, []
-    for number, (x, y) in enumerate(problem.batches(chunk)):
-        value, slope = _slope(problem, theta, x, y, number)
+    for x, y in problem.batches(chunk):
+        value, slope = _slope(problem, theta, x, y, examples)
         loss += value.double() * len(x)
         gradient.add_(slope, alpha=len(x))
+        checksums.append((examples, 0 if problem.paired else zlib.crc32(_bytes(y), zlib.crc32(_bytes(x)))))
         examples, largest = examples + len(x), max(largest, len(x))
-        checksums.append(0 if problem.paired else zlib.crc32(_bytes(y), zlib.crc32(_bytes(x))))
     return Passed(examples, largest, float(loss) / examples, gradient / examples, tuple(checksums))
 
 
+@torch.inference_mode(False)
 def verified(problem: TrainingProblem, chunk: int) -> Passed:
     """Two passes over the data that must agree, and a loss that must be a mean over examples.
 
@@ -226,11 +228,11 @@ def verified(problem: TrainingProblem, chunk: int) -> Passed:
         return first
     second = one_pass(problem, chunk)
     if first.checksums != second.checksums:
-        pairs = zip(first.checksums, second.checksums, strict=False)
-        changed = next((k for k, (one, other) in enumerate(pairs) if one != other), None)
-        where = f"{len(first.checksums)} batches became {len(second.checksums)}"
+        changes = (one for one, other in zip(first.checksums, second.checksums, strict=False) if one != other)
+        changed = next(changes, None)
+        where = f"{first.examples} examples became {second.examples}"
         if changed is not None:
-            where = f"batch {changed} was another one the second time"
+            where = f"the batch of example {changed[0]} was another one the second time"
         raise ValueError(f"data must be the same at every pass, but {where}: the loader shuffles or augments.")
     if not problem.analytic:
         tolerance = torch.finfo(problem.theta.dtype).eps ** 0.5
@@ -245,8 +247,9 @@ def verified(problem: TrainingProblem, chunk: int) -> Passed:
     return first
 
 
-def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, number: int) -> tuple[Tensor, Tensor]:
+def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, start: int) -> tuple[Tensor, Tensor]:
     """Loss and gradient of one batch, refused in one sentence if the model cannot take it."""
+    examples = f"examples {start}..{start + len(x) - 1}"
     with differentiable_twice():
         try:
             outputs = problem.outputs(theta, x)
@@ -266,12 +269,12 @@ def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, number
             shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}"
             raise ValueError(f"loss must take outputs and targets, but {shapes} fail: {error}") from error
         if not bool(value.isfinite()):
-            raise ValueError(f"loss must be finite, but batch {number} gives {float(value)}.")
+            raise ValueError(f"loss must be finite, but {examples} give {float(value.detach())}.")
         if not value.requires_grad:
             raise ValueError("model's outputs must depend on its trainable parameters, but they do not.")
         (slope,) = torch.autograd.grad(value, theta)
     if not bool(slope.isfinite().all()):
-        raise ValueError(f"loss must have a finite gradient, but that of batch {number} overflows.")
+        raise ValueError(f"loss must have a finite gradient, but that of {examples} overflows.")
     return value.detach(), slope
 
 
