@@ -3,10 +3,10 @@ from .convolutional_networks import convolutional_net as convolutional_net
 from .curvature.assembly import HessianParts as HessianParts
 from .curvature.assembly import dense_hessian as dense_hessian
 from .curvature.assembly import output_jacobian as output_jacobian
-from .curvature.estimate import Estimate as Estimate
-from .curvature.hessian_operator import HessianOperator as HessianOperator
 from .curvature.eigen_solver import Eigenpairs as Eigenpairs
 from .curvature.eigen_solver import eigenpairs as eigenpairs
+from .curvature.estimate import Estimate as Estimate
+from .curvature.hessian_operator import HessianOperator as HessianOperator
 from .curvature.inertia import Inertia as Inertia
 from .curvature.inertia import inertia as inertia
 from .curvature.trace_estimation import frobenius_norm as frobenius_norm

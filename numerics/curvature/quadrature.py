@@ -1,0 +1,256 @@
+r"""Stochastic Lanczos quadrature with deflation: the spectral measure of an operator from its products.
+
+For a uniformly random unit vector v the mean of v' f(H) v is the mean of f over the eigenvalues, and m products give it
+for every polynomial of degree 2 m - 1. Two errors remain: of the probes, which a few large eigenvalues dominate, and of
+the steps, which is proportional to the width of the spectrum. Both shrink with the outer eigenvalues, so half of the
+products go into one long run; its converged Ritz pairs are eigenvalues and are known, and all other probes live in the
+complement of their vectors. What is left of the long run's own start is one more probe there.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from numerics.arguments import checked_sizes
+from numerics.curvature.cost import choose
+from numerics.curvature.estimate import Method
+from numerics.curvature.gauss_quadrature import GaussQuadrature
+from numerics.curvature.lanczos import BREAKDOWN, Tridiagonal, lanczos
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+from numerics.curvature.measure import SpectralMeasure
+from numerics.progress import Bar
+
+MEMORY = 2**30
+"""Bytes that the basis of the long run, and those of the other probes, may each take; one probe's always may."""
+CONVERGED = 1e-6
+"""A Ritz pair is an eigenpair if its residual is below this part of the spectral radius."""
+_SIMPLE = 25.0  # mass in units of 1/size that a simple eigenvalue has in a random vector with probability 6e-7 only
+
+
+def spectral_measure(
+    operator: SymmetricOperator | Float[Tensor, "size size"],
+    *,
+    probes: int,
+    steps: int,
+    generator: torch.Generator,
+    deflate: bool = True,
+    method: Literal["auto", "exact", "estimated"] = "auto",
+) -> SpectralMeasure:
+    """Estimate the spectral measure of a symmetric operator with ``probes`` times ``steps`` products.
+
+    With deflation ``probes // 2`` times ``steps`` products go into one run, as far as a basis of ``MEMORY`` bytes
+    allows, and the others into probes of ``steps`` products beside its converged pairs. Probes that fit together into
+    ``MEMORY`` bytes are multiplied as a block.
+
+    Args:
+        operator: A symmetric operator or matrix. Products are in its dtype, everything else in float64.
+        probes: Random vectors, at least 2, for one has no error bar.
+        steps: Products a probe, as many as there are columns at most.
+        generator: On the CPU.
+        deflate: Whether to find outer eigenvalues first; with few products or no outliers it gains nothing.
+        method: "exact" diagonalises the matrix, "estimated" does not, "auto" takes what the measured cost says.
+
+    Returns:
+        The measure. With method "exact" its nodes are all eigenvalues, of H's symmetric part.
+
+    Raises:
+        TypeError: If it is no operator, or the generator none.
+        ValueError: If a number or the method is out of range, or a product is not finite.
+
+    Examples:
+        >>> matrix = torch.diag(torch.linspace(-1, 1, 200, dtype=torch.float64))
+        >>> draw = torch.Generator().manual_seed(0)
+        >>> measure = spectral_measure(matrix, probes=4, steps=20, generator=draw, method="estimated")
+        >>> measure.wasserstein(matrix.diagonal()) < 0.05
+        True
+
+    References:
+        Ubaru, Chen and Saad, SIAM J. Matrix Anal. Appl. 38 (2017) 1075; Ghorbani, Krishnan and Xiao (2019),
+        arXiv:1901.10159; on exact treatment of a Krylov space's part, Chen and Hallman (2022), arXiv:2205.01736.
+    """
+    operator = as_operator(operator)
+    checked_sizes(probes=probes, steps=steps)
+    if probes < 2:
+        raise ValueError(f"probes must be >= 2, for the spread of several is the error, got {probes}.")
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}.")
+    if method not in ("auto", "exact", "estimated"):
+        raise ValueError(f"method must be 'auto', 'exact' or 'estimated', got {method!r}.")
+    steps = min(steps, operator.size)
+    chosen: Method
+    spent, reason = 0, ""
+    if method == "auto":
+        choice = choose(operator, products_if_estimated=probes * steps, basis=max(1, probes // 2) * steps)
+        chosen, spent, reason = choice.method, choice.products, choice.reason
+    else:
+        chosen = method
+    if chosen == "exact":
+        return _diagonalised(operator, spent, reason)
+    return _estimated(operator, probes, steps, generator, deflate, spent, reason)
+
+
+def _estimated(
+    operator: SymmetricOperator,
+    probes: int,
+    steps: int,
+    generator: torch.Generator,
+    deflate: bool,
+    spent: int,
+    reason: str,
+) -> SpectralMeasure:
+    size, budget = operator.size, probes * steps
+    quadratures: list[GaussQuadrature] = []
+    known = torch.zeros(0, dtype=torch.float64, device=operator.device)
+    locked = torch.zeros(size, 0, dtype=torch.float64, device=operator.device)
+    used, radius = 0, 0.0
+    with Bar(budget, "spectral measure: products") as bar:
+        heard = _Heard(operator, bar)
+        if deflate:
+            room = max(steps, MEMORY // (8 * size) // steps * steps)
+            start = _unit_vectors(size, 1, generator, operator.device)[:, 0]
+            run = lanczos(heard, start, min(probes // 2 * steps, room, size), generator=generator, go_on=False)
+            used = run.products
+            deflated = _Deflated(run, size, steps)
+            radius = deflated.radius
+            if len(deflated.values) == size:
+                return SpectralMeasure(size, deflated.values, (), used + spent, "exact", reason)
+            left = (budget - used) // steps
+            if deflated.rest is None and left < 2:  # no second probe: take the long run as an ordinary one
+                quadratures.append(_whole(run))
+            else:
+                known, locked = deflated.values, deflated.vectors
+                quadratures += [] if deflated.rest is None else [deflated.rest]
+        count = (budget - used) // steps
+        together = max(1, MEMORY // (8 * size * steps))
+        while count > 0:
+            some = min(together, count)
+            starts = _unit_vectors(size, some, generator, operator.device)
+            quadratures += _quadratures(heard, starts, min(steps, size - len(known)), locked, radius)
+            count -= some
+    return SpectralMeasure(size, known, tuple(quadratures), heard.products + spent, "estimated", reason)
+
+
+class _Heard:
+    """An operator whose products are counted and heard of."""
+
+    def __init__(self, operator: SymmetricOperator, bar: Bar) -> None:
+        self.operator, self.bar, self.products = operator, bar, 0
+        self.size, self.dtype, self.device = operator.size, operator.dtype, operator.device
+
+    def __matmul__(self, vectors: Float[Tensor, "size ..."]) -> Float[Tensor, "size ..."]:
+        columns = 1 if vectors.ndim == 1 else vectors.shape[1]
+        image = self.operator @ vectors
+        self.products += columns
+        self.bar.advance(columns)
+        return image
+
+
+class _Deflated:
+    """What a long run knows: eigenvalues, their vectors, and its start's measure on the others.
+
+    A converged pair is left to the estimate if its mass says that its eigenvalue is repeated, for the run has seen one
+    vector of a whole eigenspace. ``rest`` is None if the masses of the pairs together say so, or few nodes are left.
+    """
+
+    def __init__(self, run: Tridiagonal, size: int, steps: int) -> None:
+        values, vectors, residuals = run.ritz()
+        masses = size * vectors[0].square()
+        self.radius = float(values.abs().max())
+        converged = (residuals <= CONVERGED * self.radius) & (masses <= _SIMPLE)
+        found = int(converged.sum())
+        self.values = values[converged]
+        self.vectors = torch.linalg.qr(run.basis @ vectors[:, converged]).Q if found else run.basis[:, :0]
+        self.rest: GaussQuadrature | None = None
+        nodes, weights = values[~converged], masses[~converged] / size
+        exhausted = run.residual_norm == 0.0
+        enough = len(nodes) >= (1 if exhausted else max(2, steps // 2))
+        simple = float(masses[converged].sum()) <= found + 4 * (2 * found) ** 0.5
+        if enough and simple and float(weights.sum()) > 0.0:
+            # the last step would pretend that nothing was truncated
+            self.rest = GaussQuadrature.of_atoms(nodes, weights, len(nodes) - (0 if exhausted else 1))
+
+
+def _whole(run: Tridiagonal) -> GaussQuadrature:
+    """The measure of a run's start."""
+    last = run.diagonal.new_tensor([run.residual_norm])
+    return GaussQuadrature(run.diagonal, torch.cat([run.off_diagonal, last]))
+
+
+def _quadratures(
+    operator: _Heard,
+    starts: Float[Tensor, "size probes"],
+    steps: int,
+    locked: Float[Tensor, "size known"],
+    scale: float,
+) -> list[GaussQuadrature]:
+    """Lanczos from several starts side by side, in the complement of orthonormal columns, one product a step for all.
+
+    Two orthogonalisations of each vector against its own probe's basis, one pass of which includes the locked columns.
+    A probe whose Krylov space is exhausted goes on with zeros.
+    """
+    size, probes = starts.shape
+    bases = torch.zeros(probes, steps, size, dtype=torch.float64, device=starts.device)
+    diagonal = torch.zeros(probes, steps, dtype=torch.float64, device=starts.device)
+    off_diagonal = torch.zeros_like(diagonal)
+    scales = torch.full((probes,), scale, dtype=torch.float64, device=starts.device)
+    rounding = BREAKDOWN * torch.finfo(operator.dtype).eps
+    current = starts
+    for _ in range(2):
+        current = current - locked @ (locked.mT @ current)
+        current = current / torch.linalg.vector_norm(current, dim=0)
+    for step in range(steps):
+        bases[:, step] = current.mT
+        image = (operator @ current.to(operator.dtype)).to(torch.float64)
+        if not bool(image.isfinite().all()):
+            raise ValueError("operator must have finite products, got NaN or infinity.")
+        image = image - locked @ (locked.mT @ image)
+        rows, basis = image.mT[:, None, :], bases[:, : step + 1]
+        coefficients = rows @ basis.mT
+        diagonal[:, step] = coefficients[:, 0, -1]
+        rows = rows - coefficients @ basis
+        rows = rows - (rows @ basis.mT) @ basis
+        left = torch.linalg.vector_norm(rows[:, 0], dim=1)
+        scales = torch.maximum(scales, diagonal[:, step].abs() + left)
+        left = torch.where(left <= rounding * scales, 0.0, left)
+        off_diagonal[:, step] = left
+        if not bool(left.any()):
+            break
+        current = torch.where(left > 0, rows[:, 0].mT / left.clamp(min=1e-300), 0.0)
+    found = []
+    for one, coupling in zip(diagonal, off_diagonal, strict=True):
+        ended = (coupling == 0.0).nonzero()
+        length = int(ended[0]) + 1 if len(ended) else steps
+        found.append(GaussQuadrature(one[:length], coupling[:length]))
+    return found
+
+
+def _diagonalised(operator: SymmetricOperator, spent: int, reason: str) -> SpectralMeasure:
+    """All eigenvalues, of the dense matrix that the operator hands out, or of its products with unit vectors."""
+    size = operator.size
+    products = 0
+    if hasattr(operator, "dense"):
+        matrix = operator.dense()
+    else:
+        products = size
+        matrix = torch.empty(size, size, dtype=operator.dtype, device=operator.device)
+        width = max(1, MEMORY // (64 * size))
+        for first in range(0, size, width):
+            last = min(first + width, size)
+            units = torch.zeros(size, last - first, dtype=operator.dtype, device=operator.device)
+            units[first:last].fill_diagonal_(1.0)
+            matrix[:, first:last] = operator @ units
+    if not bool(matrix.isfinite().all()):
+        raise ValueError("operator must have finite products, got NaN or infinity.")
+    unit = float(matrix.abs().max()) or 1.0
+    values = torch.linalg.eigvalsh((matrix / unit + matrix.mT / unit).to(torch.float64) / 2) * unit
+    return SpectralMeasure(size, values, (), products + spent, "exact", reason)
+
+
+def _unit_vectors(
+    size: int, count: int, generator: torch.Generator, device: torch.device
+) -> Float[Tensor, "size count"]:
+    """Columns uniform on the unit sphere."""
+    draws = torch.randn(count, size, generator=generator, dtype=torch.float64)
+    return (draws / torch.linalg.vector_norm(draws, dim=1, keepdim=True)).mT.to(device)
