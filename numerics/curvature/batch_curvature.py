@@ -163,6 +163,7 @@ class GraphCurvature:
             self.point = torch.cat([problem.theta[everywhere[name]] for name in places]).requires_grad_()
             self.outputs = problem.outputs_through(self.point, places, x)
             self.pushed: Tensor | None = None
+            self.batched = True
             if not self.outputs.requires_grad:  # the chosen parameters do not enter
                 self.derivative = torch.zeros_like(self.point)
             elif part == "hessian":
@@ -181,24 +182,40 @@ class GraphCurvature:
                     (self.derivative,) = pulled
 
     def product(self, vectors: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
-        """The products with some vectors, one after the other: a block is no faster."""
-        if len(vectors) == 1:
-            return self._one(vectors[0])[None]
-        return torch.stack([self._one(vector) for vector in vectors])
+        """The products with some vectors, at once where every layer allows it, else one after the other."""
+        if len(vectors) > 1 and self.batched:
+            try:
+                return self._product(vectors, batched=True)
+            except torch.OutOfMemoryError:
+                raise
+            except RuntimeError:  # a layer has no batched derivative
+                self.batched = False
+        return torch.cat([self._product(vector, batched=False) for vector in torch.split(vectors, 1)])
 
-    def _one(self, vector: Tensor) -> Tensor:
+    def _product(self, vectors: Tensor, *, batched: bool) -> Tensor:
         if not self.derivative.requires_grad:  # linear in the parameters
-            return torch.zeros_like(vector)
+            return torch.zeros_like(vectors)
         if self.pushed is None:
-            return _grad(self.derivative, self.point, vector)
+            return _grad(self.derivative, self.point, vectors, batched)
         if not self.pull.requires_grad:  # a loss that is linear in the outputs
-            return torch.zeros_like(vector)
-        push = _grad(self.derivative, self.pushed, vector)
-        return _grad(self.outputs, self.point, _grad(self.pull, self.at, push))
+            return torch.zeros_like(vectors)
+        push = _grad(self.derivative, self.pushed, vectors, batched)
+        return _grad(self.outputs, self.point, _grad(self.pull, self.at, push, batched), batched)
 
 
-def _grad(outputs: Tensor, inputs: Tensor, cotangent: Tensor) -> Tensor:
-    return torch.autograd.grad(outputs, inputs, cotangent, retain_graph=True, materialize_grads=True)[0]
+def _grad(outputs: Tensor, inputs: Tensor, cotangents: Tensor, batched: bool) -> Tensor:
+    """One gradient for each cotangent; one cotangent unless batched."""
+    slope = torch.autograd.grad(
+        outputs,
+        inputs,
+        cotangents if batched else cotangents.squeeze(0),
+        retain_graph=True,
+        allow_unused=True,
+        is_grads_batched=batched,
+    )[0]
+    if slope is None:
+        return inputs.new_zeros(len(cotangents), *inputs.shape)
+    return slope if batched else slope.unsqueeze(0)
 
 
 def graph_bytes(problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, places: Mapping[str, slice]) -> int:

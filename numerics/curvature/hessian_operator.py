@@ -29,7 +29,7 @@ from numerics.losses import Loss
 from numerics.networks import Mlp
 
 _PROBE = 64  # examples whose graph is measured
-_CACHE_SIZED = 2**18  # numbers in a block of activations that a CPU's cache holds
+_CACHE_BYTES = 2**23  # of a block of products on a CPU: beyond its cache a block is slower than one at a time
 
 
 class HessianOperator:
@@ -270,9 +270,13 @@ class HessianOperator:
 
     def _bytes_per_example(self, probe: int) -> float:
         x, y = first_batch(self._problem, probe)
-        if self._problem.analytic:
+        network = self._problem.network
+        if self._problem.analytic and isinstance(network, Mlp):
+            self._per_column = 4 * sum(network.widths) * self.dtype.itemsize
             return max(1.0, self._perceptron(x, y).nbytes / len(x))
-        return max(1.0, graph_bytes(self._problem, x, y, part=self._part, places=self._places) / len(x))
+        held = graph_bytes(self._problem, x, y, part=self._part, places=self._places)
+        self._per_column = held // len(x)
+        return max(1.0, held / len(x))
 
     def _perceptron(self, x: Tensor, y: Tensor) -> PerceptronCurvature:
         return PerceptronCurvature(self._problem, x, y, part=self._part, places=self._places)
@@ -321,18 +325,11 @@ class HessianOperator:
         return total
 
     def _add(self, total: Tensor, curvature: PerceptronCurvature | GraphCurvature, count: int, rows: Tensor) -> None:
-        columns = len(rows)
-        if isinstance(curvature, PerceptronCurvature):
-            numbers = count * sum(self._widths())
-            room = self._memory // (6 * self.dtype.itemsize) if self.device.type != "cpu" else _CACHE_SIZED
-            columns = max(1, room // numbers)
-        columns = max(1, min(columns, self._columns or columns))
+        each = count * self._per_column + self.size * self.dtype.itemsize
+        room = _CACHE_BYTES if self.device.type == "cpu" else self._memory // 4
+        columns = max(1, min(len(rows), room // each, self._columns or len(rows)))
         for some, into in zip(torch.split(rows, columns), torch.split(total, columns), strict=True):
             into.add_(curvature.product(some), alpha=count / self._examples)
-
-    def _widths(self) -> tuple[int, ...]:
-        network = self._problem.network
-        return network.widths[1:] if isinstance(network, Mlp) else ()
 
     def _assembled(self) -> Tensor:
         """The matrix of an analytic problem, cut to the chosen parameters."""

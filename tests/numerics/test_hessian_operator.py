@@ -336,6 +336,37 @@ def test_parameters_that_do_not_enter_have_zero_rows() -> None:
         assert not operator.with_part(part).restricted("unused.*").dense().any()
 
 
+class Unbatched(torch.autograd.Function):
+    """A cube whose derivative looks at its numbers, which no batched derivative can."""
+
+    @staticmethod
+    def forward(context: torch.autograd.function.FunctionCtx, z: torch.Tensor) -> torch.Tensor:
+        context.save_for_backward(z)
+        return z**3
+
+    @staticmethod
+    def backward(context: torch.autograd.function.FunctionCtx, pull: torch.Tensor) -> torch.Tensor:
+        (z,) = context.saved_tensors
+        return 3 * z**2 * pull if bool(pull.any()) else torch.zeros_like(z)
+
+
+class Cubic(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return Unbatched.apply(super().forward(x))
+
+
+def test_a_layer_without_batched_derivatives_takes_one_vector_after_the_other() -> None:
+    x, y = _normal(5, 3), _normal(5, 2)
+    module = _filled(Cubic(3, 2))
+    view = FunctionalModule(module)
+    expected = torch.autograd.functional.hessian(
+        lambda theta: mse_loss((x @ theta[:6].reshape(2, 3).T + theta[6:]) ** 3, y), view.theta[0]
+    )
+    operator = HessianOperator(module, mse_loss, (x, y))
+    _close(operator.dense(), expected)
+    assert [curvature.batched for _, curvature in operator._cache] == [False]
+
+
 def test_float32_is_float64_rounded() -> None:
     network, theta, x, y, loss = _perceptron()
     module, images, labels = MODULES["convolution with max-pooling"]
