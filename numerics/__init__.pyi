@@ -9,6 +9,8 @@ from .curvature.estimate import Estimate as Estimate
 from .curvature.hessian_operator import HessianOperator as HessianOperator
 from .curvature.inertia import Inertia as Inertia
 from .curvature.inertia import inertia as inertia
+from .curvature.measure import SpectralMeasure as SpectralMeasure
+from .curvature.quadrature import spectral_measure as spectral_measure
 from .curvature.trace_estimation import frobenius_norm as frobenius_norm
 from .curvature.trace_estimation import trace as trace
 from .data import digits as digits

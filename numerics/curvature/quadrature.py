@@ -253,4 +253,5 @@ def _unit_vectors(
 ) -> Float[Tensor, "size count"]:
     """Columns uniform on the unit sphere."""
     draws = torch.randn(count, size, generator=generator, dtype=torch.float64)
-    return (draws / torch.linalg.vector_norm(draws, dim=1, keepdim=True)).mT.to(device)
+    columns: Tensor = (draws / torch.linalg.vector_norm(draws, dim=1, keepdim=True)).mT
+    return columns.to(device)
