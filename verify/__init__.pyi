@@ -30,6 +30,9 @@ from .sources import Slide as Slide
 from .sources import Slip as Slip
 from .sources import Source as Source
 from .sources import Statement as Statement
+from .spectrum.page import write_spectrum as write_spectrum
+from .spectrum.record import NetworkSpectrum as NetworkSpectrum
+from .spectrum.study import network_spectrum as network_spectrum
 from .statements import STATEMENTS as STATEMENTS
 from .verdict import OPEN as OPEN
 from .verdict import PROFILES as PROFILES

@@ -5,6 +5,7 @@ nothing touched; 130 interrupted, with the run intact. Progress goes to the erro
 """
 
 import json
+import shlex
 import sys
 import webbrowser
 from pathlib import Path
@@ -172,6 +173,78 @@ def compare(
     found = differences(RunFolder.open(a), RunFolder.open(b))
     typer.echo(str(found))
     raise typer.Exit(0 if found.agree else 1)
+
+
+@app.command()
+def spectrum(
+    problem: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:FUNCTION", help="A function that returns model, loss and data; FILE.py:FUNCTION too."
+        ),
+    ],
+    top: Annotated[int, typer.Option(parser=_whole_number, metavar="N", help="Largest eigenvalues wanted.")] = 20,
+    density: Annotated[bool, typer.Option("--density", help="Measure the density, and fit laws to its bulk.")] = False,
+    per_layer: Annotated[bool, typer.Option("--per-layer", help="Measure every layer's block too.")] = False,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The page; JSON is written beside it.")] = Path(
+        "spectrum.html"
+    ),
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GLOB", help="Only the block of the parameters of these names; can be repeated."),
+    ] = None,
+    part: Annotated[str, typer.Option(help="hessian, gauss_newton or residual.")] = "hessian",
+    tolerance: Annotated[
+        float | None, typer.Option(metavar="X", help="What counts as zero, relative to the largest eigenvalue.")
+    ] = None,
+    method: Annotated[str, typer.Option(help="auto (by measured cost), exact or estimated.")] = "auto",
+    probes: Annotated[
+        int, typer.Option(parser=_whole_number, metavar="N", help="Random vectors of an estimated density.")
+    ] = 10,
+    steps: Annotated[int, typer.Option(parser=_whole_number, metavar="N", help="Lanczos steps of each.")] = 80,
+    products: Annotated[
+        int, typer.Option(parser=_whole_number, metavar="N", help="Most products for each end of the spectrum.")
+    ] = 1000,
+    seed: Annotated[int, typer.Option(parser=_whole_number, metavar="N", help="Seed of the random vectors.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dtype: Annotated[str | None, typer.Option(help="float32 or float64, if not as the model is.")] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Draw the Hessian spectrum of a network of your own."""
+    from verify.spectrum.loading import load_problem
+    from verify.spectrum.page import check_target, write_spectrum
+    from verify.spectrum.study import Settings, measured_problem
+
+    settings = Settings(
+        top=top,
+        density=density,
+        per_layer=per_layer,
+        parameters=tuple(parameters or ()),
+        part=part,
+        tolerance=tolerance,
+        probes=probes,
+        steps=steps,
+        products=products,
+        seed=seed,
+        method=method,
+    )
+    check_target(out)
+    try:
+        found = measured_problem(
+            load_problem(problem),
+            settings,
+            device=device,
+            dtype=dtype,
+            command=shlex.join(["lossproof", *sys.argv[1:]]),
+        )
+    except KeyboardInterrupt:
+        typer.echo("interrupted; nothing was written.", err=True)
+        raise typer.Exit(130) from None
+    page, beside = write_spectrum(found, out)
+    typer.echo(str(found))
+    typer.echo(f"page: {page}\nnumbers: {beside}")
+    if open_page:
+        webbrowser.open(page.resolve().as_uri())
 
 
 @app.command()

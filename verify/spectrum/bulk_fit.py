@@ -21,6 +21,7 @@ from all three: then the edges and the outliers still stand, and the law is said
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 import theory
 from verify.spectrum.record import BulkFit, Fit, Histogram, LawFit, Quantity
@@ -37,6 +38,7 @@ _GRID = 2000
 
 Ends = tuple[float, float]
 Cdf = Callable[[Array], Array]
+Mask = NDArray[np.bool_]
 
 
 def bulk_and_outliers(
@@ -80,7 +82,8 @@ def bulk_and_outliers(
         member &= np.abs(spectrum.nodes) > zero
     count = size * float(spectrum.weights[member].sum())
     edges = (left, right)
-    laws, reason = (), ""
+    laws: list[tuple[LawFit, Cdf | None]] = []
+    reason = ""
     if right - left <= slack:
         reason = "the bulk is a single place" if count >= 1 else "nothing is left beside the outliers and zero"
     elif count < FEWEST:
@@ -120,17 +123,16 @@ def _parted(values: list[float], zero: float) -> tuple[int, float | None, float]
     return outliers, gap, values[outliers] if outliers < len(values) else 0.0
 
 
-def _counts_inside(spectrum: WeightedSpectrum, member: object, places: Array, size: int) -> tuple[Array, Array]:
-    inside = np.asarray(member)
+def _counts_inside(spectrum: WeightedSpectrum, member: Mask, places: Array, size: int) -> tuple[Array, Array]:
 
     def binned(weights: Array) -> Array:
-        return np.histogram(spectrum.nodes[inside], bins=places, weights=weights[inside])[0] * size
+        return np.histogram(spectrum.nodes[member], bins=places, weights=weights[member])[0] * size
 
     return binned(spectrum.weights), spectrum.standard_error(binned)
 
 
 def _laws(
-    spectrum: WeightedSpectrum, member: Array, edges: Ends
+    spectrum: WeightedSpectrum, member: Mask, edges: Ends
 ) -> list[tuple[LawFit, Callable[[Array], Array] | None]]:
     nodes, weights = spectrum.nodes[member], spectrum.weights[member]
     share = weights / weights.sum()
@@ -158,7 +160,16 @@ def _laws(
             verdict=_verdict(distance),
         )
         found.append((fit, law.cdf))
-    return sorted(found, key=lambda pair: pair[0].distance.value if pair[0].distance else np.inf)
+    return sorted(found, key=_merit)
+
+
+def _merit(pair: tuple[LawFit, Cdf | None]) -> tuple[int, int, float]:
+    """Sort what fits before what does not, there the law of fewest parameters first, and then by distance."""
+    law = pair[0]
+    if law.distance is None:
+        return 2, 0, 0.0
+    fits = law.verdict == "fits"
+    return (0, len(law.parameters), law.distance.value) if fits else (1, 0, law.distance.value)
 
 
 def _law(*, scale: float = 0.0, ratio: float = 0.0, variance: float = 0.0, centre: float = 0.0) -> "theory.SpectralLaw":
@@ -209,7 +220,7 @@ def _free_sum(edges: Ends, mean: float) -> dict[str, float] | str:
 
 
 def _distance(
-    spectrum: WeightedSpectrum, member: Array, cdf: Callable[[Array], Array], support: Ends, unit: float
+    spectrum: WeightedSpectrum, member: Mask, cdf: Callable[[Array], Array], support: Ends, unit: float
 ) -> Quantity:
     """W1 distance of the bulk and a law, over the bulk's standard deviation, with its error over the probes."""
     nodes = spectrum.nodes[member]

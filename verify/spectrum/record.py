@@ -108,7 +108,8 @@ class BulkFit:
         searched: How many of the largest and of the smallest eigenvalues the gaps were looked for among.
         at_zero: Eigenvalues that rounding cannot tell from zero, put aside.
         count: Eigenvalues in the bulk.
-        laws: The laws, the nearest first, those without a fit last.
+        laws: Those that fit, the one of fewest parameters first; then the others, the nearest first; then those that have
+            no member with the bulk's edges.
         reason: Why no law was laid against the bulk, if none was.
     """
 
@@ -125,7 +126,7 @@ class BulkFit:
 
     @property
     def best(self) -> LawFit | None:
-        """The nearest law, if there is any."""
+        """The first law, if any has a member with these edges."""
         return self.laws[0] if self.laws and self.laws[0].distance is not None else None
 
 

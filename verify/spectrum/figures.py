@@ -1,0 +1,111 @@
+"""The pictures of a network's spectrum, as stored figures that the report's pen can draw.
+
+Counts are drawn on a logarithmic axis: a bin with less than `LEAST` of an eigenvalue is empty. Error bars are standard
+errors over the probes of an estimate.
+"""
+
+import numpy as np
+
+from verify.figure import Figure
+from verify.spectrum.record import Density, Histogram, LayerSpectrum, NetworkSpectrum
+from verify.spectrum.summary import counted
+
+LEAST = 0.3
+"""Expected eigenvalues in a bin below which nothing is drawn there."""
+
+
+def spectrum_figures(spectrum: NetworkSpectrum) -> list[Figure]:
+    """Return the figures of the whole spectrum: eigenvalues in order, and if measured the densities."""
+    figures = [_in_order(spectrum)]
+    if spectrum.density is not None:
+        figures += [_whole(spectrum, spectrum.density), _bulk(spectrum.density)]
+    return [figure for figure in figures if figure.layers]
+
+
+def layer_figure(layer: LayerSpectrum, place: int) -> Figure | None:
+    """Return the density of one layer's block, if it was measured."""
+    if layer.histogram is None:
+        return None
+    title = f"{_code(layer.name)}, {counted(layer.size, 'parameter')}"
+    figure = Figure(name=f"layer-{place}", title=title, x=r"eigenvalue", y="eigenvalues per bin", y_scale="log")
+    return _counts(figure, layer.histogram, "")
+
+
+def _in_order(spectrum: NetworkSpectrum) -> Figure:
+    figure = Figure(
+        name="in-order",
+        title="The extreme eigenvalues in order",
+        x="rank",
+        y="absolute value",
+        y_scale="log",
+        caption="Bars are residuals: an eigenvalue lies that close." if spectrum.method == "estimated" else "",
+    )
+    for pairs, label in (
+        ([pair for pair in spectrum.largest if pair.value > 0], r"largest, $\lambda > 0$"),
+        ([pair for pair in spectrum.smallest if pair.value < 0], r"smallest, $\lambda < 0$"),
+    ):
+        if pairs:
+            heights = np.array([abs(pair.value) for pair in pairs])
+            residuals = np.array([pair.residual for pair in pairs])
+            errors = [np.minimum(residuals, 0.9 * heights), residuals] if spectrum.method == "estimated" else None
+            figure.points(np.arange(1, len(pairs) + 1), heights, label, errors)
+    return figure
+
+
+def _whole(spectrum: NetworkSpectrum, density: Density) -> Figure:
+    fit = density.fit
+    figure = Figure(
+        name="density",
+        title="The spectral density",
+        x=r"eigenvalue $\lambda$",
+        y="eigenvalues per bin",
+        y_scale="log",
+        caption=_how(density),
+    )
+    _counts(figure, density.whole, "eigenvalues")
+    outside = [pair.value for pair in spectrum.largest[: fit.outliers_above]]
+    outside += [pair.value for pair in spectrum.smallest[: fit.outliers_below]]
+    if outside:
+        figure.points(outside, np.ones(len(outside)), counted(len(outside), "outlier"))
+    return figure
+
+
+def _bulk(density: Density) -> Figure:
+    figure = Figure(
+        name="bulk",
+        title="The bulk, between its edges",
+        x=r"eigenvalue $\lambda$",
+        y="eigenvalues per bin",
+        y_scale="log",
+    )
+    if density.bulk is None:
+        return figure
+    _counts(figure, density.bulk, "eigenvalues")
+    best = density.fit.best
+    if density.bulk.expected and best is not None:
+        edges = np.array(density.bulk.edges)
+        expected = np.array(density.bulk.expected)
+        label = best.name if best.verdict == "fits" else f"{best.name}, the nearest law"
+        figure.line((edges[:-1] + edges[1:]) / 2, np.where(expected >= LEAST, expected, np.nan), label)
+    return figure
+
+
+def _counts(figure: Figure, histogram: Histogram, label: str) -> Figure:
+    edges, counts, errors = (np.array(part) for part in (histogram.edges, histogram.counts, histogram.errors))
+    seen = counts >= LEAST
+    figure.histogram(edges=edges, density=np.where(seen, counts, 0.0), label=label)
+    if np.isfinite(errors).all() and (errors > 0).any():
+        middles = (edges[:-1] + edges[1:])[seen] / 2
+        bars = [np.minimum(errors, 0.9 * counts)[seen], errors[seen]]
+        figure.points(middles, counts[seen], "with its standard error" if label else "", bars)
+    return figure
+
+
+def _how(density: Density) -> str:
+    if density.method == "exact":
+        return "Every eigenvalue is counted."
+    return f"Estimated by {counted(density.probes, 'random probe')} of {counted(density.steps, 'Lanczos step')} each."
+
+
+def _code(name: str) -> str:
+    return f"`{name}`" if "`" not in name else name

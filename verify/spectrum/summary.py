@@ -1,0 +1,135 @@
+"""A network's spectrum in words and as a table, for a terminal, a pipe and the page."""
+
+import math
+
+from verify.spectrum.bulk_fit import FITS_WITHIN
+from verify.spectrum.record import BulkFit, Counts, Eigenvalue, LawFit, LayerSpectrum, NetworkSpectrum, Quantity
+
+PARTS = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton part", "residual": "residual part"}
+"""What each part of the Hessian is called."""
+_ROWS = 10  # of a table in the terminal; the page has all
+
+
+def summary_lines(spectrum: NetworkSpectrum) -> list[str]:
+    """Return what a terminal shows: what was measured, and tables of the extreme eigenvalues and of the layers."""
+    facts = [
+        (PARTS[spectrum.part], f"of {spectrum.name}: {spectrum.model}, {scope(spectrum)}"),
+        ("loss", f"{spectrum.loss:.6g} over {counted(spectrum.examples, 'example')}"),
+        ("gradient norm", f"{spectrum.gradient_norm:.6g}"),
+        ("computed", f"{spectrum.reason}; {spectrum.dtype} on {spectrum.device}, {spectrum.seconds:.1f} s"),
+        ("trace", str(spectrum.trace)),
+        ("Frobenius norm", str(spectrum.frobenius_norm)),
+        ("inertia", inertia_sentence(spectrum.inertia)),
+    ]
+    if spectrum.density is not None:
+        facts.append(("outliers", outlier_sentence(spectrum.density.fit)))
+        facts.append(("bulk law", law_sentence(spectrum.density.fit)))
+    width = max(len(name) for name, _ in facts) + 2
+    lines = [f"{name:{width}}{text}" for name, text in facts]
+    rows = [["", "largest", "residual", "smallest", "residual"]]
+    shown = max(min(len(spectrum.largest), _ROWS), min(len(spectrum.smallest), _ROWS))
+    rows += [[str(rank + 1), *_pair(spectrum.largest, rank), *_pair(spectrum.smallest, rank)] for rank in range(shown)]
+    lines += ["", *_aligned(rows)]
+    if len(spectrum.largest) > shown:
+        lines.append(f"  and {counted(len(spectrum.largest) - shown, 'more largest one')} on the page")
+    if not all(pair.converged for pair in (*spectrum.largest, *spectrum.smallest)):
+        lines.append("  * not converged: an eigenvalue lies within the residual, but others may have been missed")
+    if spectrum.layers:
+        lines += ["", *_aligned(_layer_rows(spectrum.layers))]
+    return lines
+
+
+def scope(spectrum: NetworkSpectrum) -> str:
+    """Say how many parameters, and which if not all.
+
+    Examples:
+        >>> counted(1, "parameter"), counted(5018, "parameter")
+        ('1 parameter', '5018 parameters')
+    """
+    chosen = f" chosen by {', '.join(spectrum.parameters)}" if spectrum.parameters else ""
+    return f"{counted(spectrum.size, 'parameter')}{chosen}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def inertia_sentence(inertia: Counts) -> str:
+    """Say how many eigenvalues are negative, positive and neither, and at which tolerance."""
+    unresolved = f"{inertia.unresolved} within {inertia.relative:.1g} of the radius of zero"
+    if inertia.method == "estimated":
+        unresolved = f"{inertia.unresolved} unresolved at {inertia.relative:.1g} of the radius"
+        return f"at least {inertia.negative} negative, {unresolved}, at least {inertia.positive} positive"
+    return f"{inertia.negative} negative, {unresolved}, {inertia.positive} positive"
+
+
+def outlier_sentence(fit: BulkFit) -> str:
+    """Say how many eigenvalues lie beyond the bulk, where its edges are, and what was put aside."""
+    sides = []
+    for side, outliers, gap, searched in (
+        ("above", fit.outliers_above, fit.gap_above, fit.searched[0]),
+        ("below", fit.outliers_below, fit.gap_below, fit.searched[1]),
+    ):
+        if outliers:
+            parted = f"parted by a gap of {gap:.3g} times" if gap is not None and gap < 1e4 else "with zero behind them"
+            sides.append(f"{outliers} {side} the bulk, {parted}")
+        else:
+            sides.append(f"none {side} it" + (f" among the {searched} largest" if side == "above" else ""))
+    zero = f"; {fit.at_zero} eigenvalues are zero to rounding" if fit.at_zero else ""
+    return f"{'; '.join(sides)}; the bulk is [{fit.edges[0]:.4g}, {fit.edges[1]:.4g}]{zero}"
+
+
+def law_sentence(fit: BulkFit) -> str:
+    """Say which law fits the bulk, or plainly that none does."""
+    if fit.reason:
+        return f"none was tried: {fit.reason}"
+    best = fit.best
+    if best is None or best.distance is None:
+        return "none can be fitted to these edges"
+    far = f"W1 = {_spread(best.distance)} standard deviations of the bulk"
+    bound = f"{FITS_WITHIN:g} is the bound"
+    if best.verdict == "fits":
+        return f"{best.name} fits ({law_parameters(best)}): {far}, and {bound}"
+    if best.verdict == "does not fit":
+        return f"no law of the family fits; the nearest is {best.name}: {far}, and {bound}"
+    return f"whether {best.name} fits cannot be told: {far}, and {bound}"
+
+
+def law_parameters(law: LawFit) -> str:
+    """Write a law's parameters in a line."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in law.parameters.items())
+
+
+def _spread(distance: Quantity) -> str:
+    if distance.error == 0:
+        return f"{distance.value:.3g}"
+    return f"{distance.value:.3g} +- {distance.error:.1g}" if math.isfinite(distance.error) else f"{distance.value:.3g}"
+
+
+def _pair(pairs: tuple[Eigenvalue, ...], rank: int) -> list[str]:
+    if rank >= len(pairs):
+        return ["", ""]
+    pair = pairs[rank]
+    return [f"{pair.value:.6g}", f"{pair.residual:.0e}{' ' if pair.converged else '*'}"]
+
+
+def _layer_rows(layers: tuple[LayerSpectrum, ...]) -> list[list[str]]:
+    rows = [["layer", "parameters", "largest", "smallest", "trace", ""]]
+    for layer in layers:
+        ends = [f"{pair.value:.4g}{'' if pair.converged else '*'}" for pair in (layer.largest, layer.smallest)]
+        rows.append([layer.name, str(layer.size), *ends, str(layer.trace), layer.method])
+    return rows
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Set rows below each other: words to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            f"{cell:>{width}}" if place else f"{cell:<{width}}"
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(("  " + "  ".join(cells)).rstrip())
+    return lines
