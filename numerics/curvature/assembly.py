@@ -24,9 +24,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from numerics.arguments import checked_sizes
+from numerics.curvature.dense_products import module_jacobian, module_parts
+from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
-from numerics.objective import check_problem
+from numerics.objective import Inputs, check_problem
 
 _WORK = 2**23  # numbers in one chunk's operands: 64 MiB in float64
 
@@ -50,9 +52,9 @@ class HessianParts:
 
 
 def dense_hessian(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
+    x: Inputs,
     y: Targets,
     loss: Loss,
     *,
@@ -63,13 +65,14 @@ def dense_hessian(
     Exactly symmetric; agrees with automatic differentiation to a few units of rounding of the largest entry. At a
     kink of a piecewise linear activation the second derivative counts as 0. No gradient flows through the result.
 
-    Allocates the result, 2 members parameters^2 numbers; beside it the blocks of a few members, at most as much
-    again, and for one chunk of examples about chunk x (widest layer)^2 x layers^2 numbers per member.
+    Allocates the result, 2 members parameters^2 numbers; beside it, for a perceptron, the blocks of a few members, at
+    most as much again, and for one chunk of examples about chunk x (widest layer)^2 x layers^2 numbers per member; for
+    a view of a module, which is differentiated automatically, what ``dense_products`` states.
 
     Args:
-        network: The network.
+        network: The network, a perceptron or a view of any module.
         theta: Parameters, one row per member. Fixes dtype and device.
-        x: Inputs, shared or one set per member.
+        x: Inputs, shared or one set per member; those of a module are shared exactly if the targets are.
         y: Targets of the loss, shared or one set per member.
         loss: The loss.
         chunk: Examples at a time; chosen for operands of about 64 MiB if None. Changes rounding only.
@@ -97,7 +100,10 @@ def dense_hessian(
     if chunk is not None:
         checked_sizes(chunk=chunk)
     with torch.no_grad():
-        parts = assemble(network, theta, x, y, loss, chunk=chunk)
+        if isinstance(network, FunctionalModule):
+            parts = HessianParts(*module_parts(network, theta, x, y, loss, chunk=chunk))
+        else:
+            parts = assemble(network, theta, x, y, loss, chunk=chunk)
         for part in (parts.gauss_newton, parts.residual):
             if not bool(part.sum().isfinite()) and not bool(part.isfinite().all()):
                 raise ValueError("theta, x and y must be small enough for the Hessian to be finite, but it overflows.")
@@ -138,29 +144,37 @@ def assemble(
 
 
 def output_jacobian(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
+    x: Inputs,
+    *,
+    shared: bool = True,
 ) -> Float[Tensor, "members batch outputs parameters"]:
     """Jacobian of all outputs with respect to the parameters.
 
     Allocates the result, members x batch x outputs x parameters numbers, and as much again for its largest layer.
 
     Args:
-        network: The network.
+        network: The network, a perceptron or a view of any module.
         theta: Parameters, one row per member.
         x: Inputs, shared or one set per member.
+        shared: For a module, False if x has a members axis in front; the inputs of a perceptron say so themselves.
 
     Returns:
         d output / d parameter for every member and example.
 
     Raises:
+        TypeError: If the network is neither a perceptron nor a view of a module.
         ValueError: If a shape does not fit.
 
     Examples:
         >>> output_jacobian(Mlp((1, 1, 1), "linear"), torch.tensor([[2.0, 3.0]]), torch.ones(1, 1))
         tensor([[[[3., 2.]]]])
     """
+    if isinstance(network, FunctionalModule):
+        return module_jacobian(network, theta, x, shared=shared)
+    if not isinstance(network, Mlp):
+        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
     trace = network.trace(theta, x)
     members, batch, outputs = trace.outputs.shape
     if 0 in (members, batch):
