@@ -219,7 +219,11 @@ def _grad(outputs: Tensor, inputs: Tensor, cotangents: Tensor, batched: bool) ->
 
 
 def graph_bytes(problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, places: Mapping[str, slice]) -> int:
-    """Bytes that the graph of a batch keeps beside parameters and data, each storage once."""
+    """Bytes that the graph of a batch keeps beside parameters and data, each storage once.
+
+    Raises:
+        ValueError: If a layer or the loss has no second derivative, or a wrong one that makes products asymmetric.
+    """
     known = {tensor.untyped_storage().data_ptr() for tensor in (problem.theta, x, y)}
     found: dict[int, int] = {}
 
@@ -232,4 +236,24 @@ def graph_bytes(problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, p
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         curvature = GraphCurvature(problem, x, y, part=part, places=places)
         found.pop(curvature.point.untyped_storage().data_ptr(), None)
+        _refuse_asymmetric(curvature)
     return sum(found.values())
+
+
+def _refuse_asymmetric(curvature: GraphCurvature) -> None:
+    """Compare u'(H v) with v'(H u) for two vectors: derivatives that a library has wrong show up here."""
+    draws = torch.randn(2, len(curvature.point), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    vectors = draws.to(dtype=curvature.point.dtype).to(device=curvature.point.device)
+    try:
+        products = torch.cat([curvature.product(vector) for vector in torch.split(vectors, 1)])
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise ValueError(f"model and loss must have second derivatives, but torch says: {error}") from error
+    skew = float((vectors[0] @ products[1] - vectors[1] @ products[0]).abs())
+    scale = float(products.norm() * vectors.norm())
+    if skew > torch.finfo(vectors.dtype).eps ** 0.5 * scale:
+        raise ValueError(
+            f"model and loss must have symmetric second derivatives, but u'(H v) and v'(H u) differ by "
+            f"{skew / scale:.1e} of their size: torch has those of a layer wrong."
+        )

@@ -59,7 +59,7 @@ class HessianOperator:
     Raises:
         TypeError: If an argument is nothing of the kind.
         ValueError: If model, parameters, loss and data do not fit each other, the model is random or mixes examples,
-            the loss is not finite or no mean over examples, the data are empty or change between two passes, a pattern
+            the loss is not finite or no mean over examples, torch lacks a second derivative, the data are empty or change between two passes, a pattern
             names no parameter, or a size is not positive.
 
     Examples:

@@ -537,6 +537,25 @@ class Pooled(nn.Linear):
         return super().forward(x).mean()
 
 
+class Crooked(torch.autograd.Function):
+    """A product whose derivative by its first factor forgets that it depends on the second."""
+
+    @staticmethod
+    def forward(context: torch.autograd.function.FunctionCtx, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        context.save_for_backward(a, b)
+        return a * b
+
+    @staticmethod
+    def backward(context: torch.autograd.function.FunctionCtx, pull: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        a, b = context.saved_tensors
+        return pull * b.detach(), pull * a
+
+
+class Wrong(nn.Linear):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return Crooked.apply(super().forward(x), self.bias)
+
+
 class Deaf(nn.Linear):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x
@@ -649,6 +668,16 @@ REFUSED: dict[str, Refusal] = {
         r"loss must take outputs and targets, but outputs \(20, 3\) and targets \(20,\) fail",
     ),
     "inputs": (lambda: _build(data=(X[:, :2], Y)), ValueError, r"what the model takes, but x of \(20, 2\) fails: "),
+    "no second derivative": (
+        lambda: _build(loss=nn.MultiMarginLoss(), data=(X, _labels(20, 3))),
+        ValueError,
+        r"model and loss must have second derivatives, but torch says: derivative for aten::multi_margin_loss_back",
+    ),
+    "wrong second derivative": (
+        lambda: _build(model=_filled(Wrong(3, 3))),
+        ValueError,
+        r"must have symmetric second derivatives, but .* differ by .* of their size: torch has those of a layer wrong",
+    ),
     "no data": (lambda: _build(data=None), TypeError, r"data must be \(x, y\) or give batches \(x, y\), got NoneType"),
     "one tensor": (lambda: _build(data=X), TypeError, r"data must be \(x, y\) or give batches \(x, y\), got Tensor"),
     "iterator": (lambda: _build(data=iter(BATCHES)), ValueError, r"but a list_iterator is used up by one pass"),
