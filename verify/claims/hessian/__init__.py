@@ -1,1 +1,1 @@
-"""The Hessian of trained networks: its bulk and outliers, its negative eigenvalues, its rank, and its principal axes."""
+"""The Hessian of trained networks: its axes, its bulk and outliers, its negative eigenvalues, and its rank."""
