@@ -12,6 +12,7 @@ the residual part. Two ways to multiply by them:
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -152,10 +153,18 @@ class GraphCurvature:
         y: Targets.
         part: Which part of the Hessian.
         places: Where the chosen parameters lie in the vectors, by name.
+        batched: Whether blocks of vectors are taken at once.
     """
 
     def __init__(
-        self, problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, places: Mapping[str, slice]
+        self,
+        problem: TrainingProblem,
+        x: Tensor,
+        y: Tensor,
+        *,
+        part: Part,
+        places: Mapping[str, slice],
+        batched: bool = False,
     ) -> None:
         grad = torch.autograd.grad
         with differentiable_twice():
@@ -163,7 +172,7 @@ class GraphCurvature:
             self.point = torch.cat([problem.theta[everywhere[name]] for name in places]).requires_grad_()
             self.outputs = problem.outputs_through(self.point, places, x)
             self.pushed: Tensor | None = None
-            self.batched = True
+            self.batched = batched
             if not self.outputs.requires_grad:  # the chosen parameters do not enter
                 self.derivative = torch.zeros_like(self.point)
             elif part == "hessian":
@@ -182,14 +191,9 @@ class GraphCurvature:
                     (self.derivative,) = pulled
 
     def product(self, vectors: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
-        """The products with some vectors, at once where every layer allows it, else one after the other."""
+        """The products with some vectors, at once or one after the other."""
         if len(vectors) > 1 and self.batched:
-            try:
-                return self._product(vectors, batched=True)
-            except torch.OutOfMemoryError:
-                raise
-            except RuntimeError:  # a layer has no batched derivative
-                self.batched = False
+            return self._product(vectors, batched=True)
         return torch.cat([self._product(vector, batched=False) for vector in torch.split(vectors, 1)])
 
     def _product(self, vectors: Tensor, *, batched: bool) -> Tensor:
@@ -218,8 +222,23 @@ def _grad(outputs: Tensor, inputs: Tensor, cotangents: Tensor, batched: bool) ->
     return slope if batched else slope.unsqueeze(0)
 
 
-def graph_bytes(problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, places: Mapping[str, slice]) -> int:
-    """Bytes that the graph of a batch keeps beside parameters and data, each storage once.
+@dataclass(frozen=True)
+class GraphProbe:
+    """What the graph of a few examples has shown.
+
+    Attributes:
+        nbytes: Bytes that it keeps beside parameters and data, each storage once.
+        batched: Whether a block of vectors gives the products of each.
+    """
+
+    nbytes: int
+    batched: bool
+
+
+def probed_graph(
+    problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, places: Mapping[str, slice]
+) -> GraphProbe:
+    """Record the graph of a few examples, weigh it, and multiply by it.
 
     Raises:
         ValueError: If a layer or the loss has no second derivative, or a wrong one that makes products asymmetric.
@@ -236,16 +255,16 @@ def graph_bytes(problem: TrainingProblem, x: Tensor, y: Tensor, *, part: Part, p
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         curvature = GraphCurvature(problem, x, y, part=part, places=places)
         found.pop(curvature.point.untyped_storage().data_ptr(), None)
-        _refuse_asymmetric(curvature)
-    return sum(found.values())
+    vectors, products = _checked_products(curvature)
+    return GraphProbe(sum(found.values()), _blocks_agree(curvature, vectors, products))
 
 
-def _refuse_asymmetric(curvature: GraphCurvature) -> None:
-    """Compare u'(H v) with v'(H u) for two vectors: derivatives that a library has wrong show up here."""
+def _checked_products(curvature: GraphCurvature) -> tuple[Tensor, Tensor]:
+    """Two vectors u, v and their products, where u'(H v) is v'(H u): derivatives that torch has wrong show up here."""
     draws = torch.randn(2, len(curvature.point), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     vectors = draws.to(dtype=curvature.point.dtype).to(device=curvature.point.device)
     try:
-        products = torch.cat([curvature.product(vector) for vector in torch.split(vectors, 1)])
+        products = curvature.product(vectors)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
@@ -257,3 +276,16 @@ def _refuse_asymmetric(curvature: GraphCurvature) -> None:
             f"model and loss must have symmetric second derivatives, but u'(H v) and v'(H u) differ by "
             f"{skew / scale:.1e} of their size: torch has those of a layer wrong."
         )
+    return vectors, products
+
+
+def _blocks_agree(curvature: GraphCurvature, vectors: Tensor, products: Tensor) -> bool:
+    """Whether a block gives the products of its vectors: some layers have no batched derivative, some a wrong one."""
+    curvature.batched = True
+    try:
+        error = float((curvature.product(vectors) - products).norm())
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:
+        return False
+    return bool(error <= torch.finfo(vectors.dtype).eps ** 0.75 * float(products.norm()))

@@ -21,7 +21,7 @@ from torch.distributed import ProcessGroup
 
 from numerics.arguments import checked_sizes, checked_tensors
 from numerics.curvature.assembly import assemble
-from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, graph_bytes
+from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, probed_graph
 from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
 from numerics.curvature.training_problem import Data, LossFunction, Passed, TrainingProblem, first_batch, verified
 from numerics.functional_module import Network
@@ -59,8 +59,8 @@ class HessianOperator:
     Raises:
         TypeError: If an argument is nothing of the kind.
         ValueError: If model, parameters, loss and data do not fit each other, the model is random or mixes examples,
-            the loss is not finite or no mean over examples, torch lacks a second derivative, the data are empty or change between two passes, a pattern
-            names no parameter, or a size is not positive.
+            the loss is not finite or no mean over examples, torch lacks a second derivative or has it wrong, the data
+            are empty or change between two passes, a pattern names no parameter, or a size is not positive.
 
     Examples:
         >>> from numerics.losses import SquaredError
@@ -158,6 +158,15 @@ class HessianOperator:
         """Whether what a product needs of the data is kept, or made again for every product."""
         return self._cached
 
+    @property
+    def dense_operations(self) -> float | None:
+        """Multiplications that the dense matrix takes, roughly, or None where it is made column by column."""
+        parameters = self._problem.network.parameters
+        few = 4 * self.size < parameters
+        if not self._problem.analytic or (few and 4 * parameters**2 * self.dtype.itemsize > self._memory):
+            return None
+        return 2.0 * self._passed.examples * parameters**2
+
     def loss(self) -> float:
         """The loss."""
         return self._loss
@@ -212,9 +221,7 @@ class HessianOperator:
         parameters, unless only few of them are chosen; else column by column, which allocates the result and, beside
         what a product does, a block of columns within ``memory``.
         """
-        problem = self._problem
-        few = 4 * self.size < problem.network.parameters
-        if problem.analytic and not (few and 4 * problem.network.parameters**2 * self.dtype.itemsize > self._memory):
+        if self.dense_operations is not None:
             return self._assembled()
         block = max(1, min(self.size, self._memory // (4 * self.size * self.dtype.itemsize)))
         matrix = torch.empty(self.size, self.size, dtype=self.dtype, device=self.device)
@@ -268,15 +275,15 @@ class HessianOperator:
         self._cached = self._per_example * self._passed.examples <= self._memory
         self._chunk = min(self._chunk, self._passed.largest)
 
-    def _bytes_per_example(self, probe: int) -> float:
-        x, y = first_batch(self._problem, probe)
+    def _bytes_per_example(self, examples: int) -> float:
+        x, y = first_batch(self._problem, examples)
         network = self._problem.network
         if self._problem.analytic and isinstance(network, Mlp):
             self._per_column = 4 * sum(network.widths) * self.dtype.itemsize
             return max(1.0, self._perceptron(x, y).nbytes / len(x))
-        held = graph_bytes(self._problem, x, y, part=self._part, places=self._places)
-        self._per_column = held // len(x)
-        return max(1.0, held / len(x))
+        probe = probed_graph(self._problem, x, y, part=self._part, places=self._places)
+        self._batched, self._per_column = probe.batched, probe.nbytes // len(x)
+        return max(1.0, probe.nbytes / len(x))
 
     def _perceptron(self, x: Tensor, y: Tensor) -> PerceptronCurvature:
         return PerceptronCurvature(self._problem, x, y, part=self._part, places=self._places)
@@ -284,7 +291,7 @@ class HessianOperator:
     def _curvature(self, x: Tensor, y: Tensor) -> PerceptronCurvature | GraphCurvature:
         if self._problem.analytic:
             return self._perceptron(x, y)
-        return GraphCurvature(self._problem, x, y, part=self._part, places=self._places)
+        return GraphCurvature(self._problem, x, y, part=self._part, places=self._places, batched=self._batched)
 
     def _product(self, rows: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
         """Products with the rows, summed over batches and ranks."""

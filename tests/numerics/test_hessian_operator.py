@@ -278,7 +278,9 @@ def test_the_bytes_of_a_graph_grow_with_its_examples() -> None:
     operator = HessianOperator(module, cross_entropy, (x.repeat(8, 1), y.repeat(8)))
     problem = operator._problem
     sizes = [
-        batch_curvature.graph_bytes(problem, *next(problem.batches(count)), part="hessian", places=operator.layers)
+        batch_curvature.probed_graph(
+            problem, *next(problem.batches(count)), part="hessian", places=operator.layers
+        ).nbytes
         for count in (7, 14, 28)
     ]
     assert sizes[0] > 7 * 8 * (5 + 5 + 3)  # at least the activations
