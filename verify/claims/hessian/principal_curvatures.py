@@ -61,30 +61,17 @@ def curvatures(seed: int, networks: int, device: str) -> dict[str, Array]:
     basis = torch.linalg.qr(random_squares(seed, networks, network.parameters, device)).Q
     groups = {"random": random, "axes": axes, "once": pushed[1], "pushed": pushed[-1], "ends": ends, "basis": basis.mT}
 
-    def along(member: int, direction: "torch.Tensor") -> "torch.Tensor":
-        def value(step: "torch.Tensor") -> "torch.Tensor":
-            outputs = network.forward((theta[member] + step * direction)[None], x)
-            return torch.nn.functional.cross_entropy(outputs[0], labels)
-
-        def slope(step: "torch.Tensor") -> "torch.Tensor":
-            derivative: torch.Tensor = torch.func.jvp(value, (step,), (torch.ones_like(step),))[1]
-            return derivative
-
-        zero = torch.zeros((), dtype=x.dtype, device=x.device)
-        second: torch.Tensor = torch.func.jvp(slope, (zero,), (torch.ones_like(zero),))[1]
-        return second
+    def along(member: int, directions: "torch.Tensor") -> "torch.Tensor":
+        """Second derivatives along lines: one step length for each line, and no line knows another's."""
+        steps = torch.zeros(len(directions), 1, dtype=x.dtype, device=x.device, requires_grad=True)
+        values = loss.value(network.forward(theta[member] + steps * directions, x), labels)
+        (slopes,) = torch.autograd.grad(values.sum(), steps, create_graph=True)
+        return torch.autograd.grad(slopes.sum(), steps)[0][:, 0]
 
     radius = eigenvalues.abs().amax(dim=1)
     result = {"eigenvalues": eigenvalues, "diagonal": diagonal}
     for name, directions in groups.items():
-        result[name] = torch.stack(
-            [
-                torch.func.vmap(lambda direction, member=member: along(member, direction), chunk_size=64)(
-                    directions[member]
-                )
-                for member in range(networks)
-            ]
-        )
+        result[name] = torch.stack([along(member, lines) for member, lines in enumerate(directions)])
     return {name: (tensor / radius[:, None]).cpu().numpy() for name, tensor in result.items()}
 
 
