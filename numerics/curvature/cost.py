@@ -21,6 +21,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.distributed import ProcessGroup, ReduceOp, all_reduce, get_backend
 
 from numerics.arguments import checked_sizes
 from numerics.curvature.linear_operator import Counted, MatrixOperator, SymmetricOperator, as_operator
@@ -90,7 +91,8 @@ def choose(
 
     Args:
         operator: The operator, or a matrix, which is its own dense form. If it has a number ``dense_operations``, that
-            many multiplications are taken to build its dense form, instead of one product a column.
+            many multiplications are taken to build its dense form, instead of one product a column. If it has a process
+            ``group``, the slowest rank's seconds count on all of them, so that all choose alike.
         products_if_estimated: Products that an estimate would take.
         basis: Vectors of the Krylov basis that is kept orthogonal; all products of the estimate if None.
         memory: Bytes that three matrices may take together.
@@ -140,15 +142,17 @@ def measured_speeds(operator: SymmetricOperator) -> Speeds:
     machine = _machine(str(device), dtype, torch.get_num_threads())
     vectors = torch.full((size, _COLUMNS), size**-0.5, dtype=dtype, device=device)
 
-    def product() -> object:
-        return operator @ vectors[:, 0]
-
-    one, products = _seconds(product, device, repeats=1), 1
-    if one < _PATIENCE:  # the first one may have built a graph
-        one, products = _seconds(product, device, repeats=2), 3
     inner = operator
     while isinstance(inner, Counted):
         inner = inner.operator
+    group = getattr(inner, "group", None)
+
+    def product() -> object:
+        return operator @ vectors[:, 0]
+
+    (one,), products = _agreed([_seconds(product, device, repeats=1)], group), 1
+    if one < _PATIENCE:  # the first one may have built a graph
+        (one,), products = _agreed([_seconds(product, device, repeats=2)], group), 3
     operations = 0.0 if isinstance(inner, MatrixOperator) else getattr(inner, "dense_operations", None)
     if operations is not None:
         dense = operations * machine.multiplication
@@ -158,7 +162,18 @@ def measured_speeds(operator: SymmetricOperator) -> Speeds:
             column = min(one, _seconds(lambda: operator @ vectors, device, repeats=1) / _COLUMNS)
             products += _COLUMNS
         dense = size * column
-    return Speeds(one, dense, machine.eigenvalues(size), machine.orthogonalisation, products)
+    seconds = [one, dense, machine.eigenvalues(size), machine.orthogonalisation]
+    one, dense, eigenvalues, orthogonalisation = _agreed(seconds, group)
+    return Speeds(one, dense, eigenvalues, orthogonalisation, products)
+
+
+def _agreed(seconds: list[float], group: ProcessGroup | None) -> list[float]:
+    """The seconds of the slowest rank, so that no rank waits for products that another one does not take."""
+    if group is None:
+        return seconds
+    slowest = torch.tensor(seconds, dtype=torch.float64, device="cuda" if get_backend(group) == "nccl" else "cpu")
+    all_reduce(slowest, op=ReduceOp.MAX, group=group)
+    return [float(number) for number in slowest]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from numerics import HessianOperator, Mlp, SquaredError
 from numerics.curvature import cost
 from numerics.curvature.cost import MEMORY, PREMIUM, SMALL, Speeds, choose, measured_speeds
 from numerics.curvature.linear_operator import Counted, MatrixOperator
@@ -90,6 +91,34 @@ def test_a_matrix_is_dense_already_and_an_operator_may_say_what_its_dense_form_t
         assert measured_speeds(wrapped).dense == 0.0
     machine = cost._machine("cpu", torch.float64, torch.get_num_threads())
     assert measured_speeds(operator).dense == 1e9 * machine.multiplication
+
+
+def test_ranks_reckon_with_the_slowest_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or one would be exact while the other waits for its products."""
+
+    ranks = torch.distributed.ProcessGroup(0, 2)
+
+    def slowest(tensor: torch.Tensor, op: object, group: object) -> None:
+        assert (op, group) == (cost.ReduceOp.MAX, ranks)
+        tensor.clamp_(min=7.0)
+
+    monkeypatch.setattr(cost, "all_reduce", slowest)
+    monkeypatch.setattr(cost, "get_backend", lambda group: "gloo")
+    operator = _Scaled(600)
+    operator.group = ranks  # type: ignore[attr-defined]
+    counted = Counted(operator)
+    speeds = measured_speeds(counted)
+    assert (speeds.product, speeds.dense, counted.products) == (7.0, 4200.0, 1)
+
+
+def test_a_hessian_says_what_its_assembly_takes() -> None:
+    x, y = torch.ones(5, 2), torch.zeros(5, 1)
+    network = Mlp((2, 3, 1), "tanh")
+    theta = network.init([0], dtype=torch.float32)
+    hessian = HessianOperator(network, SquaredError(), (x, y), theta=theta)
+    assert hessian.dense_operations == 2 * 5 * 9**2
+    by_columns = HessianOperator(network, torch.nn.functional.mse_loss, (x, y), theta=theta)
+    assert by_columns.dense_operations is None
 
 
 def test_a_machine_is_measured_once_and_takes_longer_for_more() -> None:
