@@ -92,6 +92,9 @@ class Bar:
         self._bars = Progress(*columns, console=Console(file=sys.stderr), transient=True, refresh_per_second=4)
         self._bars.start()
         self._task = self._bars.add_task(self.what, total=self.total, completed=self.done)
+        task = self._bars.tasks[0]
+        if task.start_time is not None:
+            task.start_time -= monotonic() - self._started  # the clock runs since the work began
 
 
 @overload

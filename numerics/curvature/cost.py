@@ -202,6 +202,7 @@ def _machine(device: str, dtype: torch.dtype, threads: int) -> _Machine:
         for n in (few, many)
     )
     cube = max(large / many**2 - small / few**2, 0.0) / (many - few)
+    cube = min(cube, 0.6 * large / many**3)  # whatever the noise: half the time at this size is not cubic yet
     square = max(large / many**2 - cube * many, 0.0)
     basis = matrix.repeat(8, 1)[:, :64].contiguous()
     vector = basis[:, 0].clone()

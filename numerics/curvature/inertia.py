@@ -165,7 +165,8 @@ def _exact(
             units = torch.zeros(size, min(_COLUMNS, size - first), dtype=operator.dtype, device=operator.device)
             units[range(first, first + units.shape[1]), range(units.shape[1])] = 1
             dense[:, first : first + units.shape[1]] = operator @ units
-    products += 0 if isinstance(operator, MatrixOperator) else size
+    assembled = isinstance(operator, MatrixOperator) or getattr(operator, "dense_operations", None) is not None
+    products += 0 if assembled else size
     checked_finite(operator=dense)
     unit = _unit(dense)
     symmetric = (dense + dense.mT) / (2 * unit)

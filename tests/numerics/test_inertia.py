@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from numerics import inertia, sample_wishart
+from numerics import HessianOperator, Mlp, SquaredError, dense_hessian, inertia, sample_wishart
 from numerics.curvature import cost
 from numerics.curvature.linear_operator import Counted
 
@@ -240,6 +240,21 @@ def test_the_measured_cost_decides_in_between(monkeypatch: pytest.MonkeyPatch) -
         assert found.method == method
         assert found.reason.startswith(method)
         assert _counts(found) == [3, 594, 3, 0]
+
+
+def test_the_hessian_of_a_network_is_counted_both_ways_and_its_products_with_it() -> None:
+    network = Mlp((3, 4, 2), "tanh", bias=True)
+    generator = _generator()
+    x = torch.randn(9, 3, generator=generator, dtype=torch.float64)
+    y = torch.randn(9, 2, generator=generator, dtype=torch.float64)
+    theta = network.init([0])
+    truth = inertia(dense_hessian(network, theta, x, y, SquaredError()).total, tolerance=1e-6)
+    for method in ("exact", "estimated"):
+        hessian = HessianOperator(network, SquaredError(), (x, y), theta=theta)
+        found = inertia(hessian, tolerance=1e-6, method=method, generator=generator)
+        assert _counts(found) == _counts(truth)
+        assert found.products == hessian.products
+        assert (found.products == 0) == (method == "exact")
 
 
 @pytest.mark.usefixtures("unchecked")
