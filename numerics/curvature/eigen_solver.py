@@ -202,32 +202,22 @@ def _exact(operator: SymmetricOperator, k: int, which: str, tol: float, spent: i
         matrix.copy_(assemble())
     else:
         for first in progress(range(0, size, BLOCK), "columns of the matrix"):
-            unit = torch.zeros(size, min(BLOCK, size - first), dtype=operator.dtype, device=operator.device)
-            unit[first : first + BLOCK].fill_diagonal_(1.0)
-            matrix[:, first : first + BLOCK] = operator @ unit
+            columns = torch.zeros(size, min(BLOCK, size - first), dtype=operator.dtype, device=operator.device)
+            columns[first : first + BLOCK].fill_diagonal_(1.0)
+            matrix[:, first : first + BLOCK] = operator @ columns
         spent += size
     largest = float(matrix.abs().max())
     if not math.isfinite(largest):
         raise ValueError("operator must have finite products, got NaN or infinity.")
-    unit_of_size = 2.0 ** max(math.frexp(largest)[1], -1000)
-    matrix /= unit_of_size
+    unit = 2.0 ** max(math.frexp(largest)[1], -1000)
+    matrix /= unit
     values, vectors = torch.linalg.eigh((matrix + matrix.mT) / 2)
     places = _ordered(values, k, which)
     radius = float(values.abs().max())
     values, vectors = values[places], vectors[:, places]
     residuals = torch.linalg.vector_norm(matrix @ vectors - vectors * values, dim=0)
     converged = residuals <= tol * radius
-    return Eigenpairs(
-        values * unit_of_size,
-        vectors,
-        residuals * unit_of_size,
-        converged,
-        0.0,
-        True,
-        spent,
-        "exact",
-        radius * unit_of_size,
-    )
+    return Eigenpairs(values * unit, vectors, residuals * unit, converged, 0.0, True, spent, "exact", radius * unit)
 
 
 class _Search:
@@ -338,7 +328,7 @@ class _Search:
         self.attempts += 1
         share = 0.75 if self.attempts == 1 else 0.25 / (self.attempts * (self.attempts - 1))  # these sum up to 1
         known, free = space.dimension, self.operator.size - space.dimension
-        factor = math.sqrt(2 * free / math.pi) / share
+        factor, allowed = math.sqrt(2 * free / math.pi) / share, self.missing * len(levels) / self.ends
         bounds, remainders, key, closed_at = dict.fromkeys(levels, 1.0), 0.0, None, 0
         while space.dimension < space.limit:
             space.extend(key, tilt)
@@ -355,18 +345,18 @@ class _Search:
                     rounding = self.rounding * radius / float(gaps.min()) / math.sqrt(free)
                     bounds[end] = min(1.0, factor * (gamma + rounding))
             steps = space.dimension - known
-            if bool((inner >= levels[sign]).any()) or sum(bounds.values()) <= self.missing or key is None:
+            if bool((inner >= levels[sign]).any()) or sum(bounds.values()) <= allowed or key is None:
                 break
             if space.products >= self.budget + (steps >= COMPARED):  # then the comparison needs no product
                 break
-            if max(bounds.values()) < 1.0 or bounds[sign] > self.missing / self.ends:
+            if max(bounds.values()) < 1.0 or bounds[sign] > allowed / len(levels):
                 closed_at = steps
             elif steps > closed_at + 2:  # this end is done, and the other one needs its own start
                 break
         self._compare(tilt, known, free)
-        done = sum(bounds.values()) <= self.missing * len(levels) / self.ends
+        done = sum(bounds.values()) <= allowed
         for end, bound in bounds.items():
-            if done or bound <= self.missing / self.ends:
+            if done or bound <= allowed / len(levels):
                 self.open_ends.remove(end)
                 self.bound += bound
         return math.fsum(bound for end, bound in bounds.items() if end in self.open_ends)
@@ -399,17 +389,9 @@ class _Search:
             spent += self.k
         else:
             residuals = torch.hypot(residuals, noise)
-        return Eigenpairs(
-            values * space.unit,
-            vectors,
-            residuals * space.unit,
-            residuals <= self.tol * radius,
-            probability,
-            complete,
-            spent + space.products,
-            "estimated",
-            radius * space.unit,
-        )
+        converged, products, unit = residuals <= self.tol * radius, spent + space.products, space.unit
+        values, residuals, radius = values * unit, residuals * unit, radius * unit
+        return Eigenpairs(values, vectors, residuals, converged, probability, complete, products, "estimated", radius)
 
     def _defect(self, vector: Float[Tensor, " size"], claimed: Float[Tensor, " size"]) -> float:
         """How far the product with a vector is from what is claimed of it."""
