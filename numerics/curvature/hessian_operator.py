@@ -29,7 +29,7 @@ from numerics.losses import Loss
 from numerics.networks import Mlp
 
 _PROBE = 64  # examples whose graph is measured
-_CACHE_BYTES = 2**23  # of a block of products on a CPU: beyond its cache a block is slower than one at a time
+_CACHE_BYTES = 2**22  # of a block of products on a CPU: beyond its cache a block is slower than one at a time
 
 
 class HessianOperator:
@@ -38,10 +38,11 @@ class HessianOperator:
     The model is copied: its parameters, ``.grad``, buffers and mode are never touched, and later training does not
     move the operator. Loss and data are verified once, by two passes over the data and by two halves of a batch.
 
-    A Mlp with one of this floor's losses is multiplied by hand, everything else through a recorded graph of
+    An Mlp with one of this floor's losses is multiplied by hand, everything else through a recorded graph of
     derivatives. If a device runs out of memory the chunks halve, nothing is kept, and the product goes on.
 
-    Allocates at most ``memory`` bytes for what is kept, about half as much for a chunk of examples, and a few vectors.
+    Allocates at most ``memory`` bytes for what is kept, about half as much for a chunk of examples, and a
+    few vectors; on a CPU a block of vectors takes 4 MiB at a time.
 
     Args:
         model: A ``torch.nn.Module``, a FunctionalModule or an Mlp. No layer may be random or keep statistics.
