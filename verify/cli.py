@@ -229,14 +229,9 @@ def spectrum(
         method=method,
     )
     check_target(out)
+    command = shlex.join(["lossproof", *sys.argv[1:]])
     try:
-        found = measured_problem(
-            load_problem(problem),
-            settings,
-            device=device,
-            dtype=dtype,
-            command=shlex.join(["lossproof", *sys.argv[1:]]),
-        )
+        found = measured_problem(load_problem(problem), settings, device=device, dtype=dtype, command=command)
     except KeyboardInterrupt:
         typer.echo("interrupted; nothing was written.", err=True)
         raise typer.Exit(130) from None

@@ -1,4 +1,4 @@
-"""The page of a network's spectrum, one HTML file in the report's style drawn from the record, and the JSON beside it."""
+"""The page of a network's spectrum: one HTML file in the report's style, drawn from the record; JSON goes beside it."""
 
 from decimal import Decimal
 from pathlib import Path

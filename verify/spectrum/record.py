@@ -108,8 +108,8 @@ class BulkFit:
         searched: How many of the largest and of the smallest eigenvalues the gaps were looked for among.
         at_zero: Eigenvalues that rounding cannot tell from zero, put aside.
         count: Eigenvalues in the bulk.
-        laws: Those that fit, the one of fewest parameters first; then the others, the nearest first; then those that have
-            no member with the bulk's edges.
+        laws: Those that fit, the one of fewest parameters first; then the others, the nearest first; then those that
+            have no member with the bulk's edges.
         reason: Why no law was laid against the bulk, if none was.
     """
 

@@ -75,7 +75,10 @@ def outlier_sentence(fit: BulkFit) -> str:
             parted = f"parted by a gap of {gap:.3g} times" if gap is not None and gap < 1e4 else "with zero behind them"
             sides.append(f"{outliers} {side} the bulk, {parted}")
         else:
-            sides.append(f"none {side} it" + (f" among the {searched} largest" if side == "above" else ""))
+            widest = (
+                f" (the widest gap among the {searched} largest is {gap:.3g} times)" if side == "above" and gap else ""
+            )
+            sides.append(f"none {side} the bulk{widest}")
     zero = f"; {fit.at_zero} eigenvalues are zero to rounding" if fit.at_zero else ""
     return f"{'; '.join(sides)}; the bulk is [{fit.edges[0]:.4g}, {fit.edges[1]:.4g}]{zero}"
 
