@@ -17,7 +17,7 @@ from torch import Tensor
 Law = Callable[[Any], Any]
 """A cdf: a function of a numpy array, of a tensor or of a number."""
 
-Discrete = tuple[Float[Tensor, " nodes"], Float[Tensor, " nodes"]]
+Discrete = tuple[Float[Tensor, " others"], Float[Tensor, " others"]]
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 ACCURACY = 1e-4

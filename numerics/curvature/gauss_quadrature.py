@@ -75,7 +75,7 @@ class GaussQuadrature:
     @property
     def degree(self) -> float:
         """Polynomials up to this degree are integrated exactly."""
-        return 2 * len(self.diagonal) - 1 if bool(self.off_diagonal[-1] > 0.0) else float("inf")
+        return 2.0 * len(self.diagonal) - 1.0 if bool(self.off_diagonal[-1] > 0.0) else float("inf")
 
     @cached_property
     def _eigen(self) -> tuple[Tensor, Tensor]:

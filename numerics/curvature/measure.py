@@ -21,6 +21,8 @@ from numerics.curvature.distances import Law, kolmogorov_distance, wasserstein_d
 from numerics.curvature.estimate import Estimate, Method
 from numerics.curvature.gauss_quadrature import GaussQuadrature
 
+_ROUNDING = 1e-13  # of a sum of masses: an interval may have shrunk to a point
+
 
 @dataclass(frozen=True, eq=False)
 class CdfEstimate:
@@ -175,8 +177,8 @@ class SpectralMeasure:
             z = math.sqrt(2.0) * float(torch.erfinv(torch.tensor(level, dtype=torch.float64)))
             value = known + share * middle
             error = share * (middle * (1 - middle) / draws).sqrt()
-            lower = known + share * _score(middle - slack, draws, -z)
-            upper = known + share * _score(middle + slack, draws, z)
+            lower = (known + share * _score(middle - slack, draws, -z) - _ROUNDING).clamp(min=0.0)
+            upper = (known + share * _score(middle + slack, draws, z) + _ROUNDING).clamp(max=1.0)
         value, error, lower, upper = (part.reshape(shape) for part in (value, error, lower, upper))
         return CdfEstimate(value, error, lower, upper, level)
 

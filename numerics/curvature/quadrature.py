@@ -165,7 +165,7 @@ class _Deflated:
         self.rest: GaussQuadrature | None = None
         nodes, weights = values[~converged], masses[~converged] / size
         exhausted = run.residual_norm == 0.0
-        enough = len(nodes) >= (1 if exhausted else max(2, steps // 2))
+        enough = len(nodes) >= (1 if exhausted else max(2, steps // 4))
         simple = float(masses[converged].sum()) <= found + 4 * (2 * found) ** 0.5
         if enough and simple and float(weights.sum()) > 0.0:
             # the last step would pretend that nothing was truncated

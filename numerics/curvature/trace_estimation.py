@@ -10,8 +10,9 @@ and serves as the probe of what is left, so that every product is used twice and
 
 The projected probe is scaled to the length it has on average, s_i = (size - m + 1)/|(1 - Q_i Q_i') omega_i|^2, for m
 vectors: it is then uniform on a sphere. The second line needs no further product, since H (1 - Q_i Q_i') omega_i is a
-combination of H omega_i and H Q. The standard error is that of the mean of the m numbers, which are correlated but
-weakly; with fewer than about ten of them it is rough.
+combination of H omega_i and H Q. The standard error is that of the mean of the m numbers as if they were independent.
+For a flat bulk with outliers that is right to a few percent; where the spectrum decays slowly (1/k) their correlation
+makes it too small, by a factor of up to 2. With fewer than about ten numbers it is rough.
 """
 
 import math
@@ -140,7 +141,7 @@ class _Sketch:
         unit = float(products.abs().max()) or 1.0
         basis, triangle = torch.linalg.qr(products / unit)
         # a column that depends on the others leaves a diagonal entry of zero: any direction is then as good
-        floor = torch.finfo(torch.float64).eps * triangle.abs().max().clamp(min=1e-300)
+        floor = torch.finfo(torch.float64).eps * (float(triangle.abs().max()) or 1.0)
         pivots = triangle.diagonal()
         triangle = triangle + torch.diag(torch.where(pivots.abs() < floor, floor, 0.0))
         identity = torch.eye(m, dtype=torch.float64, device=probes.device)

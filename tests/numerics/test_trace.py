@@ -1,0 +1,169 @@
+"""Trace and Frobenius norm: exact where they can be, unbiased elsewhere, and with errors that mean what they say."""
+
+import math
+
+import pytest
+import torch
+
+from numerics import Estimate, frobenius_norm, trace
+from numerics.curvature.linear_operator import Counted
+
+FUNCTIONS = {"trace": trace, "frobenius_norm": frobenius_norm}
+
+
+class Diagonal:
+    """A diagonal matrix known by its products."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values, self.size, self.dtype, self.device = values, len(values), values.dtype, values.device
+
+    def __matmul__(self, vectors: torch.Tensor) -> torch.Tensor:
+        return self.values * vectors if vectors.ndim == 1 else self.values[:, None] * vectors
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _matrix(values: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    """A dense matrix with these eigenvalues."""
+    square = torch.randn(len(values), len(values), generator=_generator(seed), dtype=torch.float64)
+    q = torch.linalg.qr(square).Q
+    matrix = q @ torch.diag(values) @ q.mT
+    return (matrix + matrix.mT) / 2
+
+
+def _truth(name: str, values: torch.Tensor) -> float:
+    return float(values.sum()) if name == "trace" else float(values.square().sum().sqrt())
+
+
+SPECTRA = {
+    "outliers and a bulk": torch.cat([torch.tensor([50.0, 20.0, -10.0]), torch.linspace(-1, 1.2, 197)]).double(),
+    "a power law": torch.arange(1, 201, dtype=torch.float64) ** -1.0,
+    "flat": torch.linspace(1, 2, 200, dtype=torch.float64),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_enough_products_make_it_exact(name: str, device: str) -> None:
+    values = torch.linspace(-1, 3, 40, dtype=torch.float64)
+    operator = Counted(_matrix(values).to(device))
+    found = FUNCTIONS[name](operator, products=1000, generator=_generator(0))
+    assert found.value == pytest.approx(_truth(name, values), rel=1e-13)
+    assert (found.error, found.products, found.method) == (0.0, 40, "exact")
+    assert operator.products == 40
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_rank_below_half_the_products_is_exact_to_rounding(name: str, device: str) -> None:
+    values = torch.zeros(120, dtype=torch.float64)
+    values[:9] = torch.tensor([7.0, 3.0, 3.0, -1.0, -2.0, 0.5, 0.1, 1e-3, 5.0])
+    found = FUNCTIONS[name](_matrix(values).to(device), products=24, generator=_generator(1))
+    assert found.value == pytest.approx(_truth(name, values), rel=1e-12)
+    assert found.error < 1e-12
+    assert found.method == "estimated"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("spectrum", SPECTRA)
+def test_it_is_unbiased_and_two_errors_cover(name: str, spectrum: str) -> None:
+    """Over 100 draws the mean is within four standard errors; 95.4 % +- 4 x 2.1 % lie within two errors of their own.
+
+    The lower end also allows for the errors' own scatter, which comes from 20 numbers each: 86 % at least. In a power
+    law these numbers are correlated, and the error may be half of what it should be, as the module says: 64 % then.
+    """
+    values = SPECTRA[spectrum]
+    truth = _truth(name, values)
+    found = [FUNCTIONS[name](Diagonal(values), products=40, generator=_generator(seed)) for seed in range(100)]
+    misses = torch.tensor([one.value - truth for one in found], dtype=torch.float64)
+    assert abs(float(misses.mean())) <= 4 * float(misses.std()) / math.sqrt(len(misses))
+    covered = sum(abs(one.value - truth) <= 2 * one.error for one in found)
+    correlated = spectrum == "a power law"
+    assert (64 if correlated else 86) <= covered <= 100
+    typical = math.sqrt(sum(one.error**2 for one in found) / len(found))
+    assert (0.5 if correlated else 0.75) <= typical / float(misses.square().mean().sqrt()) <= 1.33
+
+
+def test_outliers_cost_nothing() -> None:
+    """Plain averages over probes have an error of the outliers' size; here they are found and taken out."""
+    values = SPECTRA["outliers and a bulk"]
+    for name, function in FUNCTIONS.items():
+        misses, rival = [], []
+        for seed in range(20):
+            misses.append(function(Diagonal(values), products=40, generator=_generator(seed)).value)
+            probes = torch.randn(200, 40, generator=_generator(seed), dtype=torch.float64)
+            probes *= 200**0.5 / probes.norm(dim=0)
+            image = values[:, None] * probes
+            mean = (probes * image).sum(0).mean() if name == "trace" else image.square().sum(0).mean().sqrt()
+            rival.append(float(mean))
+        scatter, other = (
+            torch.tensor(each).sub(_truth(name, values)).square().mean().sqrt() for each in (misses, rival)
+        )
+        assert scatter < 0.5 * other
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("scale", [-3.0, 1e-150, 1e150])
+def test_it_scales_with_the_matrix(name: str, scale: float) -> None:
+    values = SPECTRA["a power law"]
+    one, many = (FUNCTIONS[name](Diagonal(c * values), products=30, generator=_generator(3)) for c in (1.0, scale))
+    sign = scale if name == "trace" else abs(scale)
+    assert many.value == pytest.approx(sign * one.value, rel=1e-9)
+    assert many.error == pytest.approx(abs(scale) * one.error, rel=1e-6)
+
+
+def test_a_shift_by_the_identity_adds_the_size_within_the_errors() -> None:
+    values = SPECTRA["a power law"]
+    one, more = (trace(Diagonal(values + c), products=40, generator=_generator(4)) for c in (0.0, 1.0))
+    assert abs(more.value - one.value - 200) <= 4 * math.hypot(one.error, more.error)
+    identity = trace(Diagonal(torch.ones(200, dtype=torch.float64)), products=40, generator=_generator(5))
+    assert identity.value == pytest.approx(200.0, rel=1e-12)
+
+
+def test_float32_products_cost_rounding_only() -> None:
+    values = SPECTRA["outliers and a bulk"]
+    for function in FUNCTIONS.values():
+        wide = function(Diagonal(values), products=40, generator=_generator(0))
+        narrow = function(Diagonal(values.float()), products=40, generator=_generator(0))
+        assert narrow.value == pytest.approx(wide.value, abs=1e-3 * wide.error + 1e-4)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_zero_matrix_and_one_number(name: str) -> None:
+    zero = FUNCTIONS[name](Diagonal(torch.zeros(50, dtype=torch.float64)), products=10, generator=_generator(0))
+    assert (zero.value, zero.error) == (0.0, 0.0)
+    one = FUNCTIONS[name](torch.tensor([[2.0]]), products=1, generator=_generator(0))
+    assert (one.value, one.error, one.method) == (2.0, 0.0, "exact")
+
+
+def test_products_are_counted() -> None:
+    operator = Counted(Diagonal(SPECTRA["flat"]))
+    found = trace(operator, products=31, generator=_generator(0))
+    assert operator.products == found.products == 30
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_bad_arguments_are_refused_in_one_sentence(name: str, unchecked: None) -> None:
+    function, operator = FUNCTIONS[name], Diagonal(torch.ones(20, dtype=torch.float64))
+    with pytest.raises(ValueError, match=r"products must be >= 4, or the size 20, .* got 3"):
+        function(operator, products=3, generator=_generator(0))
+    with pytest.raises(ValueError, match=r"products must be an integer >= 1, got 0"):
+        function(operator, products=0, generator=_generator(0))
+    with pytest.raises(TypeError, match=r"generator must be a torch.Generator, got int"):
+        function(operator, products=8, generator=0)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"operator must be a symmetric operator or matrix, got list"):
+        function([1.0], products=8, generator=_generator(0))  # type: ignore[arg-type]
+    for products in (8, 20):
+        with pytest.raises(ValueError, match=r"operator must have finite products, got NaN or infinity"):
+            function(Diagonal(torch.full((20,), math.nan)), products=products, generator=_generator(0))
+
+
+def test_an_estimate_prints_to_the_digit_of_its_error() -> None:
+    assert str(Estimate(12.34, 0.43, 200, "estimated")) == "12.3 +- 0.4 (200 products, estimated)"
+    assert str(Estimate(12.34, 0.143, 1, "estimated")) == "12.34 +- 0.14 (1 product, estimated)"
+    assert str(Estimate(12345.0, 96.0, 9, "estimated")) == "12345 +- 96 (9 products, estimated)"
+    assert str(Estimate(1.5e-9, 2e-11, 9, "estimated")) == "1.50e-09 +- 2.0e-11 (9 products, estimated)"
+    assert str(Estimate(2.0, 0.0, 3, "exact")) == "2 +- 0 (3 products, exact)"
+    assert float(Estimate(2.0, 0.0, 3, "exact")) == 2.0
+    with pytest.raises(ValueError, match=r"slope must be a finite number .*got nan"):
+        Estimate(2.0, 0.0, 3, "exact").mapped(math.sqrt, math.nan)
