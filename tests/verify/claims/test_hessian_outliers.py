@@ -1,0 +1,148 @@
+"""Bulk and outliers: the detector on spectra of known gap, what the networks hand it, and the claims' registry."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import numerics
+from verify import Claim, Proportion, Rival, Verdict, discover
+from verify.claims.hessian import bulk, clusters, networks, width
+from verify.report.formulas import refuse_bad_formula
+
+NAMES = ("bulk-and-outliers", "outliers-count-clusters", "width-grows-the-bulk")
+CLAIMS = {claim.id: claim for claim in discover() if claim.id in {f"hessian.{name}" for name in NAMES}}
+
+
+def _spectrum(outliers: int, gap: float, step: float = 1.03, size: int = 60) -> networks.Array:
+    """Neighbours at one ratio, with one larger ratio behind the outliers."""
+    ratios = np.full(size - 1, step)
+    ratios[outliers - 1] = gap
+    return np.asarray(1 / np.cumprod(np.concatenate([[1.0], ratios])))
+
+
+def _ensemble(count: int = 2) -> networks.Classifiers:
+    x, labels = numerics.digits(samples=100)
+    return networks.untrained((6, 5), x, labels, classes=10, seed=3, networks=count)
+
+
+def test_the_three_claims_are_registered_with_their_expectation() -> None:
+    assert {id_: claim.expects for id_, claim in CLAIMS.items()} == {
+        f"hessian.{name}": frozenset({Verdict.SUPPORTED}) for name in NAMES
+    }
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
+def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -> None:
+    for text in (claim.statement, *claim.assumptions):
+        pieces = text.split("$")
+        assert len(pieces) % 2 == 1
+        for formula in filter(None, pieces[1::2]):
+            refuse_bad_formula(formula)
+
+
+def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
+    program = (
+        "import sys, verify.claims.hessian.bulk, verify.claims.hessian.clusters, verify.claims.hessian.width;"
+        "print([name for name in ('torch', 'sympy', 'scipy.stats') if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+@pytest.mark.parametrize("outliers", range(1, networks.PLACES + 1))
+def test_the_detector_finds_the_largest_ratio_at_every_place_and_in_every_unit(outliers: int, scale: float) -> None:
+    assert networks.outliers(scale * _spectrum(outliers, gap=1.1)) == outliers
+
+
+def test_the_detector_looks_no_further_than_twenty_places_and_stands_the_end_of_the_positive_ones() -> None:
+    assert networks.outliers(_spectrum(21, gap=100.0)) <= networks.PLACES
+    few = np.concatenate([[4.0, 3.0, 2.0], np.zeros(10), -np.ones(20)])
+    assert networks.outliers(few) == 3
+    assert np.isfinite(networks.gap_ratios(few)).all()
+
+
+def test_the_detector_reads_one_spectrum_a_row() -> None:
+    rows = np.stack([_spectrum(outliers, gap=1.5) for outliers in (2, 9, 5)])
+    assert networks.outliers(rows).tolist() == [2, 9, 5]
+    assert networks.gap_ratios(rows).shape == (3, networks.PLACES)
+
+
+def test_mass_near_zero_counts_both_signs_against_the_radius() -> None:
+    spectrum = np.array([2.0, 1.0, 1.9e-3, 0.0, -1.9e-3, -2.1e-3, -3.0])
+    assert float(networks.mass_near_zero(spectrum)) == 3 / 7 + 1 / 7  # the radius is 3, not 2
+    assert networks.mass_near_zero(np.stack([spectrum, np.ones(7)])).tolist() == [4 / 7, 0.0]
+
+
+def test_training_ends_at_the_loss_that_was_asked_for() -> None:
+    start = _ensemble()
+    end = start.trained(7, to=1.0)
+    loss = numerics.CrossEntropy().value(end.network.forward(end.theta, end.x), end.labels)
+    assert end.arrived.all()
+    assert float(loss.max()) <= 1.0
+    assert float(end.accuracy().min()) > 0.5
+    assert (end.relative_gradient > 0).all()
+    again = _ensemble().trained(7, to=1.0)
+    assert torch.equal(end.theta, again.theta)
+    assert not torch.equal(end.theta, _ensemble().trained(8, to=1.0).theta)
+
+
+def test_largest_eigenvalues_are_the_head_of_the_whole_spectrum() -> None:
+    end = _ensemble().trained(7, to=1.0)
+    spectra = end.spectra()
+    assert (np.diff(spectra, axis=1) <= 0).all()
+    values, sure = end.largest(12, seed=5)
+    assert sure.all()
+    assert np.abs(values - spectra[:, :12]).max() <= networks.ACCURACY * spectra[:, 0].max()
+
+
+def test_networks_with_data_of_their_own_are_told_apart() -> None:
+    x, labels = numerics.gaussian_clusters(clusters=3, features=4, samples=60, spread=0.5, seeds=[0, 1])
+    pair = networks.untrained((6, 5), x, labels, classes=3, seed=3, networks=2)
+    alone = networks.Classifiers(
+        pair.network, pair.theta[1:], x[1:], labels[1:], pair.arrived[1:], pair.relative_gradient[1:]
+    )
+    np.testing.assert_allclose(pair.spectra()[1:], alone.spectra(), rtol=0, atol=1e-12)
+
+
+def test_three_clusters_have_two_outliers_and_the_number_of_a_rival_would_be_refuted() -> None:
+    counts, truth = [], []
+    for k in (3, 6):
+        measured = clusters.largest_eigenvalues(seed=5, networks=4, clusters=k, device="cpu", later=False)
+        assert measured["sure at 0.3"].all()
+        counts += networks.outliers(measured["values at 0.3"]).tolist()
+        truth += [k] * 4
+    assert counts == [k - 1 for k in truth]
+    always_nine = sum(9 in (k - 1, k) for k in clusters.CLUSTERS for _ in range(8))
+    rival = Rival("a number that does not depend on k", (0.0, 2 / 9))
+    finding = Proportion("nine, whatever k is", successes=always_nine, trials=72, within=(0.8, 1.0), rival=rival)
+    assert finding.decide().verdict is Verdict.REFUTED
+
+
+def test_before_training_there_is_no_gap_behind_the_ninth_eigenvalue() -> None:
+    measured = bulk.spectra_before_and_after(seed=5, networks=2, device="cpu", first=10, second=8, samples=300)
+    assert measured["arrived"].all()
+    before, after = (networks.gap_ratios(measured[name])[:, 8] for name in ("before", "after"))
+    assert (after > before).all()
+    assert (measured["depth"] > 0).all()
+    least = measured["after"][:, -1] / measured["after"][:, 0]
+    assert (least < 0).all()
+
+
+def test_the_share_near_zero_is_estimated_within_two_points_of_the_exact_one() -> None:
+    measured = width.largest_eigenvalues(
+        seed=5, networks=2, device="cpu", images="digits", width=10, count=21, probes=4
+    )
+    x, labels = numerics.digits(samples=width.SAMPLES)
+    end = networks.untrained((10, 10), x, labels, classes=10, seed=5, networks=2).trained(7, to=width.LOSS)
+    exact = networks.mass_near_zero(end.spectra())
+    assert np.abs(measured["share"] - exact).max() < 0.02
+    assert measured["parameters"] == 870
+
+
+def test_a_geometric_mean_of_ratios_does_not_prefer_a_side() -> None:
+    ratios = np.array([[2.0, 0.5, 1.0], [4.0, 4.0, 4.0]])
+    np.testing.assert_allclose(width.geometric(ratios), [1.0, 4.0], rtol=1e-14)
