@@ -238,7 +238,7 @@ class _Search:
         self.space = KrylovSpace(operator, limit, generator)
         self.budget = budget - 1  # one product checks the residuals
         self.rounding = torch.finfo(operator.dtype).eps
-        self.aim = tol / 16  # levels must stand off from the values by less than the tolerance
+        self.aim = tol / 12  # levels must stand off from the values by less than the tolerance
         self.open_ends = {"LM": [1, -1], "LA": [1], "SA": [-1], "BE": [1, -1] if k > 1 else [1]}[which]
         self.ends = len(self.open_ends)
         self.attempts = 0
