@@ -61,7 +61,7 @@ def rank_at_interpolation(bench: Workbench) -> Iterator[Comparison]:
         claimed=samples * outputs - samples,
         rival=Rival("samples times outputs, as with squared error", samples * outputs),
     )
-    networks = bench.size(quick=24, standard=96, full=384)
+    networks = bench.size(quick=24, standard=96, full=160)
     items = [
         {"networks": networks, "widths": widths, "activation": activation, "samples": count, "device": bench.device}
         for widths, activation, count in (*NETWORKS, ("4 8 2", "linear", 12))

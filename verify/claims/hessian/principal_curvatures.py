@@ -240,7 +240,7 @@ def principal_curvatures(bench: Workbench) -> Iterator[Comparison]:
         successes=int(within.sum()),
         trials=repeats,
         within=(0.9, 1),
-        rival=Rival("87 in 100, as if the errors were twice what they say", 0.866),
+        rival=Rival("87 in 100, as if the true errors were twice as large", 0.866),
     )
     _draw_plane(bench)
     _draw_directions(bench, found)
@@ -288,5 +288,5 @@ def _draw_directions(bench: Workbench, found: dict[str, Array]) -> None:
         ("strongest axis", found["diagonal"][0].max()),
     ):
         figure.line(ends, [level, level], label)
-    for name, word in groups.items():
-        figure.points([word] * found[name].shape[1], found[name][0], word)
+    words = [word for name, word in groups.items() for _ in found[name][0]]
+    figure.points(words, np.concatenate([found[name][0] for name in groups]), "directions")

@@ -44,6 +44,7 @@ WIDENED = {
     },
     "one hidden layer, ReLU": {"widths": "6 {} 2", "activation": "relu", "samples": 8, "d": 6, "u": 2, "r": 2},
 }
+TOGETHER = 32  # data sets in one batch
 WIDTHS = {
     "one hidden layer, tanh": (8, 12, 16, 24, 32),
     "second of two hidden layers, tanh": (8, 12, 16, 24),
@@ -81,16 +82,17 @@ def one_wider_layer(bench: Workbench) -> Iterator[Comparison]:
         claimed=incoming + bias + outgoing,
         rival=Rival("one, its rescaling", sp.Integer(1)),
     )
-    networks = bench.size(quick=20, standard=80, full=320)
+    networks = bench.size(quick=20, standard=80, full=160)
     figure = bench.figure(
         "zeros-by-width",
         title="Eigenvalues at zero loss while one layer is widened",
         x="weights $P$ of the network",
         y="number of eigenvalues",
         caption="Medians of the counts over trained networks; from left to right the layer has more units. Lines: "
-        "$P - Nk$, on which each further weight is a further zero.",
+        "$P - Nk$, on which each further weight is a further zero. Tanh networks with one and with two hidden layers.",
     )
     measured, predicted, rescalings, dropped = [], [], [], 0
+    drawn: dict[str, dict[str, list[float]]] = {}
     for name, case in WIDENED.items():
         widths = WIDTHS[name]
         samples = int(str(case["samples"]))
@@ -117,12 +119,19 @@ def one_wider_layer(bench: Workbench) -> Iterator[Comparison]:
             predicted.append(np.full(int(fitted.sum()), zero))
             rescalings.append(np.full(int(fitted.sum()), float(width)))
             dropped += int((~fitted).sum())
-        totals = [weights_of(widths_of(str(case["widths"]).format(width))) for width in widths]
-        zero_counts, positive_counts = (
-            [np.median(result[kind]) for result in results] for kind in ("zero", "positive")
+        total = [weights_of(widths_of(str(case["widths"]).format(width))) for width in widths]
+        kind = "tanh, $Nk = 24$" if case["activation"] == "tanh" else "ReLU, $Nk = 16$"
+        row = drawn.setdefault(kind, {"total": [], "predicted": [], "zero": [], "positive": []})
+        row["total"] += total
+        row["predicted"] += zeros
+        for count in ("zero", "positive"):
+            row[count] += [float(np.median(result[count])) for result in results]
+    for kind, row in drawn.items():
+        order = np.argsort(row["total"])
+        figure.line(np.array(row["total"])[order], np.array(row["predicted"])[order], f"$P - Nk$, {kind}")
+        figure.points(row["total"], row["zero"], f"zero, {kind}").points(
+            row["total"], row["positive"], f"positive, {kind}"
         )
-        figure.line(totals, zeros, f"$P - Nk$, {name}").points(totals, zero_counts, f"zero, {name}")
-        figure.points(totals, positive_counts, f"positive, {name}")
     yield Agrees(
         "zero eigenvalues of trained networks, a layer of theirs widened by factors up to four",
         measured=np.concatenate(measured),
@@ -170,22 +179,24 @@ def one_wider_layer_top_eigenvalue(bench: Workbench) -> Iterator[Comparison]:
     )
     for name, case in WIDENED.items():
         widths = windows[1] if case["activation"] == "relu" else windows[0]
-        (seed,) = bench.seeds(f"data, {name}".replace(",", ""), 1)
-        results = bench.map(
-            name.replace(",", ""),
-            largest_at_zero_loss,
-            [
-                {
-                    "seed": seed,
-                    "networks": networks,
-                    "widths": str(case["widths"]).format(width),
-                    "activation": case["activation"],
-                    "samples": case["samples"],
-                    "device": bench.device,
-                }
-                for width in widths
-            ],
-        )
+        seeds = bench.seeds(f"data, {name}".replace(",", ""), networks // TOGETHER)
+        items = [
+            {
+                "seed": seed,
+                "networks": TOGETHER,
+                "widths": str(case["widths"]).format(width),
+                "activation": case["activation"],
+                "samples": case["samples"],
+                "device": bench.device,
+            }
+            for width in widths
+            for seed in seeds
+        ]
+        parts = bench.map(name.replace(",", ""), largest_at_zero_loss, items)
+        results = [
+            {key: np.concatenate([part[key] for part in parts[start : start + len(seeds)]]) for key in parts[0]}
+            for start in range(0, len(parts), len(seeds))
+        ]
         fitted = np.all([result["fitted"] for result in results], axis=0)
         largest = np.stack([result["largest"] for result in results], axis=1)[fitted]
         dropped = int((~fitted).sum())
