@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,7 +84,6 @@ def test_training_ends_at_the_loss_that_was_asked_for() -> None:
     loss = numerics.CrossEntropy().value(end.network.forward(end.theta, end.x), end.labels)
     assert end.arrived.all()
     assert float(loss.max()) <= 1.0
-    assert float(end.accuracy().min()) > 0.5
     assert (end.relative_gradient > 0).all()
     again = _ensemble().trained(7, to=1.0)
     assert torch.equal(end.theta, again.theta)
@@ -132,15 +132,15 @@ def test_before_training_there_is_no_gap_behind_the_ninth_eigenvalue() -> None:
     assert (least < 0).all()
 
 
-def test_the_share_near_zero_is_estimated_within_two_points_of_the_exact_one() -> None:
-    measured = width.largest_eigenvalues(
-        seed=5, networks=2, device="cpu", images="digits", width=10, count=21, probes=4
-    )
+def test_the_share_near_zero_is_exact_for_few_parameters_and_within_two_points_for_many() -> None:
+    settings: dict[str, Any] = {"seed": 5, "networks": 1, "device": "cpu", "images": "digits", "count": 21, "probes": 4}
     x, labels = numerics.digits(samples=width.SAMPLES)
-    end = networks.untrained((10, 10), x, labels, classes=10, seed=5, networks=2).trained(7, to=width.LOSS)
-    exact = networks.mass_near_zero(end.spectra())
-    assert np.abs(measured["share"] - exact).max() < 0.02
-    assert measured["parameters"] == 870
+    for units, size, error in ((10, 870, 1e-12), (16, 1482, 0.02)):
+        measured = width.largest_eigenvalues(width=units, **settings)
+        start = networks.untrained((units, units), x, labels, classes=10, seed=5, networks=1)
+        exact = networks.mass_near_zero(start.trained(6, to=width.LOSS).spectra())
+        assert measured["parameters"] == size
+        assert np.abs(measured["share"] - exact).max() <= error
 
 
 def test_a_geometric_mean_of_ratios_does_not_prefer_a_side() -> None:

@@ -46,7 +46,7 @@ def bulk_and_outliers(bench: Workbench) -> Iterator[Comparison]:
     """
     hidden = bench.size(quick=12, standard=48, full=48), bench.size(quick=12, standard=32, full=32)
     samples = bench.size(quick=500, standard=1000, full=1000)
-    networks = bench.size(quick=24, standard=20, full=40)
+    networks = bench.size(quick=24, standard=24, full=40)
     items = [
         {
             "seed": seed,
@@ -100,6 +100,7 @@ def bulk_and_outliers(bench: Workbench) -> Iterator[Comparison]:
         within=(0.5, 1.0),
         rival=Rival(f"a gap at any of the {PLACES} places", 5 / PLACES),
         dropped=dropped,
+        decided_from="standard",  # with 1000 parameters the gap is elsewhere in one network of six
     )
     yield AtLeast(
         f"share of the eigenvalues below -{RESOLVED:g} of the radius after training",

@@ -118,11 +118,11 @@ def largest_eigenvalues(seed: int, networks: int, clusters: int, device: str, la
         seeds=range(seed, seed + networks),
         device=device,
     )
-    networks_now = untrained(HIDDEN, x, labels, classes=clusters, seed=seed + networks, networks=networks)
+    current = untrained(HIDDEN, x, labels, classes=clusters, seed=seed + networks, networks=networks)
     measured = {}
     for stage, loss in enumerate((LOSS, LATER) if later else (LOSS,), start=2):
-        networks_now = networks_now.trained(seed + stage * networks, to=loss)
-        values, solved = networks_now.largest(PLACES + 1, seed)
+        current = current.trained(seed + stage * networks, to=loss)
+        values, solved = current.largest(PLACES + 1, seed)
         measured[f"values at {loss:g}"] = values
-        measured[f"sure at {loss:g}"] = solved & networks_now.arrived.cpu().numpy()
+        measured[f"sure at {loss:g}"] = solved & current.arrived.cpu().numpy()
     return measured

@@ -79,11 +79,6 @@ class Classifiers:
         arrived = end.loss <= to
         return Classifiers(self.network, end.theta, self.x, self.labels, arrived, end.relative_gradient)
 
-    def accuracy(self) -> "torch.Tensor":
-        """The share of the training examples that every member classifies right."""
-        right = self.network.forward(self.theta, self.x).argmax(dim=-1) == self.labels
-        return right.to(self.theta.dtype).mean(dim=1)
-
     def spectra(self) -> Array:
         """All eigenvalues of every member, from the assembled Hessian, (members, parameters)."""
         import torch

@@ -14,6 +14,7 @@ CLASSES = 10
 SAMPLES = 500
 LOSS = 0.1  # at the end of training
 STEPS = 40  # products a probe for the share near zero, whose error they leave at about 0.01
+SMALL = 1000  # parameters up to which that share is exact
 LARGE = 0.1  # an eigenvalue counts as large beyond this share of the narrow networks' largest, their median
 TOGETHER = 4  # networks per item of work
 
@@ -55,7 +56,7 @@ def width_grows_the_bulk(bench: Workbench) -> Iterator[Comparison]:
                 "count": count,
                 "probes": probes,
             }
-            for seed in bench.seeds("networks", bench.size(quick=20, standard=20, full=40) // TOGETHER)
+            for seed in bench.seeds("networks", bench.size(quick=24, standard=20, full=40) // TOGETHER)
         ]
         results = bench.map(f"width {width}", largest_eigenvalues, items)
         shares[width] = np.concatenate([result["share"] for result in results])
@@ -138,9 +139,12 @@ def largest_eigenvalues(
     values, solved = end.largest(count, seed)
     near = []
     for member, operator in enumerate(end.operators()):
-        generator = torch.Generator().manual_seed(seed + member)
         measure = numerics.spectral_measure(
-            operator, probes=probes, steps=STEPS, generator=generator, method="estimated"
+            operator,
+            probes=probes,
+            steps=STEPS,
+            generator=torch.Generator().manual_seed(seed + member),
+            method="exact" if operator.size <= SMALL else "estimated",
         )
         edge = NEAR_ZERO * measure.radius
         near.append(float(measure.cdf(edge).value - measure.cdf(-edge).value))
