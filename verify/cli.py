@@ -204,7 +204,7 @@ def spectrum(
     steps: Annotated[int, typer.Option(parser=_whole_number, metavar="N", help="Lanczos steps of each.")] = 80,
     products: Annotated[
         int, typer.Option(parser=_whole_number, metavar="N", help="Most products for each end of the spectrum.")
-    ] = 1000,
+    ] = 400,
     seed: Annotated[int, typer.Option(parser=_whole_number, metavar="N", help="Seed of the random vectors.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dtype: Annotated[str | None, typer.Option(help="float32 or float64, if not as the model is.")] = None,

@@ -1,9 +1,12 @@
 r"""The bulk of a spectrum, what lies outside it, and the laws of free probability that are laid against it.
 
-**Outliers.** Among the largest eigenvalues l_1 >= l_2 >= ... that are known, those above the last gap
-l_i / l_(i+1) >= `GAP` are outliers; below zero the same is done with the absolute values. What is left is the bulk;
-its edges are its own extreme eigenvalues. Eigenvalues that rounding cannot tell from zero (units that are dead, inputs
-that never vary) are an atom, counted and put aside.
+**Outliers.** Among the largest eigenvalues l_1 >= l_2 >= ... that are known, those above the last gap l_i - l_(i+1)
+that is at least `GAP` times the median of the next `BEHIND` spacings (of `ENOUGH` at least) are outliers; below zero
+the same is done with the absolute values. Levels repel each other, so that in a bulk such gaps are rare, whatever its
+shape: about one spectrum in fifty of a random matrix without outliers has one. A tail in which each eigenvalue is a
+fixed part of the one before it has none. What is left is the bulk; its edges are its own extreme eigenvalues.
+Eigenvalues that rounding cannot tell from zero (units that are dead, inputs that never vary) are an atom, counted and
+put aside.
 
 **Laws.** A small family, each fitted by the edges [a, b] of the bulk and, where these do not suffice, by its mean; no
 shape is looked at, so that the shape is a prediction:
@@ -27,8 +30,12 @@ import theory
 from verify.spectrum.record import BulkFit, Fit, Histogram, LawFit, Quantity
 from verify.spectrum.weighted import Array, WeightedSpectrum
 
-GAP = 1.5
-"""Ratio of neighbouring eigenvalues from which on they are parted."""
+GAP = 6.0
+"""How many times the median spacing behind it a gap must be to part outliers from the bulk."""
+BEHIND = 8
+"""Spacings behind a gap that it is compared with."""
+ENOUGH = 5
+"""Spacings behind a gap without which it is not judged."""
 FITS_WITHIN = 0.05
 """W1 distance, in standard deviations of the bulk, up to which a law is said to fit."""
 FEWEST = 30
@@ -113,10 +120,15 @@ def bulk_and_outliers(
 
 
 def _parted(values: list[float], zero: float) -> tuple[int, float | None, float]:
-    """Count the outliers at the upper end; return them with the gap and the first value of the bulk."""
-    positive = [value for value in values if value > zero]
-    following = [*positive[1:], max(zero, 1e-300)] if len(positive) < len(values) else positive[1:]
-    ratios = [one / other for one, other in zip(positive, following, strict=False)]
+    """Count the outliers at the upper end; return them with the gap behind them and the first value of the bulk."""
+    heights = np.array([value if value > zero else 0.0 for value in values])
+    if heights[-1] == 0:  # and so are all that follow, as far as this end is concerned
+        heights = np.concatenate([heights, np.zeros(BEHIND)])
+    spacings = -np.diff(heights)
+    ratios = []
+    for place in range(min(spacings.size - ENOUGH, int((heights > 0).sum()))):
+        typical = float(np.median(spacings[place + 1 : place + 1 + BEHIND]))
+        ratios.append(float(spacings[place]) / typical if typical > 0 else np.inf if spacings[place] > 0 else 0.0)
     wide = [place for place, ratio in enumerate(ratios) if ratio >= GAP]
     outliers = wide[-1] + 1 if wide else 0
     gap = ratios[outliers - 1] if wide else max(ratios, default=None)
@@ -193,30 +205,37 @@ def _marchenko_pastur(edges: Ends, mean: float) -> dict[str, float] | str:
 
 
 def _free_sum(edges: Ends, mean: float) -> dict[str, float] | str:
-    """Solve for the member of the bulk's mean and edges: the variance by the right edge, then the ratio by the left."""
+    r"""Solve for the member with the bulk's mean s and edges.
+
+    With K(g) = R(g) + 1/g the edges are K(g) at its critical points on either side of 0. K' = 0 gives the variance
+    v = 1/g^2 - s^2 ratio/(1 - s ratio g)^2, which leaves one equation in g for each edge; the two variances must agree.
+    """
     from scipy.optimize import brentq
 
     left, right = edges
     if mean <= 0:
         return "its mean is positive, and the bulk's is not"
-    widest = ((right / mean) ** 0.5 - 1) ** 2  # of Marchenko-Pastur alone
+    left, right = left / mean, right / mean
 
-    def ends(ratio: float, semicircular: float) -> Ends:
-        support = _law(scale=mean, ratio=ratio, variance=semicircular).support()
-        return float(support[0][0]), float(support[-1][1])
+    def variance(ratio: float, edge: float, end: float) -> float:
+        def excess(g: float) -> float:
+            rest = 1 - ratio * g
+            return 1 / rest + 2 / g - ratio * g / rest**2 - edge
 
-    def variance(ratio: float) -> float:
-        most = ((right - mean) / 2) ** 2  # of the semicircle alone
-        return float(brentq(lambda part: ends(ratio, part)[1] - right, 1e-12 * most, most, xtol=1e-12 * most))
+        g = float(brentq(excess, 1e-12 * end, end, xtol=1e-15 * abs(end)))
+        return 1 / g**2 - ratio / (1 - ratio * g) ** 2
 
-    def excess(ratio: float) -> float:
-        return ends(ratio, variance(ratio))[0] - left
+    def difference(ratio: float) -> float:
+        root = ratio**0.5  # at the ends of the brackets the variance is 0: Marchenko-Pastur alone
+        far = -1 / (root - ratio) if ratio < 1 else -1e9
+        return variance(ratio, right, 1 / (root + ratio)) - variance(ratio, left, far)
 
-    lowest, highest = 1e-6 * widest, (1 - 1e-6) * widest
-    if right <= mean or excess(lowest) > 0 or excess(highest) < 0:
+    widest = (right**0.5 - 1) ** 2 if right > 1 else 0.0
+    try:
+        ratio = float(brentq(difference, 1e-6 * widest, (1 - 1e-9) * widest, xtol=1e-12 * widest))
+    except (ValueError, ZeroDivisionError):  # no change of sign
         return "no member of the family has the bulk's mean and edges"
-    ratio = float(brentq(excess, lowest, highest, xtol=1e-9 * widest))
-    return {"ratio": ratio, "scale": mean, "variance": variance(ratio)}
+    return {"ratio": ratio, "scale": mean, "variance": mean**2 * variance(ratio, right, 1 / (ratio**0.5 + ratio))}
 
 
 def _distance(

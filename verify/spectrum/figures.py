@@ -12,6 +12,8 @@ from verify.spectrum.summary import counted
 
 LEAST = 0.3
 """Expected eigenvalues in a bin below which nothing is drawn there."""
+VISIBLE = 0.05
+"""Standard errors below this part of a count are not drawn."""
 
 
 def spectrum_figures(spectrum: NetworkSpectrum) -> list[Figure]:
@@ -85,8 +87,9 @@ def _bulk(density: Density) -> Figure:
     if density.bulk.expected and best is not None:
         edges = np.array(density.bulk.edges)
         expected = np.array(density.bulk.expected)
-        label = best.name if best.verdict == "fits" else f"{best.name}, the nearest law"
-        figure.line((edges[:-1] + edges[1:]) / 2, np.where(expected >= LEAST, expected, np.nan), label)
+        label = f"{best.name}, {best.verdict}"
+        seen = expected >= LEAST
+        figure.segments(edges[:-1][seen], expected[seen], edges[1:][seen], expected[seen], label)
     return figure
 
 
@@ -94,10 +97,11 @@ def _counts(figure: Figure, histogram: Histogram, label: str) -> Figure:
     edges, counts, errors = (np.array(part) for part in (histogram.edges, histogram.counts, histogram.errors))
     seen = counts >= LEAST
     figure.histogram(edges=edges, density=np.where(seen, counts, 0.0), label=label)
-    if np.isfinite(errors).all() and (errors > 0).any():
-        middles = (edges[:-1] + edges[1:])[seen] / 2
-        bars = [np.minimum(errors, 0.9 * counts)[seen], errors[seen]]
-        figure.points(middles, counts[seen], "with its standard error" if label else "", bars)
+    uncertain = seen & (errors > VISIBLE * counts)
+    if np.isfinite(errors).all() and uncertain.any():
+        middles = (edges[:-1] + edges[1:])[uncertain] / 2
+        bars = [np.minimum(errors, 0.9 * counts)[uncertain], errors[uncertain]]
+        figure.points(middles, counts[uncertain], "standard errors" if label else "", bars)
     return figure
 
 

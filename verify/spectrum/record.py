@@ -42,6 +42,11 @@ class Eigenvalue:
     residual: float
     converged: bool
 
+    @property
+    def shown(self) -> float:
+        """The value, or 0 if its residual does not tell it from 0."""
+        return 0.0 if abs(self.value) <= self.residual else self.value
+
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
@@ -103,7 +108,8 @@ class BulkFit:
         edges: The bulk's own extreme eigenvalues, which the laws are fitted to.
         outliers_above: Eigenvalues beyond the right edge, parted from it by a gap.
         outliers_below: Eigenvalues beyond the left edge, parted from it by a gap.
-        gap_above: Ratio of the last outlier above to the edge; the largest ratio there is if none is an outlier.
+        gap_above: The gap behind the outliers above, in median spacings of the eigenvalues that follow; infinite if
+            these are zero; the widest such gap if none is an outlier; none if there are too few to say.
         gap_below: The same below.
         searched: How many of the largest and of the smallest eigenvalues the gaps were looked for among.
         at_zero: Eigenvalues that rounding cannot tell from zero, put aside.

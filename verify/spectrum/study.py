@@ -6,7 +6,7 @@ diagonalised in float64, and a residual is the bound size x machine precision x 
 Lanczos for both ends, XTrace for the trace, a search from both ends for the inertia, and stochastic Lanczos quadrature
 for the density; every one of them with its error.
 
-The lower end of a Hessian is crowded and costs most, so a quarter as many of the smallest eigenvalues are sought.
+The lower end of a Hessian is crowded and costs most, so fewer of the smallest eigenvalues are sought.
 """
 
 import datetime
@@ -43,6 +43,8 @@ TRACE_PRODUCTS = 100
 """Products for an estimate of the trace, and as many for that of the Frobenius norm."""
 TOLERANCE = 1e-3
 """Which part of the spectral radius counts as zero in the inertia, unless told."""
+LOW = 8
+"""Smallest eigenvalues that are sought, at most: the lower end of a Hessian is crowded and costs most."""
 _BINS = 80
 _LAYER_BINS = 40
 
@@ -52,7 +54,7 @@ class Settings:
     """What is measured, and at which expense.
 
     Args:
-        top: Largest eigenvalues wanted; a quarter as many of the smallest.
+        top: Largest eigenvalues wanted, and of the smallest as many but at most `LOW`.
         density: Whether the spectral density is measured and laws are laid against its bulk.
         per_layer: Whether the blocks of the layers are measured too.
         parameters: Globs over the names of parameters, whose block is measured; none means all.
@@ -77,7 +79,7 @@ class Settings:
     tolerance: float | None = None
     probes: int = 10
     steps: int = 80
-    products: int = 1000
+    products: int = 400
     seed: int = 0
     method: str = "auto"
 
@@ -107,7 +109,7 @@ def network_spectrum(
     tolerance: float | None = None,
     probes: int = 10,
     steps: int = 80,
-    products: int = 1000,
+    products: int = 400,
     seed: int = 0,
     method: Literal["auto", "exact", "estimated"] = "auto",
 ) -> NetworkSpectrum:
@@ -119,7 +121,7 @@ def network_spectrum(
         model: Any ``torch.nn.Module`` whose outputs are the same at every call (no active dropout).
         loss: One of `numerics`' losses, or a callable (outputs, targets) -> scalar that is a mean over examples.
         data: A pair of tensors, or something that gives the same batches of such pairs whenever it is iterated.
-        top: Largest eigenvalues wanted; a quarter as many of the smallest.
+        top: Largest eigenvalues wanted, and of the smallest as many but at most `LOW`.
         density: Whether the spectral density is measured and laws are laid against its bulk.
         per_layer: Whether the blocks of the layers are measured too.
         parameters: Globs over the names of parameters, whose block is measured; none means all.
@@ -197,7 +199,7 @@ def measured(model: Any, loss: Any, data: Any, settings: Settings, *, name: str,
         part=settings.part,  # type: ignore[arg-type]
     )
     relative = _tolerance(operator, settings)
-    top, low = min(settings.top, operator.size), min(max(1, settings.top // 4), operator.size)
+    top, low = min(settings.top, operator.size), min(settings.top, LOW, operator.size)
     method, reason = _choice(operator, settings, top)
     at_work = _Exact if method == "exact" else _Estimated
     found = at_work(operator, settings)
@@ -298,6 +300,7 @@ class _Estimated:
             count,
             which=which,
             generator=_generator(which, self.settings),
+            tol=max(1e-6, 256 * _precision(self.operator)),
             max_products=max(self.settings.products, count + 1),
             method="estimated",
         )

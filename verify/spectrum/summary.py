@@ -72,13 +72,12 @@ def outlier_sentence(fit: BulkFit) -> str:
         ("below", fit.outliers_below, fit.gap_below, fit.searched[1]),
     ):
         if outliers:
-            parted = f"parted by a gap of {gap:.3g} times" if gap is not None and gap < 1e4 else "with zero behind them"
+            parted = f"beyond a gap of {gap:.3g} spacings" if gap and math.isfinite(gap) else "with zero behind them"
             sides.append(f"{outliers} {side} the bulk, {parted}")
         else:
-            widest = (
-                f" (the widest gap among the {searched} largest is {gap:.3g} times)" if side == "above" and gap else ""
-            )
-            sides.append(f"none {side} the bulk{widest}")
+            sides.append(f"none {side} the bulk")
+            if side == "above" and gap is not None:
+                sides[-1] += f" (the widest gap among the {searched} largest is {gap:.3g} spacings)"
     zero = f"; {fit.at_zero} eigenvalues are zero to rounding" if fit.at_zero else ""
     return f"{'; '.join(sides)}; the bulk is [{fit.edges[0]:.4g}, {fit.edges[1]:.4g}]{zero}"
 
@@ -120,7 +119,7 @@ def _pair(pairs: tuple[Eigenvalue, ...], rank: int) -> list[str]:
 def _layer_rows(layers: tuple[LayerSpectrum, ...]) -> list[list[str]]:
     rows = [["layer", "parameters", "largest", "smallest", "trace", ""]]
     for layer in layers:
-        ends = [f"{pair.value:.4g}{'' if pair.converged else '*'}" for pair in (layer.largest, layer.smallest)]
+        ends = [f"{pair.shown:.4g}{'' if pair.converged else '*'}" for pair in (layer.largest, layer.smallest)]
         rows.append([layer.name, str(layer.size), *ends, str(layer.trace), layer.method])
     return rows
 

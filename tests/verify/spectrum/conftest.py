@@ -38,9 +38,7 @@ def made() -> Made:
             WeightedSpectrum.of_eigenvalues(values), size=size, largest=largest, smallest=smallest, zero=1e-12
         )
         counts, edges = np.histogram(values, bins=50)
-        whole = Histogram(
-            edges=tuple(edges.tolist()), counts=tuple(map(float, counts)), errors=(0.0,) * counts.size
-        )
+        whole = Histogram(edges=tuple(edges.tolist()), counts=tuple(map(float, counts)), errors=(0.0,) * counts.size)
         pairs = [
             tuple(Eigenvalue(value=float(value), residual=1e-13, converged=True) for value in end)
             for end in (largest, smallest)

@@ -1,0 +1,142 @@
+import importlib.resources
+import json
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+
+from verify.spectrum.page import check_target, number, quantity, spectrum_page, write_spectrum
+from verify.spectrum.record import Density, Eigenvalue, NetworkSpectrum, Quantity
+
+Made = Callable[..., NetworkSpectrum]
+
+
+def schema() -> dict:
+    text = importlib.resources.files("verify.spectrum").joinpath("spectrum.schema.json").read_text(encoding="utf-8")
+    return json.loads(text)
+
+
+def test_the_page_stands_alone_and_holds_every_number(made: Made) -> None:
+    page = spectrum_page(made(), "spectrum.json")
+    assert page.startswith("<!DOCTYPE html>")
+    assert not re.findall(r"(?:src|href)=\"(?!#|data:|spectrum\.json)[^\"]*\"", page)
+    assert "url(http" not in page
+    for words in ("my_module:problem", "prefers-color-scheme: dark", "324.22", "Marchenko-Pastur", "2 above the bulk"):
+        assert words in page
+    assert page.count('class="canvas"') == 3 + 2  # in order, density, bulk, and one a layer
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert len(ids) == len(set(ids))
+
+
+def test_the_json_beside_the_page_is_what_its_schema_says(made: Made, tmp_path: Path) -> None:
+    spectrum = made()
+    page, beside = write_spectrum(spectrum, tmp_path / "mine.html")
+    assert (page.name, beside.name) == ("mine.html", "mine.json")
+    stored = json.loads(beside.read_text(), parse_constant=lambda word: pytest.fail(f"{word} in the JSON"))
+    jsonschema.validate(stored, schema())
+    assert stored["largest"][0] == {"value": 14.0, "residual": 1e-13, "converged": True}
+    assert stored["density"]["fit"]["outliers_above"] == 2
+
+
+def test_what_is_not_finite_is_null(made: Made) -> None:
+    spectrum = made(trace=Quantity(value=1.0, error=math.inf), loss=math.nan)
+    stored = spectrum.record()
+    assert stored["trace"] == {"value": 1.0, "error": None}
+    jsonschema.validate(stored, schema())
+    assert " ± ?" in spectrum_page(spectrum)
+
+
+def test_without_density_and_layers_the_page_has_neither(made: Made) -> None:
+    page = spectrum_page(made(density=None, layers=()))
+    assert page.count('class="canvas"') == 1
+    assert 'id="bulk"' not in page
+    assert 'id="layers"' not in page
+
+
+def test_a_spectrum_of_zeros_is_drawn(made: Made) -> None:
+    spectrum = made(np.zeros(40))
+    page = spectrum_page(spectrum)
+    assert "none was tried: nothing is left beside the outliers and zero" in page
+    assert "none was tried" in str(spectrum)
+
+
+def test_that_no_law_fits_is_said_plainly(made: Made) -> None:
+    spectrum = made(0.97 ** np.arange(400))
+    for text in (str(spectrum), spectrum_page(spectrum)):
+        assert "no law of the family fits; the nearest is" in text
+
+
+def test_estimates_show_their_errors_and_what_has_not_converged(made: Made) -> None:
+    exact = made()
+    pairs = tuple(Eigenvalue(value=p.value, residual=1e-3, converged=p.value < 5) for p in exact.largest)
+    density = exact.density
+    assert density is not None
+    errors = tuple(0.3 * count for count in density.whole.counts)
+    whole = type(density.whole)(edges=density.whole.edges, counts=density.whole.counts, errors=errors)
+    spectrum = made(
+        method="estimated",
+        largest=pairs,
+        trace=Quantity(value=324.2188, error=0.0231),
+        density=Density(whole=whole, bulk=density.bulk, fit=density.fit, method="estimated", probes=6, steps=80),
+    )
+    page = spectrum_page(spectrum)
+    for words in ("324.219 ± 0.023", "not converged", "standard errors", "6 random probes of 80 Lanczos steps each"):
+        assert words in page
+    assert "* not converged" in str(spectrum)
+    assert "324.219 +- 0.02" in str(spectrum)
+
+
+def test_a_notebook_shows_the_same_without_a_page_around_it(made: Made) -> None:
+    fragment = made()._repr_html_()
+    assert fragment.startswith('<div class="lossproof">')
+    assert "<html" not in fragment
+    assert fragment.count('class="canvas"') == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (2.0, 0.0, "2"),
+        (12.34567, 0.02, "12.346 ± 0.02"),
+        (12.34567, 0.5, "12.3 ± 0.5"),
+        (0.1, 3.0, "0.1 ± 3"),
+        (-1e-9, 4e-11, "−10<sup>−9</sup> ± 4 × 10<sup>−11</sup>"),
+        (0.0, 0.5, "0 ± 0.5"),
+    ],
+)
+def test_a_quantity_has_the_digits_that_its_error_leaves(value: float, error: float, text: str) -> None:
+    assert quantity(Quantity(value=value, error=error)) == text
+
+
+def test_no_number_is_a_dash() -> None:
+    assert number(None) == number(math.nan) == number(math.inf) == "–"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("folder.html", "out must be an .html file, got the folder"),
+        ("spectrum.json", "out must be an .html file, got"),
+        ("nowhere/spectrum.html", "out must lie in a folder that exists, got"),
+        ("taken.html", "out must leave room for a JSON file beside it"),
+    ],
+)
+def test_a_target_that_cannot_be_is_refused(tmp_path: Path, name: str, sentence: str) -> None:
+    (tmp_path / "folder.html").mkdir()
+    (tmp_path / "taken.json").mkdir()
+    with pytest.raises(ValueError, match=sentence):
+        check_target(tmp_path / name)
+
+
+def test_a_file_that_cannot_be_written_is_told(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("verify.spectrum.page.write_json", full)
+    with pytest.raises(ValueError, match=r"out must be a file that can be written, got .*: No space left on device"):
+        write_spectrum(made(), tmp_path / "spectrum.html")
+    assert list(tmp_path.iterdir()) == []
