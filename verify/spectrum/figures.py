@@ -4,6 +4,8 @@ Counts are drawn on a logarithmic axis: a bin with less than `LEAST` of an eigen
 errors over the probes of an estimate.
 """
 
+import math
+
 import numpy as np
 
 from verify.figure import Figure
@@ -29,8 +31,9 @@ def layer_figure(layer: LayerSpectrum, place: int) -> Figure | None:
     if layer.histogram is None:
         return None
     title = f"{_code(layer.name)}, {counted(layer.size, 'parameter')}"
-    figure = Figure(name=f"layer-{place}", title=title, x=r"eigenvalue", y="eigenvalues per bin", y_scale="log")
-    return _counts(figure, layer.histogram, "")
+    unit, label = _unit(layer.histogram)
+    figure = Figure(name=f"layer-{place}", title=title, x=label, y="eigenvalues per bin", y_scale="log")
+    return _counts(figure, layer.histogram, "", unit)
 
 
 def _in_order(spectrum: NetworkSpectrum) -> Figure:
@@ -56,45 +59,57 @@ def _in_order(spectrum: NetworkSpectrum) -> Figure:
 
 def _whole(spectrum: NetworkSpectrum, density: Density) -> Figure:
     fit = density.fit
+    unit, label = _unit(density.whole)
     figure = Figure(
         name="density",
         title="The spectral density",
-        x=r"eigenvalue $\lambda$",
+        x=label,
         y="eigenvalues per bin",
         y_scale="log",
         caption=_how(density),
     )
-    _counts(figure, density.whole, "eigenvalues")
-    outside = [pair.value for pair in spectrum.largest[: fit.outliers_above]]
-    outside += [pair.value for pair in spectrum.smallest[: fit.outliers_below]]
+    _counts(figure, density.whole, "eigenvalues", unit)
+    outside = [pair.value / unit for pair in spectrum.largest[: fit.outliers_above]]
+    outside += [pair.value / unit for pair in spectrum.smallest[: fit.outliers_below]]
     if outside:
         figure.points(outside, np.ones(len(outside)), counted(len(outside), "outlier"))
     return figure
 
 
 def _bulk(density: Density) -> Figure:
+    unit, label = (1.0, "") if density.bulk is None else _unit(density.bulk)
     figure = Figure(
         name="bulk",
         title="The bulk, between its edges",
-        x=r"eigenvalue $\lambda$",
+        x=label,
         y="eigenvalues per bin",
         y_scale="log",
     )
     if density.bulk is None:
         return figure
-    _counts(figure, density.bulk, "eigenvalues")
+    _counts(figure, density.bulk, "eigenvalues", unit)
     best = density.fit.best
     if density.bulk.expected and best is not None:
-        edges = np.array(density.bulk.edges)
+        edges = np.array(density.bulk.edges) / unit
         expected = np.array(density.bulk.expected)
-        label = f"{best.name}, {best.verdict}"
         seen = expected >= LEAST
-        figure.segments(edges[:-1][seen], expected[seen], edges[1:][seen], expected[seen], label)
+        drawn = (edges[:-1][seen], expected[seen], edges[1:][seen], expected[seen])
+        figure.segments(*drawn, f"{best.name}, {best.verdict}")
     return figure
 
 
-def _counts(figure: Figure, histogram: Histogram, label: str) -> Figure:
+def _unit(histogram: Histogram) -> tuple[float, str]:
+    """Return the power of ten in which a histogram's places are written, and the label of their axis."""
+    largest = max(map(abs, histogram.edges))
+    exponent = math.floor(math.log10(largest)) if largest > 0 else 0
+    if -2 <= exponent <= 3:
+        return 1.0, r"eigenvalue $\lambda$"
+    return 10.0**exponent, rf"eigenvalue $\lambda$, in units of $10^{{{exponent}}}$"
+
+
+def _counts(figure: Figure, histogram: Histogram, label: str, unit: float) -> Figure:
     edges, counts, errors = (np.array(part) for part in (histogram.edges, histogram.counts, histogram.errors))
+    edges = edges / unit
     seen = counts >= LEAST
     figure.histogram(edges=edges, density=np.where(seen, counts, 0.0), label=label)
     uncertain = seen & (errors > VISIBLE * counts)

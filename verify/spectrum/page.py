@@ -114,7 +114,7 @@ def quantity(measured: Quantity, digits: int = 5) -> Markup:
 
     Examples:
         >>> print(quantity(Quantity(value=12.34567, error=0.02)), quantity(Quantity(value=2.0)))
-        12.35 ± 0.02 2
+        12.346 ± 0.02 2
     """
     if measured.error == 0:
         return number(measured.value, digits)

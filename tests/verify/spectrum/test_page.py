@@ -9,10 +9,16 @@ import jsonschema
 import numpy as np
 import pytest
 
+from verify.spectrum.figures import spectrum_figures
 from verify.spectrum.page import check_target, number, quantity, spectrum_page, write_spectrum
 from verify.spectrum.record import Density, Eigenvalue, NetworkSpectrum, Quantity
 
 Made = Callable[..., NetworkSpectrum]
+
+
+def spiked_wishart() -> np.ndarray:
+    sample = np.random.default_rng(0).normal(size=(300, 600)) / 600**0.5
+    return np.concatenate([np.linalg.eigvalsh(sample @ sample.T), [9.0, 14.0]])
 
 
 def schema() -> dict:
@@ -88,6 +94,14 @@ def test_estimates_show_their_errors_and_what_has_not_converged(made: Made) -> N
         assert words in page
     assert "* not converged" in str(spectrum)
     assert "324.219 +- 0.02" in str(spectrum)
+
+
+@pytest.mark.parametrize(("scale", "unit"), [(1e-6, "in units of $10^{-5}$"), (1e7, "in units of $10^{8}$"), (1.0, "")])
+def test_an_axis_says_its_power_of_ten(made: Made, scale: float, unit: str) -> None:
+    figures = {figure.name: figure for figure in spectrum_figures(made(scale * spiked_wishart()))}
+    density = figures["density"]
+    assert density.x.endswith(unit or r"$\lambda$")
+    assert 1 <= max(density.layers[0].arrays["edges"]) < 100
 
 
 def test_a_notebook_shows_the_same_without_a_page_around_it(made: Made) -> None:
