@@ -25,7 +25,7 @@ from numerics import HessianOperator, convolutional_net, digits, eigenpairs, mni
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-IMAGES, EPOCHS, BATCH = 250, 20, 25
+IMAGES, EPOCHS, BATCH = 250, 30, 25
 CLASSES = 10
 
 Problem = tuple[nn.Module, Callable[..., Tensor], tuple[Tensor, Tensor]]

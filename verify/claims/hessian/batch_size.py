@@ -69,7 +69,7 @@ def large_batch_is_sharper_at_equal_noise(bench: Workbench) -> Iterator[Comparis
 
     Then nothing speaks for the large batch but the line $2/\eta$, which is 51 times higher for the small one.
     """
-    rate, pairs, together = 0.2, *bench.size(quick=(2, 2), standard=(24, 12), full=(48, 12))
+    rate, pairs, together = 0.2, *bench.size(quick=(1, 1), standard=(24, 12), full=(48, 12))
     target = bench.size(quick=2.2, standard=0.2, full=0.1)
     rates = {SMALL: rate * SMALL / LARGE, LARGE: rate}
     top = bench.size(quick=1, standard=10, full=SHOWN)

@@ -63,7 +63,7 @@ def negative_eigenvalues_are_small(bench: Workbench) -> Iterator[Comparison]:
 
 def _two_hidden_layers(bench: Workbench, data: str) -> Iterator[Comparison]:
     width, samples, count, together = bench.size(
-        quick=(8, 200, 24, 12), standard=(8, 500, 24, 6), full=(16, 1000, 48, 4)
+        quick=(8, 200, 20, 10), standard=(8, 500, 24, 6), full=(16, 1000, 48, 4)
     )
     items = [
         {
@@ -105,6 +105,7 @@ def _convolutional(bench: Workbench, batch_size: int) -> Iterator[Comparison]:
             "networks": together,
             "device": bench.device,
             "data": data,
+            "samples": 2 * BATCHES[-1],
             "batch_size": batch_size,
             "target": bench.size(quick=0.5, standard=0.2, full=0.1),
             "tail": TAIL if place == 0 else 0,
@@ -187,13 +188,13 @@ def whole_spectra(
 
 
 def ends_of_spectra(
-    seed: int, networks: int, device: str, data: str, batch_size: int, target: float, tail: int
+    seed: int, networks: int, device: str, data: str, samples: int, batch_size: int, target: float, tail: int
 ) -> dict[str, Array]:
     """Train convolutional networks and return the ends of the spectra of Hessian and residual part."""
     import torch
 
     seeds = range(seed, seed + networks)
-    start = convolutional.untrained(data, samples=2 * BATCHES[-1], seeds=seeds, device=device)
+    start = convolutional.untrained(data, samples=samples, seeds=seeds, device=device)
     result = start.trained(seeds=seeds, batch_size=batch_size, learning_rate=0.1, target=target, steps=4000)
     sure = torch.ones(networks, dtype=torch.bool)
     found: dict[str, torch.Tensor] = {}
