@@ -12,7 +12,7 @@ from verify.lectures.curvature import DATA
 from verify.sources import SAGUN_2018
 
 HIDDEN = (48, 64)  # with 20 inputs and k outputs 4144 + 65 k parameters
-FEATURES, SAMPLES, SPREAD = 20, 500, 2.0  # centres are 6.3 apart, about three spreads
+FEATURES, SAMPLES, SPREAD = 20, 500, 2.5  # centres are 6.3 apart, two spreads and a half
 CLUSTERS = range(2, 11)
 LOSS, LATER = 0.3, 0.1  # where spectra are taken
 TOGETHER = 4  # networks per item of work
@@ -26,7 +26,7 @@ SHOWN = (2, 5, 10)
     assumptions=(
         NETWORKS,
         TRAINING,
-        "$k$ Gaussian clusters of random centres in 20 dimensions, standard deviation 2 around each, $k$ outputs",
+        "$k$ Gaussian clusters of random centres in 20 dimensions, standard deviation 2.5 around each, $k$ outputs",
         "outliers are those before the largest ratio of neighbours among the first 21 eigenvalues",
     ),
     expects={Verdict.SUPPORTED},
