@@ -38,8 +38,8 @@ def outliers_count_clusters(bench: Workbench) -> Iterator[Comparison]:
     directions are curved.
 
     The detector does not know $k$; a number that did not depend on $k$ would be right for two of the nine values at
-    most. Spectra are taken where the loss has come down to 0.3, and once more at 0.1. Long after that the outliers
-    themselves scatter over decades and their gap loses to gaps among them.
+    most. Spectra are taken where the loss has come down to 0.3, and once more at 0.1. As training goes on the outliers
+    move apart, and now and then a gap among them is wider than the one behind them.
     """
     later = bench.size(quick=False, standard=True, full=True)
     items = [
