@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-_LINE = "{:<46} {:>9} {:>8}   {:<22} {:>9} {:>8} {:>7}   {}"
+_LINE = "{:<58} {:>9} {:>8}   {:<22} {:>9} {:>8} {:>7}   {}"
 
 _TURN = 0.02  # seconds
 
