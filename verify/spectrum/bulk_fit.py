@@ -73,8 +73,8 @@ def bulk_and_outliers(
     """
     if not len(largest) or not len(smallest):
         raise ValueError("largest and smallest must hold at least one eigenvalue each, got none.")
-    above, gap_above, right = _parted(list(largest), zero)
-    below, gap_below, far_left = _parted([-value for value in smallest], zero)
+    above, gap_above, right, upper_cut = _parted(list(largest), zero)
+    below, gap_below, far_left, lower_cut = _parted([-value for value in smallest], zero)
     left = -far_left
     if spectrum.probes == 0:
         exact = spectrum.nodes[below : spectrum.nodes.size - above]
@@ -84,7 +84,7 @@ def bulk_and_outliers(
     else:
         at_zero = 0
     slack = 1e-9 * max(abs(left), abs(right))
-    member = (spectrum.nodes >= left - slack) & (spectrum.nodes <= right + slack)
+    member = (spectrum.nodes > -lower_cut) & (spectrum.nodes < upper_cut)
     if spectrum.probes == 0:
         member &= np.abs(spectrum.nodes) > zero
     count = size * float(spectrum.weights[member].sum())
@@ -119,8 +119,11 @@ def bulk_and_outliers(
     return fit, Histogram(edges=tuple(places), counts=tuple(counts), errors=tuple(errors), expected=expected)
 
 
-def _parted(values: list[float], zero: float) -> tuple[int, float | None, float]:
-    """Count the outliers at the upper end; return them with the gap behind them and the first value of the bulk."""
+def _parted(values: list[float], zero: float) -> tuple[int, float | None, float, float]:
+    """Count the outliers at the upper end; return them, the gap behind them, the bulk's first value and a cut between.
+
+    The cut lies in the middle of the gap, where no error of an eigenvalue reaches; infinite without outliers.
+    """
     heights = np.array([value if value > zero else 0.0 for value in values])
     if heights[-1] == 0:  # and so are all that follow, as far as this end is concerned
         heights = np.concatenate([heights, np.zeros(BEHIND)])
@@ -132,13 +135,15 @@ def _parted(values: list[float], zero: float) -> tuple[int, float | None, float]
     wide = [place for place, ratio in enumerate(ratios) if ratio >= GAP]
     outliers = wide[-1] + 1 if wide else 0
     gap = ratios[outliers - 1] if wide else max(ratios, default=None)
-    return outliers, gap, values[outliers] if outliers < len(values) else 0.0
+    first = values[outliers] if outliers < len(values) else 0.0
+    return outliers, gap, first, (values[outliers - 1] + first) / 2 if outliers else np.inf
 
 
 def _counts_inside(spectrum: WeightedSpectrum, member: Mask, places: Array, size: int) -> tuple[Array, Array]:
 
     def binned(weights: Array) -> Array:
-        return np.histogram(spectrum.nodes[member], bins=places, weights=weights[member])[0] * size
+        inside = spectrum.nodes[member].clip(places[0], places[-1])  # an edge has an error of its own
+        return np.histogram(inside, bins=places, weights=weights[member])[0] * size
 
     return binned(spectrum.weights), spectrum.standard_error(binned)
 

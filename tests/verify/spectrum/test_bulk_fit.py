@@ -149,6 +149,18 @@ def test_an_estimated_spectrum_gives_the_fit_of_the_exact_one_with_an_error() ->
     assert sum(counts.expected) == pytest.approx(SIZE, rel=1e-6)
 
 
+def test_an_edge_of_which_two_estimates_differ_loses_no_eigenvalue() -> None:
+    eigenvalues = np.concatenate([np.linalg.eigvalsh(wishart(12, 0.5)), [7.0, 9.0]])
+    measured = eigenvalues * (1 + 1e-6 * np.random.default_rng(0).normal(size=eigenvalues.size))
+    fit, counts = bulk_and_outliers(
+        noisy(measured, 8, 0.0), size=SIZE + 2, largest=eigenvalues[::-1][:20], smallest=eigenvalues[:8], zero=1e-12
+    )
+    assert counts is not None
+    assert fit.outliers_above == 2
+    assert fit.count == pytest.approx(SIZE)
+    assert sum(counts.counts) == pytest.approx(SIZE)
+
+
 def test_too_few_probes_leave_the_fit_open() -> None:
     eigenvalues = np.linalg.eigvalsh(wishart(11, 0.5))
     fit, _ = bulk_and_outliers(
