@@ -11,7 +11,7 @@ the residual part. Two ways to multiply by them:
   the residual part the same with dL/do held constant, and J v the derivative by u of (J' u) . v.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from numerics.curvature.memory_limits import ran_out_of_memory
 from numerics.curvature.training_problem import TrainingProblem, differentiable_twice
 from numerics.losses import Loss
 from numerics.networks import Mlp
@@ -167,59 +168,85 @@ class GraphCurvature:
         batched: bool = False,
     ) -> None:
         grad = torch.autograd.grad
+        self.batched = batched
         with differentiable_twice():
-            everywhere = problem.network.layers
-            self.point = torch.cat([problem.theta[everywhere[name]] for name in places]).requires_grad_()
-            self.outputs = problem.outputs_through(self.point, places, x)
+            self.leaves = problem.leaves(places)
+            self.outputs = problem.outputs_through(dict(zip(places, self.leaves, strict=True)), x)
             self.pushed: Tensor | None = None
-            self.batched = batched
+            self.slopes: tuple[Tensor, ...]
             if not self.outputs.requires_grad:  # the chosen parameters do not enter
-                self.derivative = torch.zeros_like(self.point)
+                self.slopes = tuple(torch.zeros_like(leaf) for leaf in self.leaves)
             elif part == "hessian":
                 value = problem.value(self.outputs, y)
-                (self.derivative,) = grad(value, self.point, create_graph=True, materialize_grads=True)
+                self.slopes = grad(value, self.leaves, create_graph=True, materialize_grads=True)
             else:
                 at = self.outputs.detach().requires_grad_()
                 (pull,) = grad(problem.value(at, y), at, create_graph=part == "gauss_newton")
-                if part == "residual":
-                    pulled = grad(self.outputs, self.point, pull, create_graph=True, materialize_grads=True)
-                    (self.derivative,) = pulled
-                else:
+                cotangent = pull
+                if part == "gauss_newton":
                     self.at, self.pull = at, pull
-                    self.pushed = torch.zeros_like(at).requires_grad_()
-                    pulled = grad(self.outputs, self.point, self.pushed, create_graph=True, materialize_grads=True)
-                    (self.derivative,) = pulled
+                    cotangent = self.pushed = torch.zeros_like(at).requires_grad_()
+                self.slopes = grad(self.outputs, self.leaves, cotangent, create_graph=True, materialize_grads=True)
+        self.curved = [number for number, slope in enumerate(self.slopes) if slope.requires_grad]
+
+    @property
+    def size(self) -> int:
+        """Number of chosen parameters."""
+        return sum(leaf.numel() for leaf in self.leaves)
 
     def product(self, vectors: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
         """The products with some vectors, at once or one after the other."""
-        if len(vectors) > 1 and self.batched:
-            return self._product(vectors, batched=True)
-        return torch.cat([self._product(vector, batched=False) for vector in torch.split(vectors, 1)])
+        if not self.batched and len(vectors) > 1:
+            return torch.cat([self.product(vector) for vector in torch.split(vectors, 1)])
+        pieces = torch.split(vectors, [leaf.numel() for leaf in self.leaves], dim=1)
+        found = self._through(self.curved, [pieces[number] for number in self.curved], self.leaves)
+        flat = [
+            vectors.new_zeros(len(vectors), leaf.numel()) if piece is None else piece.reshape(len(vectors), -1)
+            for piece, leaf in zip(found, self.leaves, strict=True)
+        ]
+        return torch.cat(flat, dim=1)
 
-    def _product(self, vectors: Tensor, *, batched: bool) -> Tensor:
-        if not self.derivative.requires_grad:  # linear in the parameters
-            return torch.zeros_like(vectors)
+    def rows(self, number: int, cotangents: Float[Tensor, "rows own"], columns: Sequence[int]) -> list[Tensor | None]:
+        """Cotangents times some blocks of the rows of one parameter, (rows, numel) each; None is a block of zeros.
+
+        Args:
+            number: The parameter's number among the chosen ones.
+            cotangents: Combinations of its rows.
+            columns: Numbers of the parameters whose blocks are wanted; others are not computed.
+        """
+        if number not in self.curved:
+            return [None] * len(columns)
+        found = self._through([number], [cotangents], [self.leaves[column] for column in columns])
+        return [None if piece is None else piece.reshape(len(cotangents), -1) for piece in found]
+
+    def _through(self, numbers: list[int], pieces: list[Tensor], leaves: list[Tensor]) -> Sequence[Tensor | None]:
+        """Cotangents of some slopes, (columns, numel) each, pulled back to some leaves."""
+        if not numbers:  # linear in the parameters
+            return [None] * len(leaves)
+        slopes = [self.slopes[number] for number in numbers]
+        many = len(pieces[0]) > 1
+        shaped = [
+            piece.reshape(*([len(piece)] if many else []), *slope.shape)
+            for piece, slope in zip(pieces, slopes, strict=True)
+        ]
         if self.pushed is None:
-            return _grad(self.derivative, self.point, vectors, batched)
+            return _grad(slopes, leaves, shaped, many)
         if not self.pull.requires_grad:  # a loss that is linear in the outputs
-            return torch.zeros_like(vectors)
-        push = _grad(self.derivative, self.pushed, vectors, batched)
-        return _grad(self.outputs, self.point, _grad(self.pull, self.at, push, batched), batched)
+            return [None] * len(leaves)
+        (push,) = _grad(slopes, [self.pushed], shaped, many)
+        if push is None:
+            return [None] * len(leaves)
+        (inner,) = _grad([self.pull], [self.at], [push], many)
+        return [None] * len(leaves) if inner is None else _grad([self.outputs], leaves, [inner], many)
 
 
-def _grad(outputs: Tensor, inputs: Tensor, cotangents: Tensor, batched: bool) -> Tensor:
+def _grad(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], batched: bool
+) -> tuple[Tensor | None, ...]:
     """One gradient for each cotangent; one cotangent unless batched."""
-    slope = torch.autograd.grad(
-        outputs,
-        inputs,
-        cotangents if batched else cotangents.squeeze(0),
-        retain_graph=True,
-        allow_unused=True,
-        is_grads_batched=batched,
-    )[0]
-    if slope is None:
-        return inputs.new_zeros(len(cotangents), *inputs.shape)
-    return slope if batched else slope.unsqueeze(0)
+    return torch.autograd.grad(
+        outputs, inputs, cotangents, retain_graph=True, allow_unused=True, is_grads_batched=batched
+    )
 
 
 @dataclass(frozen=True)
@@ -254,20 +281,21 @@ def probed_graph(
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         curvature = GraphCurvature(problem, x, y, part=part, places=places)
-        found.pop(curvature.point.untyped_storage().data_ptr(), None)
+        for leaf in curvature.leaves:
+            found.pop(leaf.untyped_storage().data_ptr(), None)
     vectors, products = _checked_products(curvature)
     return GraphProbe(sum(found.values()), _blocks_agree(curvature, vectors, products))
 
 
 def _checked_products(curvature: GraphCurvature) -> tuple[Tensor, Tensor]:
     """Two vectors u, v and their products, where u'(H v) is v'(H u): derivatives that torch has wrong show up here."""
-    draws = torch.randn(2, len(curvature.point), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    vectors = draws.to(dtype=curvature.point.dtype).to(device=curvature.point.device)
+    draws = torch.randn(2, curvature.size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    vectors = draws.to(dtype=curvature.leaves[0].dtype).to(device=curvature.leaves[0].device)
     try:
         products = curvature.product(vectors)
-    except torch.OutOfMemoryError:
-        raise
     except RuntimeError as error:
+        if ran_out_of_memory(error):
+            raise
         raise ValueError(f"model and loss must have second derivatives, but torch says: {error}") from error
     skew = float((vectors[0] @ products[1] - vectors[1] @ products[0]).abs())
     scale = float(products.norm() * vectors.norm())
@@ -284,8 +312,8 @@ def _blocks_agree(curvature: GraphCurvature, vectors: Tensor, products: Tensor) 
     curvature.batched = True
     try:
         error = float((curvature.product(vectors) - products).norm())
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError:
+    except RuntimeError as error:
+        if ran_out_of_memory(error):
+            raise
         return False
     return bool(error <= torch.finfo(vectors.dtype).eps ** 0.75 * float(products.norm()))

@@ -91,7 +91,8 @@ def choose(
 
     Args:
         operator: The operator, or a matrix, which is its own dense form. If it has a number ``dense_operations``, that
-            many multiplications are taken to build its dense form, instead of one product a column. If it has a process
+            many multiplications are taken to build its dense form; if not, or if that is None, one product a column,
+            which is about what a row of a differentiated Hessian takes. If it has a process
             ``group``, the slowest rank's seconds count on all of them, so that all choose alike.
         products_if_estimated: Products that an estimate would take.
         basis: Vectors of the Krylov basis that is kept orthogonal; all products of the estimate if None.

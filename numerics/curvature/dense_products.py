@@ -1,35 +1,117 @@
-r"""Dense Hessian and Jacobian of any module, by automatic differentiation.
+r"""Dense Hessian and Jacobian of any module and any loss, by automatic differentiation.
 
-With pull_k = dL/do_k held fixed and s(theta) = sum_k pull_k o_k(theta), the two parts of the Hessian are
+The Gauss-Newton part, the sum over examples of J_b' L''_b J_b, comes from the Jacobians of single examples, one matrix
+product for each chunk of them, as long as there are few outputs. The residual part comes row by row, each a backward
+pass through the recorded gradient. So does the Hessian, unless the module has convolutions: their rows take long and
+many of those of the residual part are zero, so that the sum of the two parts is cheaper. Of the row of a parameter only
 
-.. math:: H_0 = \sum_b J_b^\top l''_b J_b, \qquad H_1 = \nabla^2 s.
+- what lies on the diagonal's block or right of it, parameter by parameter in the order of the module: rows of late
+  layers, most of a convolution net with a dense head, then never reach back into the early ones;
+- what is not zero: a block whose product with a random vector is exactly 0 is 0 and left out. In the residual part of a
+  piecewise linear network all blocks on the diagonal are.
 
-H0 comes from the Jacobians of single examples, one matrix product for each chunk of them. H1 comes row by row, each a
-backward pass through the recorded gradient of s. The row of a parameter in layer l is computed for the layers from l on
-only and mirrored: rows of late layers, which are most of a convolution net with a dense head, then never reach back
-into the early ones. That makes H1 symmetric to the last bit, and where s is linear in a layer its block exactly 0.
+is computed.
+The lower triangle is the mirrored upper one, so that the matrix is symmetric to the last bit.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.func import jacrev, vmap
 
-from numerics.curvature.training_problem import differentiable_twice
+from numerics.curvature.batch_curvature import GraphCurvature, Part, probed_graph
+from numerics.curvature.memory_limits import halving, ran_out_of_memory
+from numerics.curvature.training_problem import TrainingProblem, differentiable_twice, first_batch
 from numerics.functional_module import FunctionalModule
 from numerics.losses import Loss, Targets
 from numerics.objective import has_own_targets
 from numerics.progress import Bar, progress
 
-Result = TypeVar("Result")
-
 _WORK = 2**23  # numbers in the Jacobians of one chunk: 64 MiB in float64
-_EXAMPLES = 128  # in one chunk, at most: what a CPU's cache holds is differentiated faster
-_ROWS_ON_CPU = 1  # of H1 at a time: a CPU gains nothing from a block
-_ROWS_ON_DEVICE = 32  # the same on an accelerator
+_OUTPUTS = 64  # of an example, up to which its Jacobian is cheaper than rows
+_CPU_BYTES = 2**22  # that the graph of a chunk may keep: beyond a processor's cache a row takes longer per example
+_DEVICE_BYTES = 2**28  # the same on an accelerator
+_ROWS = 32  # at a time, at most, and as far as their graphs stay within the same bytes
+_PROBED = 16  # examples on which graph and Jacobian are tried
+
+
+def dense_part(
+    problem: TrainingProblem,
+    *,
+    part: Part,
+    places: Mapping[str, slice],
+    chunk: int,
+    bytes_per_example: float,
+    examples: int,
+    total: int | None = None,
+) -> Float[Tensor, "size size"]:
+    """One part of the Hessian of a problem that has been verified; only the upper triangle is filled in.
+
+    Allocates the result, the graph of a chunk and a block of rows, and for the Gauss-Newton part the Jacobian of a
+    chunk three times, at most 192 MiB. Where memory runs out the chunks halve. Progress is shown.
+
+    Args:
+        problem: The problem.
+        part: Which part.
+        places: Where each chosen parameter lies in the matrix, by name.
+        chunk: Examples at a time, at most. Changes rounding only.
+        bytes_per_example: What a graph keeps of an example; the chunk is chosen so that it stays within a cache.
+        examples: Number of examples of the problem.
+        total: Examples over which the mean is taken, ``examples`` if None.
+
+    Returns:
+        The matrix, to be completed by ``mirrored``.
+
+    Raises:
+        ValueError: If the data are not the same at every pass.
+    """
+    size, theta = sum(place.stop - place.start for place in places.values()), problem.theta
+    matrix = torch.zeros(size, size, dtype=theta.dtype, device=theta.device)
+    with torch.no_grad():
+        outputs = problem.outputs(theta, next(problem.batches(1))[0]).numel()
+    largest = max(1, min(examples, _WORK // (outputs * size)))
+    factorised = outputs <= _OUTPUTS and (
+        part == "gauss_newton" or (part == "hessian" and any(leaf.ndim > 2 for leaf in problem.leaves(places)))
+    )
+    if factorised:
+        factorised = _factors_agree(problem, places, *next(problem.batches(min(chunk, largest, _PROBED))))
+    rest: Part | None = part
+    if factorised:
+        rest = "residual" if part == "hessian" else None
+    room = _CPU_BYTES if theta.device.type == "cpu" else _DEVICE_BYTES
+    chunk = max(1, min(chunk, examples, int(room / bytes_per_example)))
+
+    def fill(chunk: int) -> None:
+        matrix.zero_()
+        if factorised:
+            for x, y in problem.batches(min(largest, 8 * chunk), examples):
+                _add_factors(matrix, *_factors(problem, places, x, y), len(x) / (total or examples))
+        if rest is not None:
+            block = max(1, min(_ROWS, int(room / (chunk * bytes_per_example))))
+            with progress(size * -(-examples // chunk), "rows of a dense Hessian") as bar:
+                for x, y in problem.batches(chunk, examples):
+                    curvature = GraphCurvature(problem, x, y, part=rest, places=places)
+                    _add_rows(matrix, curvature, list(places.values()), len(x) / (total or examples), block, bar)
+
+    halving(fill, chunk, theta.device)
+    return matrix
+
+
+def mirrored(matrix: Float[Tensor, "size size"], block: int = 1024) -> Float[Tensor, "size size"]:
+    """The symmetric matrix that has this one's upper triangle, in place.
+
+    Examples:
+        >>> mirrored(torch.tensor([[1.0, 2.0], [7.0, 3.0]]))
+        tensor([[1., 2.],
+                [2., 3.]])
+    """
+    for row in range(0, len(matrix), block):
+        own = matrix[row : row + block, row : row + block]
+        own.copy_(own.triu() + own.triu(1).mT)
+        matrix[row + block :, row : row + block] = matrix[row : row + block, row + block :].mT
+    return matrix
 
 
 def module_parts(
@@ -43,10 +125,7 @@ def module_parts(
 ) -> tuple[Float[Tensor, "members parameters parameters"], Float[Tensor, "members parameters parameters"]]:
     """Gauss-Newton and residual part of a problem that has been checked, both exactly symmetric.
 
-    Takes parameters backward passes for every chunk of examples, batch parameters^2 outputs operations, and progress is
-    shown. Allocates the result, 2 members parameters^2 numbers, and beside it one matrix of that size, the Jacobian of
-    a chunk three times, at most 192 MiB, and what two backward passes keep of a chunk. Where a device runs out of
-    memory the chunks halve.
+    Allocates the result, 2 members parameters^2 numbers, and beside it what ``dense_part`` does.
 
     Args:
         network: The module.
@@ -54,34 +133,35 @@ def module_parts(
         x: Inputs, shared, or one set per member if the targets are.
         y: Targets, shared or one set per member.
         loss: The loss.
-        chunk: Examples at a time; at most 128, as fit into the bounds above, if None. Changes rounding only.
+        chunk: Examples at a time, at most; chosen if None. Changes rounding only.
 
     Returns:
         The two parts.
+
+    Raises:
+        ValueError: If torch lacks a second derivative of the module, or has it wrong.
     """
     members, parameters = theta.shape
     own = has_own_targets(y)
-    batch = x.shape[1 if own else 0]
-    with torch.no_grad():
-        outputs = network.forward(theta[:1], x[0, :1] if own else x[:1]).shape[-1]
-    if chunk is None:
-        chunk = max(1, min(batch, _EXAMPLES, _WORK // (outputs * parameters)))
-    gauss_newton, residual = (theta.new_zeros(members, parameters, parameters) for _ in range(2))
-    chunks = -(-batch // chunk)
-    with progress(members * chunks * parameters, "rows of dense Hessians") as bar:
-        for member in range(members):
-            own_x, own_y = (x[member], y[member]) if own else (x, y)
-
-            def fill(size: int, member: int = member, x: Tensor = own_x, y: Tensor = own_y) -> None:
-                into = gauss_newton[member].zero_(), residual[member].zero_()
-                for start in range(0, batch, size):
-                    stop = min(start + size, batch)
-                    some, share = loss.part(y, start, stop), (stop - start) / batch
-                    _add_examples(*into, network, theta[member], x[start:stop], some, loss, share, bar)
-
-            chunk, _ = halving(fill, chunk)
-            gauss_newton[member] = (gauss_newton[member] + gauss_newton[member].mT) / 2
-    return gauss_newton, residual
+    parts = theta.new_empty(2, members, parameters, parameters)
+    for member, point in enumerate(theta):
+        problem = TrainingProblem(network, loss, (x[member], y[member]) if own else (x, y), point)
+        examples = x.shape[1 if own else 0]
+        if member == 0:
+            few = first_batch(problem, _PROBED)
+            kept = max(1.0, probed_graph(problem, *few, part="hessian", places=network.layers).nbytes / len(few[0]))
+        names: tuple[Part, Part] = ("gauss_newton", "residual")
+        for part, into in zip(names, parts[:, member], strict=True):
+            found = dense_part(
+                problem,
+                part=part,
+                places=network.layers,
+                chunk=chunk or examples,
+                bytes_per_example=kept,
+                examples=examples,
+            )
+            into.copy_(mirrored(found))
+    return parts[0], parts[1]
 
 
 def module_jacobian(
@@ -93,8 +173,7 @@ def module_jacobian(
 ) -> Float[Tensor, "members batch outputs parameters"]:
     """Jacobian of all outputs with respect to the parameters, chunk by chunk of examples.
 
-    Allocates the result and the Jacobian of a chunk, at most 64 MiB, once more. Where a device runs out of memory the
-    chunks halve.
+    Allocates the result and the Jacobian of a chunk, at most 64 MiB, once more. Where memory runs out the chunks halve.
 
     Args:
         network: The module; one row of outputs per example.
@@ -121,133 +200,123 @@ def module_jacobian(
     batch = x.shape[0 if shared else 1]
     result = theta.new_empty(len(theta), batch, outputs.shape[2], theta.shape[1])
     chunk = max(1, min(batch, _WORK // result[0, 0].numel()))
+
+    def row(point: Tensor, example: Tensor) -> Tensor:
+        return network.forward(point[None], example[None])[0, 0]
+
     for member, point in enumerate(theta):
         own = x if shared else x[member]
 
         def fill(size: int, member: int = member, point: Tensor = point, own: Tensor = own) -> None:
             for start in range(0, batch, size):
-                result[member, start : start + size] = _jacobian(network, point, own[start : start + size])
+                some = own[start : start + size]
+                result[member, start : start + size] = _jacobian(row, point, some)
 
-        chunk, _ = halving(fill, chunk)
+        chunk, _ = halving(fill, chunk, theta.device)
     return result
 
 
-def halving(work: Callable[[int], Result], chunk: int) -> tuple[int, Result]:
-    """Do work in chunks of some size, or of half that size and so on as long as a device runs out of memory.
-
-    Args:
-        work: Takes the size, and starts anew when it is called again.
-        chunk: The size to begin with.
-
-    Returns:
-        The size that fitted, and what the work gave.
-
-    Examples:
-        >>> halving(lambda size: 2 * size, 8)
-        (8, 16)
-    """
-    while True:
-        try:
-            return chunk, work(chunk)
-        except torch.OutOfMemoryError:
-            if chunk == 1:
-                raise
-        chunk //= 2  # outside of the handler, which keeps what did not fit
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-
-def _add_examples(
-    gauss_newton: Float[Tensor, "parameters parameters"],
-    residual: Float[Tensor, "parameters parameters"],
-    network: FunctionalModule,
-    theta: Float[Tensor, " parameters"],
-    x: Tensor,
-    y: Targets,
-    loss: Loss,
-    share: float,
-    bar: Bar,
-) -> None:
-    """Add a chunk of examples, ``share`` of the batch, to both parts."""
-    with torch.no_grad():
-        outputs = network.forward(theta[None], x)
-        pull = loss.gradient(outputs, y)[0] * share
-        inner = loss.hessian(outputs, y)[0] * share
-        jacobian = _jacobian(network, theta, x)
-        gauss_newton.addmm_(jacobian.flatten(0, 1).mT, (inner @ jacobian).flatten(0, 1))
-        del jacobian, inner
-    _add_residual_rows(residual, network, theta, x, pull, bar)
-
-
 def _jacobian(
-    network: FunctionalModule, theta: Float[Tensor, " parameters"], x: Tensor
-) -> Float[Tensor, "batch outputs parameters"]:
+    row: Callable[[Tensor, Tensor], Tensor], point: Float[Tensor, " size"], x: Tensor
+) -> Float[Tensor, "batch outputs size"]:
+    """Derivatives by a point of what ``row`` makes of single examples, all at once."""
     with differentiable_twice():
-        one = jacrev(lambda point, example: network.forward(point[None], example[None])[0, 0])
-        jacobian: Tensor = vmap(one, in_dims=(None, 0))(theta.detach(), x)
+        jacobian: Tensor = vmap(jacrev(row), in_dims=(None, 0))(point.detach(), x)
     return jacobian.detach()
 
 
-def _add_residual_rows(
-    residual: Float[Tensor, "parameters parameters"],
-    network: FunctionalModule,
-    theta: Float[Tensor, " parameters"],
-    x: Tensor,
-    pull: Float[Tensor, "batch outputs"],
-    bar: Bar,
-) -> None:
-    """Add the second derivative of sum_k pull_k o_k."""
-    places = list(network.layers.values())
-    at_once = _ROWS_ON_CPU if theta.device.type == "cpu" else _ROWS_ON_DEVICE
+def _factors(
+    problem: TrainingProblem, places: Mapping[str, slice], x: Tensor, y: Tensor
+) -> tuple[Float[Tensor, "batch outputs size"], Float[Tensor, "batch outputs outputs"]]:
+    """Jacobian and second derivative of the loss by the outputs, example by example."""
+    shapes = [leaf.shape for leaf in problem.leaves(places)]
+    point = torch.cat([problem.theta[problem.network.layers[name]] for name in places])
+
+    def row(point: Tensor, example: Tensor) -> Tensor:
+        pieces = torch.split(point, [shape.numel() for shape in shapes])
+        shaped = [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+        return problem.outputs_through(dict(zip(places, shaped, strict=True)), example[None]).flatten()
+
+    jacobian = _jacobian(row, point, x)
     with differentiable_twice():
-        named = network.shaped({name: theta.detach()[place] for name, place in network.layers.items()})
-        leaves = [piece.clone().requires_grad_() for piece in named.values()]
-        value = (network.call(dict(zip(named, leaves, strict=True)), x) * pull).sum()
-        if not value.requires_grad:  # no parameter enters
-            bar.advance(len(theta))
-            return
-        slopes = torch.autograd.grad(value, leaves, create_graph=True, materialize_grads=True)
-    for layer, (slope, place) in enumerate(zip(slopes, places, strict=True)):
-        size = place.stop - place.start
-        if slope.requires_grad:
-            block = at_once if at_once > 1 and _blocks_agree(slope, leaves[layer:], at_once) else 1
-            rows = theta.new_empty(size, len(theta) - place.start)
-            for start in range(0, size, block):
-                some = slice(start, min(start + block, size))
-                rows[some] = _rows(slope, leaves[layer:], _units(slope, some))
-                bar.advance(some.stop - some.start)
-            own, later = rows[:, :size], rows[:, size:]
-            residual[place, place] += (own + own.mT) / 2
-            residual[place, place.stop :] += later
-            residual[place.stop :, place] += later.mT
-        else:  # and so it is zero for this layer and all later ones
-            bar.advance(size)
+        at = problem.outputs(problem.theta, x).detach().requires_grad_()
+        (pull,) = torch.autograd.grad(problem.value(at, y), at, create_graph=True)
+        if not pull.requires_grad:  # a loss that is linear in the outputs
+            return jacobian, jacobian.new_zeros(*jacobian.shape[:2], jacobian.shape[1])
+        sums = pull.flatten(1).sum(0).unbind()  # over examples, none of which moves another one's derivative
+        rows = [torch.autograd.grad(one, at, retain_graph=True, materialize_grads=True)[0] for one in sums]
+    return jacobian, torch.stack([one.flatten(1) for one in rows], dim=1)
 
 
-def _blocks_agree(slope: Tensor, leaves: list[Tensor], block: int) -> bool:
-    """Whether the rows of a block add up to the product with the sum of their unit vectors.
+def _factors_agree(problem: TrainingProblem, places: Mapping[str, slice], x: Tensor, y: Tensor) -> bool:
+    """Whether the factors of a few examples multiply a vector as their graph does.
 
-    Some derivatives of torch are wrong where they are batched (the scale of a LayerNorm, in torch.func.hessian).
+    Some layers have no batched derivative, some a wrong one, and a loss may couple examples.
     """
-    units = _units(slope, slice(0, min(block, slope.numel())))
-    together, single = _rows(slope, leaves, units).sum(dim=0), _rows(slope, leaves, units.sum(dim=0, keepdim=True))[0]
-    rounding = 1e3 * torch.finfo(slope.dtype).eps
-    return bool((together - single).abs().max() <= rounding * single.abs().max())
+    curvature = GraphCurvature(problem, x, y, part="gauss_newton", places=places)
+    vector = _random_rows(1, curvature.size, problem.theta)
+    expected = curvature.product(vector)[0]
+    try:
+        jacobian, inner = _factors(problem, places, x, y)
+    except RuntimeError as error:
+        if ran_out_of_memory(error):
+            raise
+        return False
+    pushed = inner @ (jacobian @ vector[0])[..., None]
+    return _agree((jacobian.mT @ pushed).sum(0)[:, 0], expected)
 
 
-def _units(slope: Tensor, some: slice) -> Float[Tensor, "rows size"]:
-    units = torch.zeros(some.stop - some.start, slope.numel(), dtype=slope.dtype, device=slope.device)
-    units[:, some].fill_diagonal_(1.0)
-    return units
+def _add_factors(matrix: Tensor, jacobian: Tensor, inner: Tensor, weight: float, block: int = 512) -> None:
+    """Add weight x sum of J' L'' J to the upper triangle."""
+    left, right = jacobian.flatten(0, 1).mT, (inner @ jacobian).flatten(0, 1)
+    for row in range(0, len(matrix), block):
+        matrix[row : row + block, row:].addmm_(left[row : row + block], right[:, row:], alpha=weight)
 
 
-def _rows(slope: Tensor, leaves: list[Tensor], cotangents: Float[Tensor, "rows size"]) -> Float[Tensor, "rows columns"]:
-    """The derivative of a gradient with respect to some parameters, times cotangents from the left."""
-    many = len(cotangents) > 1
-    shaped = cotangents.reshape(-1, *slope.shape)
-    pieces = torch.autograd.grad(
-        slope, leaves, shaped if many else shaped[0], retain_graph=True, allow_unused=True, is_grads_batched=many
-    )
-    columns = zip(pieces, leaves, strict=True)
-    flat = [slope.new_zeros(len(shaped), leaf.numel()) if piece is None else piece for piece, leaf in columns]
-    return torch.cat([piece.reshape(len(shaped), -1) for piece in flat], dim=1)
+def _add_rows(
+    matrix: Tensor, curvature: GraphCurvature, places: list[slice], weight: float, at_once: int, bar: Bar
+) -> None:
+    """Add weight x the rows of a chunk to the upper triangle, ``at_once`` of them at a time where torch can."""
+    for number, place in enumerate(places):
+        own = place.stop - place.start
+        later = range(number, len(places))
+        found = curvature.rows(number, _random_rows(1, own, matrix), later)
+        columns = [column for column, piece in zip(later, found, strict=True) if piece is not None and piece.any()]
+        block = min(at_once, own)
+        if columns and block > 1 and not _rows_agree(curvature, number, columns, block, matrix):
+            block = 1
+        for start in range(0, own, block):
+            some = slice(start, min(start + block, own))
+            if columns:
+                units = matrix.new_zeros(some.stop - some.start, own)
+                units[:, some].fill_diagonal_(1.0)
+                rows = matrix[place.start + some.start : place.start + some.stop]
+                for column, piece in zip(columns, curvature.rows(number, units, columns), strict=True):
+                    if piece is not None:
+                        rows[:, places[column]].add_(piece, alpha=weight)
+            bar.advance(some.stop - some.start)
+
+
+def _rows_agree(curvature: GraphCurvature, number: int, columns: list[int], block: int, like: Tensor) -> bool:
+    """Whether rows that are taken at once are those that come one after the other; a few layers have theirs wrong."""
+    vectors = _random_rows(block, curvature.leaves[number].numel(), like)
+    single = curvature.rows(number, vectors.sum(dim=0, keepdim=True), columns)
+    try:
+        together = curvature.rows(number, vectors, columns)
+    except RuntimeError as error:
+        if ran_out_of_memory(error):
+            raise
+        return False
+    pairs = zip(single, together, strict=True)
+    return all(one is not None and many is not None and _agree(many.sum(dim=0), one[0]) for one, many in pairs)
+
+
+def _random_rows(count: int, size: int, like: Tensor) -> Float[Tensor, "count size"]:
+    draws = torch.randn(count, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return draws.to(dtype=like.dtype).to(device=like.device)
+
+
+def _agree(found: Tensor, expected: Tensor) -> bool:
+    """Whether two vectors differ by rounding only."""
+    tolerance = torch.finfo(expected.dtype).eps ** 0.75
+    return bool((found - expected).norm() <= tolerance * expected.norm())

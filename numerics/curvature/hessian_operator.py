@@ -22,6 +22,8 @@ from torch.distributed import ProcessGroup
 from numerics.arguments import checked_sizes, checked_tensors
 from numerics.curvature.assembly import assemble
 from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, probed_graph
+from numerics.curvature.dense_products import dense_part, mirrored
+from numerics.curvature.memory_limits import ran_out_of_memory, release_cached_memory
 from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
 from numerics.curvature.training_problem import Data, LossFunction, Passed, TrainingProblem, first_batch, verified
 from numerics.functional_module import Network
@@ -161,12 +163,8 @@ class HessianOperator:
 
     @property
     def dense_operations(self) -> float | None:
-        """Multiplications that the dense matrix takes, roughly, or None where it is made column by column."""
-        parameters = self._problem.network.parameters
-        few = 4 * self.size < parameters
-        if not self._problem.analytic or (few and 4 * parameters**2 * self.dtype.itemsize > self._memory):
-            return None
-        return 2.0 * self._passed.examples * parameters**2
+        """Multiplications that the dense matrix takes, roughly; None where a row takes about as long as a product."""
+        return 2.0 * self._passed.examples * self._problem.network.parameters**2 if self._assembles else None
 
     def loss(self) -> float:
         """The loss."""
@@ -215,23 +213,16 @@ class HessianOperator:
         product = self._product(rows)
         return product[0] if vectors.ndim == 1 else product.mT
 
+    @torch.inference_mode(False)
     def dense(self) -> Float[Tensor, "size size"]:
-        """The matrix itself, exactly symmetric.
+        """The matrix itself, exactly symmetric; no products are counted.
 
         By assembly for an Mlp with one of this floor's losses, which allocates four times the matrix of all
-        parameters, unless only few of them are chosen; else column by column, which allocates the result and, beside
-        what a product does, a block of columns within ``memory``.
+        parameters, unless few of them are chosen; else as ``dense_products`` states, which allocates the result, a
+        graph and at most 192 MiB.
         """
-        if self.dense_operations is not None:
-            return self._assembled()
-        block = max(1, min(self.size, self._memory // (4 * self.size * self.dtype.itemsize)))
-        matrix = torch.empty(self.size, self.size, dtype=self.dtype, device=self.device)
-        for start in range(0, self.size, block):
-            stop = min(start + block, self.size)
-            units = torch.zeros(stop - start, self.size, dtype=self.dtype, device=self.device)
-            units[:, start:stop].fill_diagonal_(1.0)
-            matrix[start:stop] = self._product(units)
-        return _symmetrised(matrix)
+        matrix = self._assembled() if self._assembles else self._differentiated()
+        return mirrored(summed(matrix, self.group))
 
     def __repr__(self) -> str:
         kept = "cached" if self.cached else f"rebuilt {self.chunk} examples at a time"
@@ -245,12 +236,12 @@ class HessianOperator:
             try:
                 self._passed: Passed = verified(self._problem, self._chunk)
                 break
-            except torch.OutOfMemoryError:
-                if self._chunk == 1:
+            except (RuntimeError, MemoryError) as error:
+                if self._chunk == 1 or not ran_out_of_memory(error):
                     raise
             self._limit = max(1, self._chunk // 2)  # outside of the handler, which keeps what did not fit
             self._chunk = self._limit
-            _release(self.device)
+            release_cached_memory(self.device)
         self._keep()
 
     def _measure(self) -> None:
@@ -263,11 +254,11 @@ class HessianOperator:
             try:
                 self._per_example = self._bytes_per_example(probe)
                 break
-            except torch.OutOfMemoryError:
-                if probe == 1:
+            except (RuntimeError, MemoryError) as error:
+                if probe == 1 or not ran_out_of_memory(error):
                     raise
             probe = max(1, probe // 2)
-            _release(self.device)
+            release_cached_memory(self.device)
         room = max(1, int(self._memory / (4 * self._per_example)))
         self._chunk = min(self._limit or room, room)
 
@@ -303,33 +294,27 @@ class HessianOperator:
             try:
                 total = self._local_product(rows)
                 break
-            except torch.OutOfMemoryError:
-                if self._chunk == 1 and self._columns == 1:
+            except (RuntimeError, MemoryError) as error:
+                if (self._chunk == 1 and self._columns == 1) or not ran_out_of_memory(error):
                     raise
             self._cache, self._cached = None, False  # outside of the handler, which keeps what did not fit
             self._columns = max(1, (self._columns or len(rows)) // 2)
             self._chunk = max(1, self._chunk // 2)
-            _release(self.device)
+            release_cached_memory(self.device)
         return summed(total, self.group)
 
     @torch.inference_mode(False)
     def _local_product(self, rows: Tensor) -> Tensor:
         total = torch.zeros_like(rows)
-        examples = 0
+        batches = self._problem.batches(self._chunk, self._passed.examples)
         if self._cached and self._cache is None:
-            self._cache = [(len(x), self._curvature(x, y)) for x, y in self._problem.batches(self._chunk)]
+            self._cache = [(len(x), self._curvature(x, y)) for x, y in batches]
         if self._cache is not None:
             for count, curvature in self._cache:
                 self._add(total, curvature, count, rows)
-                examples += count
         else:
-            for x, y in self._problem.batches(self._chunk):
+            for x, y in batches:
                 self._add(total, self._curvature(x, y), len(x), rows)
-                examples += len(x)
-        if examples != self._passed.examples:
-            raise ValueError(
-                f"data must be the same at every pass, but {self._passed.examples} examples became {examples}."
-            )
         return total
 
     def _add(self, total: Tensor, curvature: PerceptronCurvature | GraphCurvature, count: int, rows: Tensor) -> None:
@@ -339,8 +324,15 @@ class HessianOperator:
         for some, into in zip(torch.split(rows, columns), torch.split(total, columns), strict=True):
             into.add_(curvature.product(some), alpha=count / self._examples)
 
+    @property
+    def _assembles(self) -> bool:
+        """Whether the dense matrix is cut out of that of all parameters, assembled by hand."""
+        everything = self._problem.network.parameters
+        few = 4 * self.size < everything and 4 * everything**2 * self.dtype.itemsize > self._memory
+        return self._problem.analytic and not few
+
     def _assembled(self) -> Tensor:
-        """The matrix of an analytic problem, cut to the chosen parameters."""
+        """This rank's share of the matrix of an analytic problem, cut to the chosen parameters."""
         network, loss = self._problem.network, self._problem.loss
         if not isinstance(network, Mlp) or not isinstance(loss, Loss):
             raise TypeError("model must be an Mlp with one of this floor's losses.")
@@ -348,13 +340,25 @@ class HessianOperator:
         index = torch.cat([torch.arange(place.start, place.stop, device=self.device) for place in places])
         matrix = torch.zeros(self.size, self.size, dtype=self.dtype, device=self.device)
         with torch.no_grad():
-            for x, y in self._problem.batches():
+            for x, y in self._problem.batches(None, self._passed.examples):
                 parts = assemble(network, self._problem.theta[None], x, y, loss)
                 for name, part in (("gauss_newton", parts.gauss_newton[0]), ("residual", parts.residual[0])):
                     if self._part in (name, "hessian"):
                         own = part if len(index) == len(part) else part[index][:, index]
                         matrix.add_(own, alpha=len(x) / self._examples)
-        return summed(matrix, self.group)
+        return matrix
+
+    def _differentiated(self) -> Tensor:
+        """The upper triangle of this rank's share of the matrix."""
+        return dense_part(
+            self._problem,
+            part=self._part,
+            places=self._places,
+            chunk=self._chunk,
+            bytes_per_example=self._per_example,
+            examples=self._passed.examples,
+            total=self._examples,
+        )
 
     def _sibling(self, part: Part, names: list[str]) -> "HessianOperator":
         sibling = object.__new__(HessianOperator)
@@ -385,21 +389,3 @@ def _matching(patterns: str | tuple[str, ...] | list[str] | None, names: list[st
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"parameters must name some of {', '.join(names)}, got {pattern!r}.")
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in asked)]
-
-
-def _symmetrised(matrix: Tensor, block: int = 1024) -> Tensor:
-    """The mean of a matrix and its transpose, in place."""
-    for row in range(0, len(matrix), block):
-        for column in range(row, len(matrix), block):
-            upper = matrix[row : row + block, column : column + block]
-            lower = matrix[column : column + block, row : row + block]
-            mean = (upper + lower.mT) / 2
-            upper.copy_(mean)
-            lower.copy_(mean.mT)
-    return matrix
-
-
-def _release(device: torch.device) -> None:
-    """Give cached blocks back to a device that has run out of memory."""
-    if device.type == "cuda":
-        torch.cuda.empty_cache()

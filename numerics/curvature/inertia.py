@@ -16,7 +16,7 @@ from torch import Tensor
 from numerics.arguments import checked_finite, checked_number, checked_sizes, checked_tensors
 from numerics.curvature.cost import MEMORY, SMALL, choose
 from numerics.curvature.eigenvalue_count import eigenvalues_beyond
-from numerics.curvature.linear_operator import MatrixOperator, SymmetricOperator, as_operator
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator
 
 SEARCH = 2000
 """Products that the search from both ends takes at most, unless told."""
@@ -165,8 +165,7 @@ def _exact(
             units = torch.zeros(size, min(_COLUMNS, size - first), dtype=operator.dtype, device=operator.device)
             units[range(first, first + units.shape[1]), range(units.shape[1])] = 1
             dense[:, first : first + units.shape[1]] = operator @ units
-    assembled = isinstance(operator, MatrixOperator) or getattr(operator, "dense_operations", None) is not None
-    products += 0 if assembled else size
+        products += size
     checked_finite(operator=dense)
     unit = _unit(dense)
     symmetric = (dense + dense.mT) / (2 * unit)

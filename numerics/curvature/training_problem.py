@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from numerics.arguments import checked_finite, checked_tensors
+from numerics.curvature.memory_limits import ran_out_of_memory
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss
 from numerics.networks import Mlp
@@ -81,43 +82,55 @@ class TrainingProblem:
         """Whether layers and loss have derivatives by hand."""
         return isinstance(self.network, Mlp) and isinstance(self.loss, Loss)
 
-    def batches(self, chunk: int | None = None) -> Iterator[Batch]:
+    def batches(self, chunk: int | None = None, expected: int | None = None) -> Iterator[Batch]:
         """The data, in batches of at most ``chunk`` examples.
+
+        Args:
+            chunk: Examples in a batch, at most.
+            expected: Their number in all, if it is known.
 
         Raises:
             TypeError: If a batch is not a pair of tensors.
-            ValueError: If a batch is empty, its two halves differ in length, or one does not have the parameters'
-                dtype and device.
+            ValueError: If a batch is empty, its two halves differ in length, one does not have the parameters' dtype
+                and device, or there are more or fewer examples than expected.
         """
+        examples = 0
         source = [self.data] if self.paired else self.data
         for number, batch in enumerate(source):
             x, y = self._checked_batch(f"batch {number}", batch)
+            examples += len(x)
             step = len(x) if chunk is None else chunk
             for start in range(0, len(x), step):
                 yield x[start : start + step], y[start : start + step]
+        if expected is not None and examples != expected:
+            raise ValueError(f"data must be the same at every pass, but {expected} examples became {examples}.")
 
     def outputs(self, theta: Float[Tensor, " parameters"], x: Tensor) -> Float[Tensor, "batch ..."]:
         """The outputs of one batch."""
         with differentiable_twice():
             return self.network.forward(theta.unsqueeze(0), x).squeeze(0)
 
-    def outputs_through(
-        self, point: Float[Tensor, " size"], places: Mapping[str, slice], x: Tensor
-    ) -> Float[Tensor, "batch ..."]:
-        """The outputs of one batch with some parameters, by name, taken from a point: only they are differentiated.
+    def leaves(self, names: Iterable[str]) -> list[Tensor]:
+        """Copies of some parameters, by name, that may be differentiated: in the module's shapes, flat for an Mlp."""
+        with differentiable_twice():
+            pieces = {name: self.theta[self.network.layers[name]].clone() for name in names}
+            shaped = pieces if isinstance(self.network, Mlp) else self.network.shaped(pieces)
+            return [piece.requires_grad_() for piece in shaped.values()]
+
+    def outputs_through(self, leaves: Mapping[str, Tensor], x: Tensor) -> Float[Tensor, "batch ..."]:
+        """The outputs of one batch with some parameters, by name, taken from ``leaves``: only they are differentiated.
 
         Args:
-            point: The chosen parameters, flat.
-            places: Where each of them lies in it, by name.
+            leaves: The chosen parameters, in the shapes that ``leaves`` gives them.
             x: Inputs.
         """
-        pieces = torch.split(point, [place.stop - place.start for place in places.values()])
-        chosen = dict(zip(places, pieces, strict=True))
-        named = {name: chosen.get(name, self.theta[place]) for name, place in self.network.layers.items()}
+        places = self.network.layers.items()
+        others = {name: self.theta[place] for name, place in places if name not in leaves}
         with differentiable_twice():
             if isinstance(self.network, Mlp):
-                return self.network.forward(torch.cat(list(named.values())).unsqueeze(0), x).squeeze(0)
-            return self.network.call(self.network.shaped(named), x)
+                flat = [leaves[name] if name in leaves else others[name] for name, _ in places]
+                return self.network.forward(torch.cat(flat).unsqueeze(0), x).squeeze(0)
+            return self.network.call({**self.network.shaped(others), **leaves}, x)
 
     def value(self, outputs: Float[Tensor, "batch ..."], y: Tensor) -> Float[Tensor, ""]:
         """The loss of one batch.
@@ -253,9 +266,9 @@ def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, start:
     with differentiable_twice():
         try:
             outputs = problem.outputs(theta, x)
-        except torch.OutOfMemoryError:
-            raise
         except (RuntimeError, IndexError) as error:
+            if ran_out_of_memory(error):
+                raise
             raise ValueError(f"data must be what the model takes, but x of {tuple(x.shape)} fails: {error}") from error
         if outputs.ndim == 0 or len(outputs) != len(x):
             raise ValueError(
@@ -263,9 +276,9 @@ def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, start:
             )
         try:
             value = problem.value(outputs, y)
-        except torch.OutOfMemoryError:
-            raise
         except (RuntimeError, IndexError) as error:
+            if ran_out_of_memory(error):
+                raise
             shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}"
             raise ValueError(f"loss must take outputs and targets, but {shapes} fail: {error}") from error
         if not bool(value.isfinite()):

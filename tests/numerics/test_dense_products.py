@@ -15,6 +15,7 @@ from numerics import (
     output_jacobian,
 )
 from numerics.curvature import dense_products
+from numerics.curvature.batch_curvature import GraphCurvature
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
 
@@ -155,56 +156,87 @@ def test_chunks_change_nothing_but_rounding(chunk: int) -> None:
     _same(dense_hessian(network, network.theta, x, y, loss, chunk=chunk), whole, 1e-14)
 
 
+def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dense_products, "_ROWS", 1)
+
+
 def test_rows_in_a_block_are_rows_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an accelerator does, on any device."""
     network, features = _module("smooth convolutional")
     loss = SquaredError()
     x, y = _problem(features, loss)
-    one_by_one = dense_hessian(network, network.theta, x, y, loss)
-    monkeypatch.setattr(dense_products, "_ROWS_ON_CPU", 7)
-    _same(dense_hessian(network, network.theta, x, y, loss), one_by_one, 1e-14)
+    in_blocks = dense_hessian(network, network.theta, x, y, loss)
+    _one_by_one(monkeypatch)
+    _same(in_blocks, dense_hessian(network, network.theta, x, y, loss), 1e-14)
 
 
 def test_a_block_of_rows_that_torch_gets_wrong_is_taken_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
     network, features = _module("smooth convolutional")
     loss = SquaredError()
     x, y = _problem(features, loss)
-    one_by_one = dense_hessian(network, network.theta, x, y, loss)
-    rows = dense_products._rows
+    rows, blocks = GraphCurvature.rows, []
 
-    def wrong(slope, leaves, cotangents):  # type: ignore[no-untyped-def]
-        return rows(slope, leaves, cotangents) * (1.01 if len(cotangents) > 1 else 1.0)
+    def wrong(self, number, cotangents, columns):  # type: ignore[no-untyped-def]
+        blocks.append(len(cotangents))
+        found = rows(self, number, cotangents, columns)
+        return [piece if piece is None or len(cotangents) == 1 else 1.01 * piece for piece in found]
 
-    monkeypatch.setattr(dense_products, "_rows", wrong)
-    monkeypatch.setattr(dense_products, "_ROWS_ON_CPU", 7)
-    assert torch.equal(dense_hessian(network, network.theta, x, y, loss).total, one_by_one.total)
+    monkeypatch.setattr(GraphCurvature, "rows", wrong)
+    guarded = dense_hessian(network, network.theta, x, y, loss).total
+    assert max(blocks) > 1
+    _one_by_one(monkeypatch)
+    blocks.clear()
+    assert torch.equal(guarded, dense_hessian(network, network.theta, x, y, loss).total)
+    assert max(blocks) == 1
 
 
-def test_chunks_halve_where_a_device_runs_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_factors_that_torch_gets_wrong_are_replaced_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or that it does not have: a layer may lack batched derivatives."""
+    network, features = _module("smooth convolutional")
+    loss = CrossEntropy()
+    x, y = _problem(features, loss)
+    truth = dense_hessian(network, network.theta, x, y, loss)
+    factors = dense_products._factors
+
+    def wrong(*arguments):  # type: ignore[no-untyped-def]
+        jacobian, inner = factors(*arguments)
+        return 1.01 * jacobian, inner
+
+    def missing(*arguments):  # type: ignore[no-untyped-def]
+        raise RuntimeError("Batching rule not implemented")
+
+    for replaced in (wrong, missing):
+        monkeypatch.setattr(dense_products, "_factors", replaced)
+        _same(dense_hessian(network, network.theta, x, y, loss), truth, 1e-14)
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_chunks_halve_where_memory_runs_out(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     network, features = _module("smooth convolutional")
     loss = SquaredError()
     x, y = _problem(features, loss)
     whole, jacobian = dense_hessian(network, network.theta, x, y, loss), output_jacobian(network, network.theta, x)
-    add, taken, room = dense_products._add_residual_rows, [], 3
+    add, taken, room = dense_products._add_rows, [], 3
     differentiated = dense_products._jacobian
 
-    def crowded(residual, network, theta, x, pull, bar):  # type: ignore[no-untyped-def]
-        add(residual, network, theta, x, pull, bar)
-        if len(x) > room:  # late, when half the work is done
-            raise torch.OutOfMemoryError
-        taken.append(len(x))
+    def crowded(matrix, curvature, *others):  # type: ignore[no-untyped-def]
+        add(matrix, curvature, *others)
+        if len(curvature.outputs) > room:  # late, when half the work is done
+            raise error
+        taken.append(len(curvature.outputs))
 
-    monkeypatch.setattr(dense_products, "_add_residual_rows", crowded)
+    monkeypatch.setattr(dense_products, "_add_rows", crowded)
     _same(dense_hessian(network, network.theta, x, y, loss), whole, 1e-14)
     assert taken == [2, 2, 2, 2, 1]
     room = 0
-    with pytest.raises(torch.OutOfMemoryError):
+    with pytest.raises(type(error)):
         dense_hessian(network, network.theta, x, y, loss)
 
-    def narrow(network, theta, x):  # type: ignore[no-untyped-def]
+    def narrow(row, point, x):  # type: ignore[no-untyped-def]
         if len(x) > 4:
-            raise torch.OutOfMemoryError
-        return differentiated(network, theta, x)
+            raise error
+        return differentiated(row, point, x)
 
     monkeypatch.setattr(dense_products, "_jacobian", narrow)
     torch.testing.assert_close(output_jacobian(network, network.theta, x), jacobian, rtol=1e-13, atol=1e-15)
