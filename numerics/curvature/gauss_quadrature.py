@@ -78,19 +78,20 @@ class GaussQuadrature:
         return 2.0 * len(self.diagonal) - 1.0 if bool(self.off_diagonal[-1] > 0.0) else float("inf")
 
     @cached_property
-    def _eigen(self) -> tuple[Tensor, Tensor]:
+    def eigen(self) -> tuple[Float[Tensor, " steps"], Float[Tensor, "steps steps"]]:
+        """Eigenvalues of the Jacobi matrix, ascending, and its eigenvectors in columns."""
         values, vectors = torch.linalg.eigh(self._jacobi())
         return values, vectors
 
     @property
     def nodes(self) -> Float[Tensor, " steps"]:
         """Where the weights are, ascending."""
-        return self._eigen[0]
+        return self.eigen[0]
 
     @property
     def weights(self) -> Float[Tensor, " steps"]:
         """Masses at the nodes, whose sum is one."""
-        weights = self._eigen[1][0].square()
+        weights = self.eigen[1][0].square()
         return weights / weights.sum()
 
     def shortened(self, steps: int) -> "GaussQuadrature":
@@ -116,7 +117,7 @@ class GaussQuadrature:
         return torch.cat([below for below, _ in pieces]), torch.cat([at for _, at in pieces])
 
     def _radau(self, x: Tensor, coupling: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-        values, vectors = self._eigen
+        values, vectors = self.eigen
         last = coupling * vectors[-1]
         # beside a Gauss node the corner grows without limit, and its node leaves to infinity with no weight
         gaps = values - x[:, None]

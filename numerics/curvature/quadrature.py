@@ -17,7 +17,7 @@ from numerics.arguments import checked_sizes
 from numerics.curvature.cost import choose
 from numerics.curvature.estimate import Method
 from numerics.curvature.gauss_quadrature import GaussQuadrature
-from numerics.curvature.lanczos import BREAKDOWN, Tridiagonal, lanczos
+from numerics.curvature.lanczos import BREAKDOWN
 from numerics.curvature.linear_operator import SymmetricOperator, as_operator
 from numerics.curvature.measure import SpectralMeasure
 from numerics.progress import Bar
@@ -25,7 +25,10 @@ from numerics.progress import Bar
 MEMORY = 2**30
 """Bytes that the basis of the long run, and those of the other probes, may each take; one probe's always may."""
 CONVERGED = 1e-6
-"""A Ritz pair is an eigenpair if its residual is below this part of the spectral radius."""
+"""A Ritz pair is an eigenpair if its residual is below this part of the spectral radius, or what the products' rounding
+makes of it: with float32 products up to twice that. Its value is closer, by the square where it stands alone."""
+FALL = 0.7
+"""A vector that orthogonalisation shortens to less than this part of its length is orthogonalised once more."""
 _SIMPLE = 25.0  # mass in units of 1/size that a simple eigenvalue has in a random vector with probability 6e-7 only
 
 
@@ -45,7 +48,8 @@ def spectral_measure(
     ``MEMORY`` bytes are multiplied as a block.
 
     Args:
-        operator: A symmetric operator or matrix. Products are in its dtype, everything else in float64.
+        operator: A symmetric operator or matrix. Products are in its dtype, and so are the bases that are kept; the
+            recurrence and all numbers are in float64.
         probes: Random vectors, at least 2, for one has no error bar.
         steps: Products a probe, as many as there are columns at most.
         generator: On the CPU.
@@ -103,31 +107,33 @@ def _estimated(
     size, budget = operator.size, probes * steps
     quadratures: list[GaussQuadrature] = []
     known = torch.zeros(0, dtype=torch.float64, device=operator.device)
-    locked = torch.zeros(size, 0, dtype=torch.float64, device=operator.device)
+    locked = torch.zeros(size, 0, dtype=operator.dtype, device=operator.device)
     used, radius = 0, 0.0
     with Bar(budget, "spectral measure: products") as bar:
         heard = _Heard(operator, bar)
         if deflate:
-            room = max(steps, MEMORY // (8 * size) // steps * steps)
-            start = _unit_vectors(size, 1, generator, operator.device)[:, 0]
-            run = lanczos(heard, start, min(probes // 2 * steps, room, size), generator=generator, go_on=False)
-            used = run.products
-            deflated = _Deflated(run, size, steps)
+            room = max(steps, MEMORY // (operator.dtype.itemsize * size) // steps * steps)
+            start = _unit_vectors(size, 1, generator, operator.device)
+            ((quadrature, basis),) = _krylov(heard, start, min(probes // 2 * steps, room, size), locked, 0.0)
+            used = heard.products
+            deflated = _Deflated(quadrature, basis, size, steps)
             radius = deflated.radius
             if len(deflated.values) == size:
                 return SpectralMeasure(size, deflated.values, (), used + spent, "exact", reason)
             left = (budget - used) // steps
             if deflated.rest is None and left < 2:  # no second probe: take the long run as an ordinary one
-                quadratures.append(_whole(run))
+                quadratures.append(quadrature)
             else:
                 known, locked = deflated.values, deflated.vectors
                 quadratures += [] if deflated.rest is None else [deflated.rest]
+            del basis
         count = (budget - used) // steps
-        together = max(1, MEMORY // (8 * size * steps))
+        together = max(1, MEMORY // (operator.dtype.itemsize * size * steps))
         while count > 0:
             some = min(together, count)
             starts = _unit_vectors(size, some, generator, operator.device)
-            quadratures += _quadratures(heard, starts, min(steps, size - len(known)), locked, radius)
+            found = _krylov(heard, starts, min(steps, size - len(known)), locked, radius)
+            quadratures += [quadrature for quadrature, _ in found]
             count -= some
     return SpectralMeasure(size, known, tuple(quadratures), heard.products + spent, "estimated", reason)
 
@@ -154,17 +160,18 @@ class _Deflated:
     vector of a whole eigenspace. ``rest`` is None if the masses of the pairs together say so, or few nodes are left.
     """
 
-    def __init__(self, run: Tridiagonal, size: int, steps: int) -> None:
-        values, vectors, residuals = run.ritz()
+    def __init__(self, run: GaussQuadrature, basis: Float[Tensor, "steps size"], size: int, steps: int) -> None:
+        values, vectors = run.eigen
+        exhausted = run.degree == float("inf")
+        residuals = run.off_diagonal[-1] * vectors[-1].abs()
         masses = size * vectors[0].square()
         self.radius = float(values.abs().max())
         converged = (residuals <= CONVERGED * self.radius) & (masses <= _SIMPLE)
         found = int(converged.sum())
         self.values = values[converged]
-        self.vectors = torch.linalg.qr(run.basis @ vectors[:, converged]).Q if found else run.basis[:, :0]
+        self.vectors = basis.mT @ vectors[:, converged].to(basis)
         self.rest: GaussQuadrature | None = None
         nodes, weights = values[~converged], masses[~converged] / size
-        exhausted = run.residual_norm == 0.0
         enough = len(nodes) >= (1 if exhausted else max(2, steps // 4))
         simple = float(masses[converged].sum()) <= found + 4 * (2 * found) ** 0.5
         if enough and simple and float(weights.sum()) > 0.0:
@@ -172,58 +179,78 @@ class _Deflated:
             self.rest = GaussQuadrature.of_atoms(nodes, weights, len(nodes) - (0 if exhausted else 1))
 
 
-def _whole(run: Tridiagonal) -> GaussQuadrature:
-    """The measure of a run's start."""
-    last = run.diagonal.new_tensor([run.residual_norm])
-    return GaussQuadrature(run.diagonal, torch.cat([run.off_diagonal, last]))
-
-
-def _quadratures(
+def _krylov(
     operator: _Heard,
     starts: Float[Tensor, "size probes"],
     steps: int,
     locked: Float[Tensor, "size known"],
     scale: float,
-) -> list[GaussQuadrature]:
+) -> list[tuple[GaussQuadrature, Float[Tensor, "steps size"]]]:
     """Lanczos from several starts side by side, in the complement of orthonormal columns, one product a step for all.
 
-    Two orthogonalisations of each vector against its own probe's basis, one pass of which includes the locked columns.
-    A probe whose Krylov space is exhausted goes on with zeros.
+    The three terms of the recurrence are taken off first, in float64, which leaves rounding along the locked columns
+    and the rest of the basis; that is taken off after, so that one pass leaves a basis orthonormal to a few units of
+    rounding. Bases are kept in the dtype of the products, whose rounding is not worth more. A probe whose Krylov space
+    is exhausted goes on with zeros.
     """
     size, probes = starts.shape
-    bases = torch.zeros(probes, steps, size, dtype=torch.float64, device=starts.device)
+    bases = torch.zeros(probes, steps, size, dtype=operator.dtype, device=starts.device)
     diagonal = torch.zeros(probes, steps, dtype=torch.float64, device=starts.device)
     off_diagonal = torch.zeros_like(diagonal)
     scales = torch.full((probes,), scale, dtype=torch.float64, device=starts.device)
     rounding = BREAKDOWN * torch.finfo(operator.dtype).eps
-    current = starts
+    current, last = starts, torch.zeros_like(starts)
     for _ in range(2):
-        current = current - locked @ (locked.mT @ current)
+        current = current - (locked @ (locked.mT @ current.to(locked))).to(current)
         current = current / torch.linalg.vector_norm(current, dim=0)
     for step in range(steps):
-        bases[:, step] = current.mT
-        image = (operator @ current.to(operator.dtype)).to(torch.float64)
+        narrow = current.to(operator.dtype)
+        bases[:, step] = narrow.mT
+        image = (operator @ narrow).to(torch.float64)
         if not bool(image.isfinite().all()):
             raise ValueError("operator must have finite products, got NaN or infinity.")
-        image = image - locked @ (locked.mT @ image)
-        rows, basis = image.mT[:, None, :], bases[:, : step + 1]
-        coefficients = rows @ basis.mT
-        diagonal[:, step] = coefficients[:, 0, -1]
-        rows = rows - coefficients @ basis
-        rows = rows - (rows @ basis.mT) @ basis
-        left = torch.linalg.vector_norm(rows[:, 0], dim=1)
-        scales = torch.maximum(scales, diagonal[:, step].abs() + left)
+        ahead = (current * image).sum(0)
+        image = image - current * ahead
+        if step:
+            image -= last * off_diagonal[:, step - 1]
+        left = _take_off(image, locked, bases[:, : step + 1])
+        diagonal[:, step] = ahead
+        scales = torch.maximum(scales, ahead.abs() + left)
         left = torch.where(left <= rounding * scales, 0.0, left)
         off_diagonal[:, step] = left
         if not bool(left.any()):
             break
-        current = torch.where(left > 0, rows[:, 0].mT / left.clamp(min=1e-300), 0.0)
+        last, current = current, torch.where(left > 0, image / left.clamp(min=1e-300), 0.0)
     found = []
-    for one, coupling in zip(diagonal, off_diagonal, strict=True):
+    for one, coupling, basis in zip(diagonal, off_diagonal, bases, strict=True):
         ended = (coupling == 0.0).nonzero()
         length = int(ended[0]) + 1 if len(ended) else steps
-        found.append(GaussQuadrature(one[:length], coupling[:length]))
+        found.append((GaussQuadrature(one[:length], coupling[:length]), basis[:length]))
     return found
+
+
+def _take_off(
+    image: Float[Tensor, "size probes"],
+    locked: Float[Tensor, "size known"],
+    bases: Float[Tensor, "probes steps size"],
+) -> Float[Tensor, " probes"]:
+    """Make columns orthogonal to the locked ones, and each to its own basis, in place; the norms that are left.
+
+    Where a norm fell by more than ``FALL`` the remainder may be rounding, and all is done once more (the criterion of
+    Daniel, Gragg, Kaufman and Stewart, Math. Comp. 30 (1976) 772).
+    """
+    left: Tensor = torch.linalg.vector_norm(image, dim=0)
+    for _ in range(2):
+        before = left
+        if locked.shape[1]:
+            image -= (locked @ (locked.mT @ image.to(locked))).to(image)
+        rows = image.mT.to(bases.dtype).contiguous()
+        for column, basis in enumerate(bases):
+            image[:, column] -= (basis.mT @ (basis @ rows[column])).to(image)
+        left = torch.linalg.vector_norm(image, dim=0)
+        if bool((left >= FALL * before).all()):
+            break
+    return left
 
 
 def _diagonalised(operator: SymmetricOperator, spent: int, reason: str) -> SpectralMeasure:

@@ -90,6 +90,28 @@ def test_known_eigenvalues_are_eigenvalues_and_the_outliers_are_among_them() -> 
     assert known[-7:].tolist() == pytest.approx([2.5, 3.0, 4.0, 6.0, 8.0, 12.0, 20.0], abs=1e-9)
 
 
+CROWDED = {
+    "clusters": torch.cat([c + 1e-7 * torch.linspace(-1, 1, 60) for c in (-1.0, 0.0, 0.5, 10.0)] + [_semicircle(300)]),
+    "falling to zero": torch.cat([torch.logspace(0, -8, 150), torch.zeros(350)]),
+    "repeated": torch.cat([torch.linspace(1, 2, 25).repeat_interleave(12), torch.zeros(200)]),
+    "far outliers": torch.cat([torch.tensor([1e6, 1e4, 1e3]), _semicircle(400)]),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("spectrum", CROWDED)
+def test_no_eigenvalue_is_known_twice(spectrum: str, dtype: torch.dtype, unchecked: None) -> None:
+    """A run of 200 steps whose vectors lost their orthogonality would find copies ("ghosts") of what has converged."""
+    values = CROWDED[spectrum].to(dtype)
+    found = _estimated(values, probes=4, steps=100)
+    known, wide = found.eigenvalues, values.double()
+    assert len(known) > 0
+    near = 3e-6 * float(wide.abs().max())  # the tolerance on residuals, twice for float32, and its rounding
+    counts = [int(((known - one).abs() <= near).sum()) for one in known]
+    places = [int(((wide - one).abs() <= 2 * near).sum()) for one in known]
+    assert all(count <= place for count, place in zip(counts, places, strict=True))
+
+
 def test_repeated_outliers_keep_their_mass() -> None:
     """One run finds one vector of an eigenspace; the others of it are left to the probes beside."""
     values = torch.cat([_semicircle(300), torch.full((5,), 6.0), torch.full((40,), -3.0)]).double()
