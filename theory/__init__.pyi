@@ -33,6 +33,13 @@ from .linear_network import CriticalSet as CriticalSet
 from .linear_network import critical_points as critical_points
 from .linear_network import interpolation_threshold as interpolation_threshold
 from .linear_network import linear_minimum_energy as linear_minimum_energy
+from .linear_stability import descent_stability as descent_stability
+from .linear_stability import mean_square_stability as mean_square_stability
+from .linear_stability import mean_square_threshold as mean_square_threshold
+from .linear_stability import second_moment_factor as second_moment_factor
+from .minibatch_noise import batch_covariance as batch_covariance
+from .minibatch_noise import batch_noise_factor as batch_noise_factor
+from .minibatch_noise import minibatch_covariance as minibatch_covariance
 from .proof import Difference as Difference
 from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
@@ -45,6 +52,8 @@ from .symbols import g as g
 from .symbols import phi as phi
 from .symbols import s as s
 from .symbols import z as z
+from .trajectory_stability import almost_sure_stability as almost_sure_stability
+from .trajectory_stability import almost_sure_threshold as almost_sure_threshold
 from .two_layer_hessian import hessian_split as hessian_split
 from .two_layer_hessian import residual_block_structure as residual_block_structure
 from .two_layer_hessian import residual_scaling as residual_scaling
