@@ -1,3 +1,4 @@
+from .adaptive_step import asam_objective as asam_objective
 from .ball import Ball as Ball
 from .ball import ComplexBall as ComplexBall
 from .block_matrix import EigenvalueCount as EigenvalueCount
@@ -67,6 +68,10 @@ from .rescaling import layer_rescaling as layer_rescaling
 from .rescaling import rescaling_group as rescaling_group
 from .rescaling import unit_rescaling as unit_rescaling
 from .shared_inputs import parts_overlap as parts_overlap
+from .sharpness_aware import sam_cycle as sam_cycle
+from .sharpness_aware import sam_gradient as sam_gradient
+from .sharpness_aware import sam_gradient_of_a_quadratic as sam_gradient_of_a_quadratic
+from .sharpness_aware import sam_objective as sam_objective
 from .symbols import alpha as alpha
 from .symbols import epsilon as epsilon
 from .symbols import g as g
