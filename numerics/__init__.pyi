@@ -41,6 +41,12 @@ from .rescaled_networks import rescaling_factors as rescaling_factors
 from .rescaled_networks import unit_rescaling_factors as unit_rescaling_factors
 from .training.descent import adam as adam
 from .training.descent import gradient_descent as gradient_descent
+from .training.flat_minima import ASAM as ASAM
+from .training.flat_minima import SAM as SAM
+from .training.flat_minima import EntropySGD as EntropySGD
 from .training.levenberg_marquardt import levenberg_marquardt as levenberg_marquardt
+from .training.local_entropy import LocalEntropy as LocalEntropy
 from .training.minibatch import sgd as sgd
 from .training.result import TrainingResult as TrainingResult
+from .training.sharpness_aware import SharpnessAware as SharpnessAware
+from .training.weight_average import WeightAverage as WeightAverage

@@ -172,7 +172,7 @@ def _descend(
     norms = relative_gradient_norm(network, theta, x, y, loss)
     trajectory = torch.stack(records) if records else theta.new_empty(0, *theta.shape)
     value = value.nan_to_num(nan=torch.inf, posinf=torch.inf)
-    return TrainingResult(theta, value, norms, norms <= tolerance, taken, trajectory, moments)
+    return TrainingResult(theta, value, norms, norms <= tolerance, taken, trajectory, moments, gradients=taken)
 
 
 def _is_decay(beta: float) -> bool:

@@ -1,11 +1,16 @@
-r"""Stochastic gradient descent with small batches, for ensembles.
+r"""Stochastic gradient descent with small batches, for ensembles; on request in search of flat minima.
 
 Conventions. An epoch goes through a permutation of the examples, batch_size at a time; the last batch of an epoch may
-be smaller. A step is one batch. Momentum is that of torch.optim.SGD: v <- momentum v + g, theta <- theta -
-learning_rate v. Every member draws its permutations from its own seed and from nothing else.
+be smaller. Momentum is that of torch.optim.SGD: v <- momentum v + g, theta <- theta - learning_rate v. Every member
+draws its permutations from its own seed and from nothing else.
+
+What g is, the rule says: the gradient of one batch; with ``SharpnessAware`` the gradient of that batch at a point
+nearby; with ``LocalEntropy`` that of the local entropy, from a walk over as many batches as it has steps. A step of the
+first two is one batch, so that pairs of one seed see the same batches; the third goes through the same batches in the
+same order, more of them a step. With ``WeightAverage`` what is handed back is the mean of the points on the way.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +22,10 @@ from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.objective import Inputs, check_problem, has_own_targets, relative_gradient_norm, slope
 from numerics.seeded import checked_seeds, generators
+from numerics.training.local_entropy import LocalEntropy, local_entropy_gradient
 from numerics.training.result import TrainingResult
+from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gradient
+from numerics.training.weight_average import WeightAverage
 
 _EXAMPLES = 2**12  # times members: what one pass for the full training loss takes at a time
 
@@ -35,6 +43,8 @@ def sgd(
     seeds: Sequence[int],
     steps: int,
     momentum: float = 0.0,
+    rule: SharpnessAware | LocalEntropy | None = None,
+    average: WeightAverage | None = None,
     record_at: Sequence[int] = (),
     stop_at: float | None = None,
     check_every: int | None = None,
@@ -46,6 +56,9 @@ def sgd(
     stands still from then on and costs nothing more. Allocates a handful of copies of the parameters, members x
     batch_size examples with their passes, and the records.
 
+    Each gradient costs the same, so ``gradients`` of the result, not ``steps``, is what a fair comparison of rules
+    holds equal.
+
     Args:
         network: A perceptron or a view of a module.
         theta: Starting parameters, one row per member. Fixes dtype and device.
@@ -55,9 +68,13 @@ def sgd(
         learning_rate: Step size, positive.
         batch_size: Examples in a batch, at most as many as there are.
         seeds: One per member, for the order of its examples.
-        steps: Batches at most, at least 0.
+        steps: Steps at most, at least 0.
         momentum: In [0, 1).
-        record_at: Steps, in 0..steps, at which the parameters are kept: 0 is the start, k the point after k batches.
+        rule: What stands in for the gradient of a batch; None for that gradient itself. The noise of ``LocalEntropy``
+            comes from each member's own seed too.
+        average: Which points to average; None for the last one. The average is what is looked at, recorded and handed
+            back: until it begins it is the current point, and no member arrives.
+        record_at: Steps, in 0..steps, at which the parameters are kept: 0 is the start, k the point after k steps.
         stop_at: The loss over all examples at which a member has arrived; None to take all steps.
         check_every: After how many steps that loss is looked at, besides the start and the end; one epoch if None.
         tolerance: Relative gradient norm, over all examples, at which the end counts as converged, in (0, 1).
@@ -67,7 +84,7 @@ def sgd(
         steps. Loss and relative gradient norm are over all examples. Those recorded after a member's end hold its end.
 
     Raises:
-        TypeError: If a piece of the problem is of the wrong kind.
+        TypeError: If a piece of the problem, the rule or the average is of the wrong kind.
         ValueError: If the problem's pieces do not fit or are not finite, or a number is out of range.
 
     Examples:
@@ -79,6 +96,15 @@ def sgd(
         ... )
         >>> end.steps.tolist(), end.reached.tolist(), end.theta.flatten().tolist()
         ([5, 2], [True, True], [0.25, 0.25])
+
+        Sharpness-aware on theta^2/2: the gradient is theta + rho, two gradients a step.
+
+        >>> end = sgd(
+        ...     Mlp((1, 1), "linear"), torch.tensor([[8.0]]), x, y, SquaredError(prefactor=0.5),
+        ...     learning_rate=0.5, batch_size=2, seeds=[0], steps=1, rule=SharpnessAware(rho=1.0),
+        ... )
+        >>> end.theta.item(), end.gradients.item()
+        (3.5, 2)
     """
     check_problem(network, theta, x, y, loss)
     own = has_own_targets(y)
@@ -95,18 +121,32 @@ def sgd(
     momentum = checked_number("momentum", momentum, least=0.0)
     if momentum >= 1:
         raise ValueError(f"momentum must lie in [0, 1), got {momentum}.")
+    if not isinstance(rule, SharpnessAware | LocalEntropy | None):
+        raise TypeError(f"rule must be a SharpnessAware, a LocalEntropy or None, got {rule!r}.")
+    if not isinstance(average, WeightAverage | None):
+        raise TypeError(f"average must be a WeightAverage or None, got {average!r}.")
+    if average is not None and average.start > steps:
+        raise ValueError(f"average must start at one of the {steps} steps, got start {average.start}.")
+    if isinstance(rule, LocalEntropy):
+        rule.at(steps)
     moments = checked_integers("record_at", record_at, steps)
     target = None if stop_at is None else checked_number("stop_at", stop_at, least=0.0)
     check_every = -(-examples // batch_size) if check_every is None else check_every
     checked_sizes(check_every=check_every)
     checked_tolerance(tolerance)
     data = _Examples(network, x, y, loss, own_inputs, own)
+    draws = _Draws(
+        [_batches(generator, examples, batch_size) for generator in generators("batches", seeds)],
+        list(generators("langevin", seeds)) if isinstance(rule, LocalEntropy) else [],
+    )
     end, taken, reached, records = _run(
         data,
         theta.clone(),
-        [_batches(generator, examples, batch_size) for generator in generators("batches", seeds)],
+        draws,
         learning_rate=learning_rate,
         momentum=momentum,
+        rule=rule,
+        average=average,
         target=target,
         steps=steps,
         check_every=check_every,
@@ -116,7 +156,8 @@ def sgd(
     norms = relative_gradient_norm(network, end, x, y, loss)
     trajectory = torch.stack(records) if records else end.new_empty(0, *end.shape)
     arrived = None if target is None else reached
-    return TrainingResult(end, value, norms, norms <= tolerance, taken, trajectory, moments, arrived)
+    gradients = taken * (1 if rule is None else rule.gradients_per_step)
+    return TrainingResult(end, value, norms, norms <= tolerance, taken, trajectory, moments, arrived, gradients)
 
 
 @dataclass(frozen=True)
@@ -151,19 +192,62 @@ class _Examples:
         return total.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """What is random, one source a member."""
+
+    batches: list[Iterator[Tensor]]
+    noise: list[torch.Generator]
+
+    def batch(self, members: Tensor) -> Tensor:
+        """Places of the examples in the next batch of some members."""
+        return torch.stack([next(self.batches[member]) for member in members.tolist()]).to(members.device)
+
+    def normal(self, members: Tensor, like: Tensor) -> Tensor:
+        """Standard normal numbers, one for each parameter of some members, drawn as all ensembles are."""
+        rows = [
+            torch.randn(like.shape[1], generator=self.noise[member], dtype=torch.float64) for member in members.tolist()
+        ]
+        return torch.stack(rows).to(dtype=like.dtype).to(device=like.device)
+
+
 def _batches(generator: torch.Generator, examples: int, batch_size: int) -> Iterator[Tensor]:
     """Places of the examples of one batch after the other, epoch after epoch."""
     while True:
         yield from torch.split(torch.randperm(examples, generator=generator), batch_size)
 
 
+def _direction(
+    data: _Examples,
+    draws: _Draws,
+    members: Tensor,
+    point: Tensor,
+    rule: SharpnessAware | LocalEntropy | None,
+) -> Tensor:
+    """What some members take for the gradient at their points."""
+
+    def on_fresh_batch() -> Callable[[list[Tensor]], list[Tensor]]:
+        batch = data.batch(members, draws.batch(members))
+        return lambda points: [slope(data.network, points[0], *batch, data.loss)[1]]
+
+    if rule is None:
+        return on_fresh_batch()([point])[0]
+    if isinstance(rule, SharpnessAware):
+        return sharpness_aware_gradient([point], [rule], on_fresh_batch())[0]
+    return local_entropy_gradient(
+        [point], [rule], lambda points: on_fresh_batch()(points), lambda: [draws.normal(members, point)]
+    )[0]
+
+
 def _run(
     data: _Examples,
     theta: Tensor,
-    draws: list[Iterator[Tensor]],
+    draws: _Draws,
     *,
     learning_rate: float,
     momentum: float,
+    rule: SharpnessAware | LocalEntropy | None,
+    average: WeightAverage | None,
     target: float | None,
     steps: int,
     check_every: int,
@@ -174,32 +258,34 @@ def _run(
     reached = torch.zeros(len(theta), dtype=torch.bool, device=theta.device)
     members = torch.arange(len(theta), device=theta.device)  # those that still move
     point, velocity = theta.clone(), torch.zeros_like(theta)
+    shown = point  # what would be handed back
     records = []
     for step in range(steps + 1):
         if step:
-            chosen = torch.stack([next(draws[member]) for member in members.tolist()]).to(theta.device)
-            _, gradient = slope(data.network, point, *data.batch(members, chosen), data.loss)
+            now = rule.at(step - 1) if isinstance(rule, LocalEntropy) else rule
+            gradient = _direction(data, draws, members, point, now)
             velocity = velocity * momentum + gradient if momentum else gradient
             trial = point - learning_rate * velocity
             sound = trial.isfinite().all(1)
             if bool(sound.all()):
                 point = trial
             else:
-                theta[members] = point
-                theta[members[sound]] = trial[sound]
-                members, point, velocity = members[sound], trial[sound], velocity[sound]
+                theta[members] = shown
+                members, point, velocity, shown = members[sound], trial[sound], velocity[sound], shown[sound]
+            shown = point if average is None else average.updated(shown, point, step)
             taken[members] = step
-        if target is not None and len(members) and (step % check_every == 0 or step == steps):
-            arrived = data.loss_of(members, point) <= target
+        looked_at = step % check_every == 0 or step == steps
+        if target is not None and len(members) and looked_at and (average is None or average.count(step)):
+            arrived = data.loss_of(members, shown) <= target
             if bool(arrived.any()):
-                theta[members] = point
+                theta[members] = shown
                 reached[members[arrived]] = True
-                members, point, velocity = members[~arrived], point[~arrived], velocity[~arrived]
+                members, point, velocity, shown = (each[~arrived] for each in (members, point, velocity, shown))
         if step in moments:
-            theta[members] = point
+            theta[members] = shown
             records.append(theta.clone())
         if not len(members):
             records += [theta.clone() for moment in moments if moment > step]
             break
-    theta[members] = point
+    theta[members] = shown
     return theta, taken, reached, records

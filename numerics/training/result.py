@@ -19,6 +19,8 @@ class TrainingResult:
         trajectory: Parameters at the recorded steps, (records, members, parameters); no records unless asked for.
         recorded_at: The steps at which the trajectory was recorded, ascending; 0 is the start.
         reached: Whether the member stopped because its loss was low enough; None where no such end was asked for.
+        gradients: Gradients that the steps of each member took, of a batch where training is by batches; None where
+            a step takes more than gradients.
     """
 
     theta: Float[Tensor, "members parameters"]
@@ -29,3 +31,4 @@ class TrainingResult:
     trajectory: Float[Tensor, "records members parameters"]
     recorded_at: tuple[int, ...] = ()
     reached: Bool[Tensor, " members"] | None = None
+    gradients: Int[Tensor, " members"] | None = None

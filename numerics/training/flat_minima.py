@@ -1,0 +1,377 @@
+r"""Optimisers that seek flat minima, for one's own module: SAM, ASAM and Entropy-SGD around any torch optimiser.
+
+Each is a ``torch.optim.Optimizer`` that evaluates the loss more than once a step, so that ``step`` needs a closure, as
+that of ``torch.optim.LBFGS`` does: a function that computes the loss, calls ``backward()`` and returns the loss. It
+need not clear gradients, that is done before every call. What comes out stands in for the gradient, and a base
+optimiser steps along it from exactly where the parameters were. Options, state and parameter groups are one and the
+same in both, so that schedulers and ``state_dict`` see all of them; the checkpoint of a bare base optimiser loads too.
+
+Parameters without gradient stay out, as everywhere in torch. Dropout draws a new mask, and batch norm updates its
+running statistics, at every evaluation. For a stochastic weight average there is
+``torch.optim.swa_utils.AveragedModel``, which goes with any of these optimisers.
+
+The mathematics is in ``sharpness_aware`` and ``local_entropy``, where ``sgd`` finds it for whole ensembles.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, overload
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Optimizer
+
+from numerics.training.local_entropy import LocalEntropy, local_entropy_gradient
+from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gradient
+
+Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
+Closure = Callable[[], Any]
+Groups = list[dict[str, Any]]
+
+
+class _AroundBase(Optimizer, ABC):
+    """Lets a base optimiser step along something else than the gradient."""
+
+    def __init__(
+        self,
+        params: Parameters,
+        base_optimizer: Callable[..., Optimizer],
+        own: dict[str, Any],
+        options: dict[str, Any],
+    ) -> None:
+        if isinstance(base_optimizer, Optimizer) or not callable(base_optimizer):
+            raise TypeError(f"base_optimizer must be an optimiser's class, got one {type(base_optimizer).__name__}.")
+        self._own = own
+        super().__init__(params, dict(own))
+        base = base_optimizer(self.param_groups, **options)
+        if not isinstance(base, Optimizer):
+            raise TypeError(f"base_optimizer must make an optimiser, got {type(base).__name__}.")
+        shared = own.keys() & base.defaults.keys()
+        if shared:
+            raise ValueError(f"base_optimizer must have no option named {min(shared)}, got {type(base).__name__}.")
+        self.base_optimizer = base
+        self.defaults |= base.defaults
+        self.param_groups, self.state = base.param_groups, base.state
+        for group in self.param_groups:
+            self._check(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters, with options of their own or the defaults, as in torch.
+
+        Raises:
+            TypeError: If an option is of the wrong kind.
+            ValueError: If an option is out of range, a parameter is not real, or the base optimiser maximises.
+        """
+        super().add_param_group(param_group)
+        if hasattr(self, "base_optimizer"):
+            try:
+                self._check(self.param_groups[-1])
+            except (TypeError, ValueError):
+                self.param_groups.pop()
+                raise
+
+    @overload
+    def step(self, closure: None = None) -> None: ...
+
+    @overload
+    def step(self, closure: Closure) -> Any: ...
+
+    @torch.no_grad()
+    def step(self, closure: Closure | None = None) -> Any:
+        """Take one step; if the closure fails, the parameters are where they were.
+
+        Args:
+            closure: Computes the loss, calls ``backward()`` and returns the loss.
+
+        Returns:
+            What the closure returned where the step started.
+
+        Raises:
+            TypeError: If there is no closure.
+            ValueError: If an option has been set to something out of range, or a gradient is sparse.
+        """
+        if closure is None:
+            raise TypeError(f"closure must compute the loss, which {type(self).__name__} needs anew, got None.")
+        places = [(group, one) for group in self.param_groups for one in group["params"] if one.requires_grad]
+        parameters = [parameter for _, parameter in places]
+        start = [parameter.clone().unsqueeze(0) for parameter in parameters]
+        losses: list[Any] = []
+        used = [False] * len(parameters)
+
+        def evaluate(points: list[Tensor]) -> list[Tensor]:
+            _move(parameters, points)
+            self.zero_grad()
+            with torch.enable_grad():
+                loss = closure()
+            losses.extend([loss] if not losses else [])
+            gradients = []
+            for place, parameter in enumerate(parameters):
+                gradient = parameter.grad
+                if gradient is not None and gradient.layout != torch.strided:
+                    raise ValueError(f"gradients must be dense, got one of layout {gradient.layout}.")
+                used[place] |= gradient is not None
+                gradients.append((torch.zeros_like(parameter) if gradient is None else gradient).unsqueeze(0))
+            return gradients
+
+        try:
+            gradients = self._gradient(start, [group for group, _ in places], evaluate)
+        finally:
+            _move(parameters, start)
+        for parameter, gradient, known in zip(parameters, gradients, used, strict=True):
+            parameter.grad = gradient.squeeze(0) if known else None
+        self.base_optimizer.step()
+        self._advance()
+        return losses[0]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "base_optimizer": self.base_optimizer, "_own": self._own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        for group in self.param_groups:
+            for name, value in self._own.items():
+                group.setdefault(name, value)
+        self.base_optimizer.__setstate__({"state": self.state, "param_groups": self.param_groups})
+
+    @abstractmethod
+    def _gradient(
+        self, points: list[Tensor], groups: Groups, evaluate: Callable[[list[Tensor]], list[Tensor]]
+    ) -> list[Tensor]:
+        """What stands in for the gradient at the points, of which each has its group."""
+
+    @abstractmethod
+    def _check(self, group: dict[str, Any]) -> None:
+        """Refuse a group that the base class or an heir cannot take."""
+        if group.get("maximize"):
+            raise ValueError("maximize must be False, as the loss is minimised, got True.")
+        for parameter in group["params"]:
+            if not parameter.is_floating_point():
+                raise ValueError(f"params must be real floating point tensors, got {parameter.dtype}.")
+
+    def _advance(self) -> None:
+        """What changes from step to step beside the base optimiser."""
+
+
+class SAM(_AroundBase):
+    r"""Sharpness-aware minimisation: a base optimiser's step along the gradient at w + e, e = rho g/|g|.
+
+    The norm is that of the whole gradient over all parameter groups; each group has its own rho, adaptive and eta, so
+    that weights may climb adaptively and biases plainly. A zero gradient is no climb. Two evaluations a step, which
+    should be of the same batch; holds one more copy of the parameters, and one of the gradients.
+
+    Args:
+        params: Parameters or parameter groups.
+        base_optimizer: The class of the base optimiser, or anything that makes one from groups and options.
+        rho: Length of the climb, at least 0.
+        adaptive: Whether to climb by rho s^2 g/|s g| with s = |w| + eta instead, as ``ASAM`` does.
+        eta: Added to the size of a weight where adaptive, at least 0.
+        **options: The base optimiser's.
+
+    Raises:
+        TypeError: If the base optimiser is none, or an option is of the wrong kind.
+        ValueError: If an option is out of range, the base optimiser has one of the same name or maximises, or a
+            parameter is not real.
+
+    Examples:
+        >>> x = torch.tensor([2.0], requires_grad=True)
+        >>> optimiser = SAM([x], torch.optim.SGD, rho=0.5, lr=0.1)
+        >>> def closure():
+        ...     loss = 1.5 * x.square().sum()
+        ...     loss.backward()
+        ...     return loss
+        >>> optimiser.step(closure).item(), x.grad.item(), x.item()
+        (6.0, 7.5, 1.25)
+
+    References:
+        Foret et al. (2020), arXiv:2010.01412, Algorithm 1 with p = 2; rho = 0.05 is theirs.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        base_optimizer: Callable[..., Optimizer] = SGD,
+        *,
+        rho: float = 0.05,
+        adaptive: bool = False,
+        eta: float = 0.01,
+        **options: Any,
+    ) -> None:
+        super().__init__(params, base_optimizer, {"rho": rho, "adaptive": adaptive, "eta": eta}, options)
+
+    def _gradient(
+        self, points: list[Tensor], groups: Groups, evaluate: Callable[[list[Tensor]], list[Tensor]]
+    ) -> list[Tensor]:
+        return sharpness_aware_gradient(points, [self._rule(group) for group in groups], evaluate)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        self._rule(group)
+
+    def _rule(self, group: dict[str, Any]) -> SharpnessAware:
+        return SharpnessAware(rho=group["rho"], adaptive=group["adaptive"], eta=group["eta"])
+
+
+class ASAM(SAM):
+    r"""Adaptive sharpness-aware minimisation: ``SAM`` with a climb in proportion to the size of each weight.
+
+    e = rho s^2 g/|s g|, s = |w| + eta elementwise. The published code takes s = 1 for biases: give them a group with
+    ``adaptive=False``.
+
+    Args:
+        params: As for ``SAM``.
+        base_optimizer: As for ``SAM``.
+        rho: Length of the climb relative to the weights, at least 0.
+        eta: Added to the size of a weight, at least 0; with 0 the climb does not depend on how a rectifier's scale is
+            shared between layers, and zero weights do not climb.
+        **options: The base optimiser's.
+
+    Raises:
+        TypeError: As ``SAM``.
+        ValueError: As ``SAM``.
+
+    Examples:
+        >>> x = torch.tensor([2.0], requires_grad=True)
+        >>> optimiser = ASAM([x], rho=0.5, eta=0.0, lr=0.1)
+        >>> def closure():
+        ...     loss = 1.5 * x.square().sum()
+        ...     loss.backward()
+        ...     return loss
+        >>> optimiser.step(closure).item(), x.grad.item()
+        (6.0, 9.0)
+
+    References:
+        Kwon et al. (2021), arXiv:2102.11600; rho = 0.5 and eta = 0.01 are theirs.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        base_optimizer: Callable[..., Optimizer] = SGD,
+        *,
+        rho: float = 0.5,
+        eta: float = 0.01,
+        **options: Any,
+    ) -> None:
+        super().__init__(params, base_optimizer, rho=rho, adaptive=True, eta=eta, **options)
+
+
+class EntropySGD(_AroundBase):
+    r"""Entropy-SGD: a base optimiser's step along the gradient gamma (x - E[x']) of the local entropy.
+
+    The mean is that of a Langevin walk, one evaluation a step, so the closure should take a fresh batch every time it
+    is called. As the gradient is proportional to gamma, so has the learning rate to be to 1/gamma: with plain SGD,
+    ``lr=1/gamma`` goes to the mean. Gamma grows by the factor 1 + scoping after every step, in the parameter groups.
+    Holds three more copies of the parameters and one of the noise.
+
+    Args:
+        params: Parameters or parameter groups.
+        base_optimizer: The class of the base optimiser, or anything that makes one from groups and options.
+        gamma: Stiffness of the spring between walker and start, positive, in units of curvature.
+        generator: Where the noise comes from, a generator on the CPU; part of ``state_dict``. None if there is none.
+        scoping: Relative growth of gamma from step to step, at least 0.
+        langevin_steps: Steps of the walk; the same in all groups.
+        langevin_rate: Step size of the walk, positive.
+        noise: Its noise per square root of time, at least 0.
+        weight: Of the newest point in the running mean, in (0, 1].
+        **options: The base optimiser's.
+
+    Raises:
+        TypeError: If the base optimiser is none, or the generator no generator where there is noise.
+        ValueError: If an option is out of range, the base optimiser has one of the same name or maximises, a
+            parameter is not real, or the generator is not on the CPU.
+
+    Examples:
+        >>> x = torch.tensor([3.0], requires_grad=True)
+        >>> optimiser = EntropySGD([x], gamma=1.0, lr=1.0, langevin_steps=200, noise=0.0, generator=None)
+        >>> def closure():
+        ...     loss = x.square().sum()
+        ...     loss.backward()
+        ...     return loss
+        >>> optimiser.step(closure).item(), round(x.grad.item(), 4), round(x.item(), 4)
+        (9.0, 2.0, 1.0)
+
+    References:
+        Chaudhari et al. (2016), arXiv:1611.01838, Algorithm 1.
+    """
+
+    def __init__(
+        self,
+        params: Parameters,
+        base_optimizer: Callable[..., Optimizer] = SGD,
+        *,
+        gamma: float,
+        generator: torch.Generator | None,
+        scoping: float = 0.0,
+        langevin_steps: int = 20,
+        langevin_rate: float = 0.1,
+        noise: float = 1e-4,
+        weight: float = 0.75,
+        **options: Any,
+    ) -> None:
+        own = {
+            "gamma": gamma,
+            "scoping": scoping,
+            "langevin_steps": langevin_steps,
+            "langevin_rate": langevin_rate,
+            "noise": noise,
+            "weight": weight,
+        }
+        if generator is not None:
+            if not isinstance(generator, torch.Generator):
+                raise TypeError(f"generator must be a torch.Generator or None, got {type(generator).__name__}.")
+            if generator.device.type != "cpu":
+                raise ValueError(f"generator must be on the CPU, got one on {generator.device}.")
+        self.generator = generator
+        super().__init__(params, base_optimizer, own, options)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state as in torch, and under ``generator`` that of the noise."""
+        state: dict[str, Any] = super().state_dict()
+        return state if self.generator is None else {**state, "generator": self.generator.get_state()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on where a ``state_dict`` was taken; one without noise leaves the generator as it is."""
+        super().load_state_dict(state_dict)
+        if self.generator is not None and "generator" in state_dict:
+            self.generator.set_state(state_dict["generator"].cpu())
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "generator": self.generator}
+
+    def _gradient(
+        self, points: list[Tensor], groups: Groups, evaluate: Callable[[list[Tensor]], list[Tensor]]
+    ) -> list[Tensor]:
+        sizes = [point.numel() for point in points]
+
+        def draw() -> list[Tensor]:
+            """One draw for all parameters, in the order of the flat layout."""
+            flat = torch.randn(sum(sizes), generator=self.generator, dtype=torch.float64)
+            return [
+                piece.reshape(point.shape).to(dtype=point.dtype).to(device=point.device)
+                for piece, point in zip(torch.split(flat, sizes), points, strict=True)
+            ]
+
+        return local_entropy_gradient(points, [self._rule(group) for group in groups], evaluate, draw)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        rule, first = self._rule(group), self.param_groups[0]
+        if rule.langevin_steps != first["langevin_steps"]:
+            raise ValueError(
+                f"langevin_steps must be the same in all groups, got {first['langevin_steps']}, {rule.langevin_steps}."
+            )
+        if rule.noise > 0 and self.generator is None:
+            raise TypeError(f"generator must be a torch.Generator where noise > 0, got None for noise {rule.noise}.")
+
+    def _advance(self) -> None:
+        for group in self.param_groups:
+            group["gamma"] *= 1 + group["scoping"]
+
+    def _rule(self, group: dict[str, Any]) -> LocalEntropy:
+        return LocalEntropy(**{name: group[name] for name in self._own})
+
+
+def _move(parameters: list[Tensor], points: list[Tensor]) -> None:
+    """Put one member's point into its parameters, bit for bit."""
+    for parameter, point in zip(parameters, points, strict=True):
+        parameter.copy_(point.squeeze(0))

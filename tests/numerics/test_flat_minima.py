@@ -1,0 +1,367 @@
+"""Optimisers for one's own module: steps by hand, parameters put back bit for bit, runs that go on where they were."""
+
+import copy
+import io
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from numerics import ASAM, SAM, EntropySGD, digits
+
+Make = Callable[..., Optimizer]
+
+X = torch.randn(12, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+Y = torch.randint(0, 2, (12,), generator=torch.Generator().manual_seed(1))
+
+
+def _module() -> nn.Sequential:
+    module = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator, dtype=torch.float64))
+    return module
+
+
+def _closure(module: nn.Module, calls: list[float] | None = None) -> Callable[[], torch.Tensor]:
+    def closure() -> torch.Tensor:
+        value = nn.functional.cross_entropy(module(X), Y)
+        value.backward()  # type: ignore[no-untyped-call]
+        if calls is not None:
+            calls.append(value.item())
+        return value
+
+    return closure
+
+
+def _flat(module: nn.Module) -> torch.Tensor:
+    return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
+
+
+def _entropy(parameters: Any, base: Any = torch.optim.SGD, **options: Any) -> EntropySGD:
+    settings = {"gamma": 0.5, "langevin_steps": 3, "noise": 0.2, "generator": torch.Generator().manual_seed(3)}
+    return EntropySGD(parameters, base, **{**settings, **options})
+
+
+MAKERS: dict[str, Make] = {"sam": SAM, "asam": ASAM, "entropy": _entropy}
+makers = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+
+
+def test_a_step_of_sam_is_the_base_step_along_the_gradient_uphill() -> None:
+    """By hand, with two groups: one norm over both, a length and a learning rate each, and Adam inside."""
+    module, twin = _module(), _module()
+    groups = [
+        {"params": list(net[place].parameters()), "rho": rho, "lr": lr}
+        for net in (module,)
+        for place, rho, lr in ((0, 0.3, 0.1), (2, 0.1, 0.02))
+    ]
+    optimiser = SAM(groups, torch.optim.Adam)
+    by_hand = torch.optim.Adam(
+        [{"params": list(twin[place].parameters()), "lr": lr} for place, lr in ((0, 0.1), (2, 0.02))]
+    )
+    for _ in range(5):
+        calls: list[float] = []
+        assert optimiser.step(_closure(module, calls)).item() == calls[0]
+        assert len(calls) == 2
+        assert calls[1] > calls[0]
+        before = [parameter.detach().clone() for parameter in twin.parameters()]
+        by_hand.zero_grad()
+        _closure(twin)()
+        norm = math.sqrt(sum(float(parameter.grad.square().sum()) for parameter in twin.parameters()))  # type: ignore[union-attr]
+        with torch.no_grad():
+            for parameter, rho in zip(twin.parameters(), (0.3, 0.3, 0.1, 0.1), strict=True):
+                parameter += rho / norm * parameter.grad
+        by_hand.zero_grad()
+        _closure(twin)()
+        with torch.no_grad():
+            for parameter, place in zip(twin.parameters(), before, strict=True):
+                parameter.copy_(place)
+        by_hand.step()
+        torch.testing.assert_close(_flat(module), _flat(twin), rtol=1e-12, atol=1e-14)
+
+
+def test_weights_may_climb_adaptively_and_biases_plainly() -> None:
+    module, twin = _module(), _module()
+    weights, biases = ([p for name, p in module.named_parameters() if kind in name] for kind in ("weight", "bias"))
+    optimiser = ASAM([{"params": weights}, {"params": biases, "adaptive": False}], rho=0.4, eta=0.1, lr=1.0)
+    start = _flat(module)
+    optimiser.step(_closure(module))
+    _closure(twin)()
+    named = {name: (p, p.grad) for name, p in twin.named_parameters()}
+    sizes = {name: p.detach().abs() + 0.1 if "weight" in name else torch.ones_like(p) for name, (p, _) in named.items()}
+    norm = math.sqrt(sum(float((sizes[name] * g).square().sum()) for name, (_, g) in named.items() if g is not None))
+    with torch.no_grad():
+        for name, (p, g) in named.items():
+            assert g is not None
+            p += 0.4 * sizes[name] ** 2 * g / norm
+    twin.zero_grad()
+    _closure(twin)()
+    gradient = torch.cat([p.grad.flatten() for p in twin.parameters() if p.grad is not None])
+    torch.testing.assert_close(_flat(module), start - gradient, rtol=1e-12, atol=1e-13)
+
+
+@makers
+def test_without_learning_rate_the_parameters_are_where_they_were_bit_for_bit(make: Make) -> None:
+    module = _module()
+    start = _flat(module)
+    optimiser = make(module.parameters(), lr=0.0)
+    optimiser.step(_closure(module))
+    assert torch.equal(_flat(module), start)
+
+
+@makers
+def test_a_closure_that_fails_halfway_leaves_the_parameters_where_they_were(make: Make) -> None:
+    module, calls = _module(), []
+    start, closure = _flat(module), _closure(module, calls)
+
+    def failing() -> torch.Tensor:
+        if len(calls) == 1:
+            assert not torch.equal(_flat(module), start)
+            raise RuntimeError("out of batches")
+        return closure()
+
+    optimiser = make(module.parameters(), lr=0.1)
+    with pytest.raises(RuntimeError, match="out of batches"):
+        optimiser.step(failing)
+    assert torch.equal(_flat(module), start)
+
+
+@makers
+def test_clearing_gradients_in_the_closure_or_not_is_the_same(make: Make) -> None:
+    ends = []
+    for clear in (None, True, False):
+        module = _module()
+        optimiser, closure = make(module.parameters(), lr=0.1), _closure(module)
+        for _ in range(3):
+
+            def clearing(
+                clear: bool | None = clear, optimiser: Optimizer = optimiser, closure: Any = closure
+            ) -> torch.Tensor:
+                if clear is not None:
+                    optimiser.zero_grad(set_to_none=clear)
+                return closure()  # type: ignore[no-any-return]
+
+            optimiser.step(clearing)  # type: ignore[arg-type]
+        ends.append(_flat(module))
+    assert torch.equal(ends[0], ends[1])
+    assert torch.equal(ends[0], ends[2])
+
+
+@makers
+def test_zero_gradients_give_no_nan(make: Make) -> None:
+    """With a loss that is flat the sharpness-aware do not move, and the walk is noise alone."""
+    parameter = nn.Parameter(torch.ones(3, dtype=torch.float64))
+    optimiser = make([parameter], lr=1.0)
+
+    def flat() -> torch.Tensor:
+        value = 0 * parameter.sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimiser.step(flat)
+    assert parameter.isfinite().all()
+    assert torch.equal(parameter.detach(), torch.ones(3, dtype=torch.float64)) == (
+        not isinstance(optimiser, EntropySGD)
+    )
+
+
+@makers
+def test_parameters_without_gradient_stay_out(make: Make) -> None:
+    module, unused = _module(), nn.Parameter(torch.ones(2, dtype=torch.float64))
+    module[0].bias.requires_grad_(False)
+    frozen = module[0].bias.clone()
+    optimiser = make([*module.parameters(), unused], torch.optim.SGD, lr=0.1, weight_decay=0.1, momentum=0.9)
+    for _ in range(2):
+        optimiser.step(_closure(module))
+    assert torch.equal(module[0].bias, frozen)
+    assert torch.equal(unused.detach(), torch.ones(2, dtype=torch.float64))
+    assert unused.grad is None
+    assert len(optimiser.state) == 3
+
+
+@pytest.mark.parametrize(
+    ("base", "options"),
+    [
+        (torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+        (torch.optim.Adam, {"amsgrad": True}),
+        (torch.optim.AdamW, {"foreach": True}),
+    ],
+)
+@makers
+def test_a_run_goes_on_from_its_state_dict_bit_for_bit(make: Make, base: type[Optimizer], options: Any) -> None:
+    """Through a file, into an optimiser that was made with other numbers, with a scheduler."""
+
+    def setup(lr: float, **more: Any) -> tuple[nn.Module, Optimizer, torch.optim.lr_scheduler.StepLR]:
+        module = _module()
+        optimiser = make(module.parameters(), base, lr=lr, **options, **more)
+        return module, optimiser, torch.optim.lr_scheduler.StepLR(optimiser, step_size=3, gamma=0.5)
+
+    own = {"scoping": 0.1} if make is _entropy else {}
+    module, optimiser, scheduler = setup(0.05, **own)
+    for step in range(10):
+        if step == 5:
+            file = io.BytesIO()
+            torch.save([module.state_dict(), optimiser.state_dict(), scheduler.state_dict()], file)
+        optimiser.step(_closure(module))
+        scheduler.step()
+    other, resumed, other_scheduler = setup(0.7)
+    resumed.step(_closure(other))
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+    for part, state in zip((other, resumed, other_scheduler), saved, strict=True):
+        part.load_state_dict(state)
+    for _ in range(5):
+        resumed.step(_closure(other))
+        other_scheduler.step()
+    assert torch.equal(_flat(other), _flat(module))
+    assert resumed.param_groups[0]["lr"] == optimiser.param_groups[0]["lr"] == pytest.approx(0.05 / 8)
+
+
+@makers
+def test_a_copy_goes_its_own_way_and_the_same(make: Make) -> None:
+    module = _module()
+    optimiser = make(module.parameters(), lr=0.1, momentum=0.9)
+    optimiser.step(_closure(module))
+    twin, copied = copy.deepcopy((module, optimiser))
+    pickled_module, pickled = pickle.loads(pickle.dumps((module, optimiser)))
+    for net, other in ((twin, copied), (pickled_module, pickled), (module, optimiser)):
+        other.step(_closure(net))
+    assert torch.equal(_flat(twin), _flat(module))
+    assert torch.equal(_flat(pickled_module), _flat(module))
+
+
+@makers
+def test_the_checkpoint_of_the_bare_base_optimiser_loads(make: Make) -> None:
+    module = _module()
+    bare = torch.optim.SGD(module.parameters(), lr=0.3, momentum=0.9)
+    _closure(module)()
+    bare.step()
+    optimiser = make(module.parameters(), lr=0.1, momentum=0.5)
+    optimiser.load_state_dict(bare.state_dict())
+    group = optimiser.param_groups[0]
+    assert (group["lr"], group["momentum"]) == (0.3, 0.9)
+    parameter = module[0].weight
+    assert torch.equal(optimiser.state[parameter]["momentum_buffer"], bare.state[parameter]["momentum_buffer"])
+    start = _flat(module)
+    optimiser.step(_closure(module))
+    assert not torch.equal(_flat(module), start)
+
+
+@makers
+def test_groups_added_later_take_part(make: Make) -> None:
+    module, twin = _module(), _module()
+    late = make(module[0].parameters(), lr=0.1)
+    late.add_param_group({"params": list(module[2].parameters()), "lr": 0.3})
+    early = make([{"params": list(twin[0].parameters())}, {"params": list(twin[2].parameters()), "lr": 0.3}], lr=0.1)
+    late.step(_closure(module))
+    early.step(_closure(twin))
+    assert torch.equal(_flat(module), _flat(twin))
+    assert not torch.equal(_flat(module), _flat(_module()))
+
+
+def test_scoping_grows_gamma_in_the_groups_and_the_walk_is_of_its_length() -> None:
+    module, calls = _module(), []
+    optimiser = _entropy(module.named_parameters(), scoping=0.5, lr=0.1)
+    for _ in range(3):
+        optimiser.step(_closure(module, calls))
+    assert len(calls) == 9
+    assert optimiser.param_groups[0]["gamma"] == pytest.approx(0.5 * 1.5**3)
+    assert optimiser.param_groups[0]["param_names"] == [name for name, _ in module.named_parameters()]
+
+
+@makers
+def test_every_optimiser_learns_the_digits(make: Make) -> None:
+    x, y = digits(samples=200, dtype=torch.float32)
+    generator = torch.Generator().manual_seed(0)
+    module = nn.Sequential(nn.Linear(64, 16), nn.ReLU(), nn.Linear(16, 10))
+    with torch.no_grad():
+        for layer in (module[0], module[2]):
+            layer.weight.normal_(0.0, 0.2, generator=generator)
+    options = {"noise": 1e-4, "langevin_rate": 0.3, "lr": 2.0} if make is _entropy else {"lr": 0.3}
+    optimiser = make(module.parameters(), torch.optim.SGD, momentum=0.8, **options)
+
+    def closure() -> torch.Tensor:
+        some = torch.randint(0, 200, (50,), generator=generator)
+        value = nn.functional.cross_entropy(module(x[some]), y[some])
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    def whole() -> float:
+        with torch.no_grad():
+            return float(nn.functional.cross_entropy(module(x), y))
+
+    assert whole() > 2
+    for _ in range(70):
+        optimiser.step(closure)  # type: ignore[arg-type]
+    assert whole() < 0.15
+
+
+@pytest.mark.usefixtures("unchecked")
+@makers
+def test_what_no_optimiser_can_take_is_refused(make: Make) -> None:
+    parameter = nn.Parameter(torch.ones(2))
+    with pytest.raises(TypeError, match=r"closure must compute the loss, which .* needs anew, got None"):
+        make([parameter], lr=0.1).step()
+    with pytest.raises(TypeError, match="base_optimizer must be an optimiser's class, got one SGD"):
+        make([parameter], torch.optim.SGD([parameter]))
+    with pytest.raises(TypeError, match="base_optimizer must be an optimiser's class, got one str"):
+        make([parameter], "sgd")
+    with pytest.raises(TypeError, match="base_optimizer must make an optimiser, got list"):
+        make([parameter], lambda groups: groups)
+    with pytest.raises(ValueError, match="maximize must be False, as the loss is minimised, got True"):
+        make([parameter], lr=0.1, maximize=True)
+    with pytest.raises(ValueError, match=r"params must be real floating point tensors, got torch\.complex64"):
+        make([nn.Parameter(torch.ones(2, dtype=torch.complex64))], lr=0.1)
+    optimiser = make([parameter], lr=0.1)
+    with pytest.raises(ValueError, match="maximize must be False"):
+        optimiser.add_param_group({"params": [nn.Parameter(torch.ones(2))], "maximize": True})
+    assert len(optimiser.param_groups) == 1
+
+    def sparse() -> torch.Tensor:
+        value = nn.functional.embedding(torch.tensor([0]), table, sparse=True).sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    table = nn.Parameter(torch.ones(3, 2))
+    with pytest.raises(ValueError, match=r"gradients must be dense, got one of layout torch\.sparse_coo"):
+        make([table], lr=0.1).step(sparse)  # type: ignore[arg-type]
+    assert torch.equal(table.detach(), torch.ones(3, 2))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_options_out_of_range_are_refused() -> None:
+    parameters = [nn.Parameter(torch.ones(2))]
+    with pytest.raises(ValueError, match="rho must be a finite number >= 0, got -1"):
+        SAM(parameters, rho=-1)
+    with pytest.raises(ValueError, match="eta must be a finite number >= 0, got -1"):
+        ASAM(parameters, eta=-1)
+    with pytest.raises(TypeError, match="adaptive must be True or False, got 0"):
+        SAM([{"params": parameters, "adaptive": 0}])
+    with pytest.raises(ValueError, match="base_optimizer must have no option named rho, got Adadelta"):
+        SAM(parameters, torch.optim.Adadelta)
+    with pytest.raises(ValueError, match="gamma must be a finite number > 0, got 0"):
+        _entropy(parameters, gamma=0)
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator or None, got int"):
+        _entropy(parameters, generator=3)
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator where noise > 0, got None"):
+        _entropy(parameters, generator=None)
+    other = {"params": [nn.Parameter(torch.ones(1))], "langevin_steps": 4}
+    with pytest.raises(ValueError, match="langevin_steps must be the same in all groups, got 3, 4"):
+        _entropy([{"params": parameters}, other])
+    optimiser = SAM(parameters, lr=0.1)
+    optimiser.param_groups[0]["rho"] = math.nan
+    with pytest.raises(ValueError, match="rho must be a finite number >= 0, got nan"):
+        optimiser.step(lambda: parameters[0].sum().backward())
+
+
+@pytest.mark.gpu
+def test_a_generator_on_the_device_is_refused() -> None:
+    if torch.cuda.is_available():
+        with pytest.raises(ValueError, match="generator must be on the CPU, got one on cuda"):
+            _entropy([nn.Parameter(torch.ones(2))], generator=torch.Generator("cuda"))
