@@ -39,6 +39,10 @@ from .rescaled_networks import rescale as rescale
 from .rescaled_networks import rescale_units as rescale_units
 from .rescaled_networks import rescaling_factors as rescaling_factors
 from .rescaled_networks import unit_rescaling_factors as unit_rescaling_factors
+from .sharpness_ascent import Sharpness as Sharpness
+from .sharpness_ascent import box_sharpness as box_sharpness
+from .sharpness_ascent import epsilon_sharpness as epsilon_sharpness
+from .subspaces import random_basis as random_basis
 from .training.descent import adam as adam
 from .training.descent import gradient_descent as gradient_descent
 from .training.flat_minima import ASAM as ASAM

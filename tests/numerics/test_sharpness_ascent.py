@@ -1,0 +1,350 @@
+"""Sharpness by ascent: formulas where the loss is quadratic, brute force in two dimensions, and honest lower bounds."""
+
+import itertools
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from numerics import (
+    CrossEntropy,
+    FunctionalModule,
+    Mlp,
+    Sharpness,
+    SquaredError,
+    box_sharpness,
+    epsilon_sharpness,
+    loss_and_gradient,
+    random_basis,
+    rescaling_factors,
+)
+from numerics.projected_ascent import ascend
+
+HALF = SquaredError(0.5)
+
+
+def _normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _quadratic(size: int, members: int = 3) -> tuple[Mlp, Tensor, Tensor, Tensor]:
+    """L = |X theta - y|^2/(2 m): each member has its own X of rank size, and fits its own y at theta."""
+    network, x = Mlp((size, 1), "linear"), _normal(members, 2 * size, size)
+    theta = _normal(members, size, seed=1)
+    return network, theta, x, network.forward(theta, x)
+
+
+def _hessian(x: Tensor) -> Tensor:
+    return x.mT @ x / x.shape[-2]
+
+
+def _trust_region(hessian: Tensor, gradient: Tensor, epsilon: float) -> float:
+    """max g z + z'Hz/2 over |z| <= epsilon for H > 0: (mu - H) z = g with mu above the spectrum and |z| = epsilon."""
+    values, vectors = torch.linalg.eigh(hessian)
+    g = vectors.mT @ gradient
+    low, high = float(values[-1]), float(values[-1] + g.norm() / epsilon)
+    for _ in range(200):
+        mu = (low + high) / 2
+        low, high = (mu, high) if float((g / (mu - values)).norm()) > epsilon else (low, mu)
+    z = g / (high - values)
+    return float(g @ z + (values * z * z).sum() / 2)
+
+
+class TestWhereTheLossIsQuadratic:
+    @pytest.mark.parametrize("size", [1, 2, 10, 40])
+    def test_the_ball_has_the_largest_eigenvalue(self, size: int, device: str) -> None:
+        network, theta, x, y = (each.to(device) if isinstance(each, Tensor) else each for each in _quadratic(size))
+        found = epsilon_sharpness(
+            network, theta, x, y, HALF, epsilon=0.3, seeds=range(3), restarts=6, lambda_max="dense"
+        )
+        exact = 0.3**2 / 2 * torch.linalg.eigvalsh(_hessian(x))[:, -1]
+        assert found.quadratic is not None
+        assert found.bound is not None
+        torch.testing.assert_close(found.quadratic, exact, rtol=1e-9, atol=0.0)
+        torch.testing.assert_close(found.value, exact, rtol=1e-6, atol=0.0)
+        assert bool((found.by_restart <= found.bound[:, None] * (1 + 1e-12)).all())
+        assert bool(found.converged.all())
+        assert found.spread.max() < 1e-5 * exact.max()
+        given = epsilon_sharpness(
+            network, theta, x, y, HALF, epsilon=0.3, seeds=range(3), lambda_max=2 * exact / 0.3**2
+        )
+        torch.testing.assert_close(given.quadratic, exact, rtol=1e-12, atol=0.0)
+
+    @pytest.mark.parametrize("epsilon", [1e-2, 0.3, 3.0])
+    def test_away_from_critical_points_it_is_a_trust_region_problem(self, epsilon: float) -> None:
+        network, theta, x, y = _quadratic(12)
+        theta = theta + _normal(3, 12, seed=5)
+        found = epsilon_sharpness(
+            network, theta, x, y, HALF, epsilon=epsilon, seeds=range(3), restarts=6, lambda_max="dense"
+        )
+        value, gradient = loss_and_gradient(network, theta, x, y, HALF)
+        exact = [_trust_region(_hessian(own), g, epsilon) for own, g in zip(x, gradient, strict=True)]
+        wanted = torch.tensor(exact, dtype=torch.float64) / (1 + value)
+        torch.testing.assert_close(found.value, wanted, rtol=1e-6, atol=0.0)
+        assert found.bound is not None
+        assert bool((found.value <= found.bound).all())
+        assert bool((found.value >= 0.5 * found.bound).all())
+
+    @pytest.mark.parametrize("size", [1, 2, 7])
+    def test_the_box_has_its_best_corner(self, size: int) -> None:
+        network, theta, x, y = _quadratic(size)
+        found = box_sharpness(network, theta, x, y, HALF, epsilon=1e-2, seeds=range(3), restarts=24, dense=True)
+        corners = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=size)), dtype=torch.float64)
+        for member in range(3):
+            z = corners * 1e-2 * (theta[member].abs() + 1)
+            exact = 100 * float(((z @ _hessian(x[member])) * z).sum(1).max()) / 2
+            assert float(found.value[member]) == pytest.approx(exact, rel=1e-9)
+            assert found.bound is not None
+            assert exact <= float(found.bound[member]) * (1 + 1e-12)
+        assert found.quadratic is None
+
+    def test_a_subspace_has_the_curvature_that_it_sees(self) -> None:
+        network, theta, x, y = _quadratic(20)
+        basis = random_basis(20, 4, seeds=range(3))
+        found = epsilon_sharpness(
+            network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), basis=basis, lambda_max="dense"
+        )
+        whole = torch.linalg.eigvalsh(_hessian(x))[:, -1]
+        seen = torch.linalg.eigvalsh(basis.mT @ _hessian(x) @ basis)[:, -1]
+        torch.testing.assert_close(found.value, 0.1**2 / 2 * seen, rtol=1e-6, atol=0.0)
+        assert bool((seen < whole).all())
+        shared = epsilon_sharpness(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), basis=basis[0])
+        assert float(shared.value[0]) == pytest.approx(float(found.value[0]), rel=1e-6)
+
+    def test_the_box_of_a_subspace_is_measured_in_its_coordinates(self) -> None:
+        network, theta, x, y = _quadratic(5)
+        basis = 3 * random_basis(5, 2, seeds=range(3))
+        found = box_sharpness(network, theta, x, y, HALF, epsilon=1e-2, seeds=range(3), basis=basis, dense=True)
+        coordinates = torch.linalg.lstsq(basis, theta[:, :, None]).solution.squeeze(-1)
+        corners = torch.tensor([[1.0, 1.0], [1.0, -1.0]], dtype=torch.float64)
+        for member in range(3):
+            z = corners * 1e-2 * (coordinates[member].abs() + 1) @ basis[member].mT
+            exact = 50 * float(((z @ _hessian(x[member])) * z).sum(1).max())
+            assert float(found.value[member]) == pytest.approx(exact, rel=1e-9)
+
+    def test_the_identity_is_the_whole_space(self) -> None:
+        network, theta, x, y = _quadratic(3)
+        for measure in (epsilon_sharpness, box_sharpness):
+            plain = measure(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3))
+            same = measure(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), basis=torch.eye(3).double())
+            torch.testing.assert_close(plain.value, same.value, rtol=1e-9, atol=0.0)
+
+
+@pytest.mark.parametrize("measure", [epsilon_sharpness, box_sharpness])
+@pytest.mark.parametrize("kind", ["tanh", "relu", "sine"])
+@pytest.mark.parametrize("epsilon", [0.1, 1.5])
+def test_in_two_dimensions_it_is_what_brute_force_finds(
+    measure: Callable[..., Sharpness], kind: str, epsilon: float
+) -> None:
+    network = Mlp((1, 1, 1), kind)
+    x, y = _normal(10, 1), _normal(10, 1, seed=1)
+    theta = torch.tensor([[0.8, -0.6], [1.5, 2.0]], dtype=torch.float64)
+    found = measure(network, theta, x, y, SquaredError(), epsilon=epsilon, seeds=[0, 1], restarts=16)
+    ball, unit = measure is epsilon_sharpness, 1.0 if measure is epsilon_sharpness else 100.0
+    fine = torch.linspace(-1, 1, 401, dtype=torch.float64)
+    grid = torch.cartesian_prod(fine, fine)
+    angle = torch.linspace(0, 2 * math.pi, 20_001, dtype=torch.float64)
+    if ball:
+        grid = torch.cat([grid[grid.norm(dim=1) <= 1], torch.stack([angle.cos(), angle.sin()], dim=1)])
+    for member, point in enumerate(theta):
+        size = epsilon if ball else epsilon * (point.abs() + 1)
+        value, _ = loss_and_gradient(network, torch.cat([point[None], point + size * grid]), x, y, SquaredError())
+        brute = unit * float((value.max() - value[0]) / (1 + value[0]))
+        assert float(found.value[member]) == pytest.approx(brute, rel=1e-3)
+        assert float(found.value[member]) >= brute * (1 - 1e-6)
+
+
+def test_a_rescaled_network_is_as_sharp_as_the_zero_function_is_bad() -> None:
+    """With |theta_1'| = epsilon the ball holds (0, theta_2'); where it was flat the same epsilon hardly mattered."""
+    network, epsilon = Mlp((3, 6, 1), "relu"), 1e-2
+    theta, x = 1.5 * network.init(range(3), sigma_w=1.4), _normal(40, 3)
+    y = network.forward(theta, x)
+    start = theta[:, : network.spans[0][2]].norm(dim=1)
+    factors = torch.stack([rescaling_factors(network, (epsilon / float(one), float(one) / epsilon)) for one in start])
+    zero = HALF.value(torch.zeros_like(y), y)
+    flat, sharp = (
+        epsilon_sharpness(network, point, x.expand(3, -1, -1), y, HALF, epsilon=epsilon, seeds=range(3))
+        for point in (theta, factors * theta)
+    )
+    assert float((flat.loss - sharp.loss).abs().max()) < 1e-20
+    assert bool((sharp.value >= zero).all())
+    assert bool((flat.value < 0.01 * zero).all())
+
+
+def test_the_point_is_in_the_region_and_as_high_as_it_says() -> None:
+    network, x, labels = Mlp((3, 4, 2), "relu", bias=True), _normal(12, 3), torch.arange(12) % 2
+    theta = network.init([0, 1], sigma_b=0.3)
+    for measure in (epsilon_sharpness, box_sharpness):
+        found = measure(network, theta, x, labels, CrossEntropy(), epsilon=0.2, seeds=[0, 1], restarts=3)
+        value, _ = loss_and_gradient(network, found.theta, x, labels, CrossEntropy())
+        torch.testing.assert_close(value, found.highest, rtol=1e-12, atol=0.0)
+        unit = 1 if measure is epsilon_sharpness else 100
+        wanted = unit * (found.highest - found.loss) / (1 + found.loss)
+        torch.testing.assert_close(found.value, wanted, rtol=1e-12, atol=0.0)
+        torch.testing.assert_close(found.by_restart.amax(1), found.value)
+        torch.testing.assert_close(found.spread, found.value - found.by_restart.amin(1))
+        away = (found.theta - theta).abs()
+        if measure is epsilon_sharpness:
+            assert bool((away.norm(dim=1) <= 0.2 * (1 + 1e-12)).all())
+        else:
+            assert bool((away <= 0.2 * (theta.abs() + 1) * (1 + 1e-12)).all())
+
+
+def test_members_and_restarts_do_not_see_one_another() -> None:
+    network, x, y = Mlp((3, 4, 2), "tanh"), _normal(3, 12, 3), _normal(3, 12, 2, seed=1)
+    theta = network.init(range(3))
+
+    def run(members: slice, restarts: int, **options: int) -> Sharpness:
+        seeds = range(3)[members]
+        own = theta[members], x[members], y[members]
+        return epsilon_sharpness(network, *own, HALF, epsilon=0.5, seeds=seeds, restarts=restarts, **options)
+
+    together, chunked, few = run(slice(3), 5), run(slice(3), 5, chunk=2), run(slice(3), 2)
+    torch.testing.assert_close(chunked.by_restart, together.by_restart, rtol=1e-9, atol=0.0)
+    torch.testing.assert_close(few.by_restart, together.by_restart[:, :2], rtol=1e-9, atol=0.0)
+    for member in range(3):
+        alone = run(slice(member, member + 1), 5)
+        torch.testing.assert_close(alone.by_restart, together.by_restart[member : member + 1], rtol=1e-9, atol=0.0)
+
+
+def test_a_module_is_taken_as_a_perceptron_is() -> None:
+    network = Mlp((3, 4, 2), "tanh", bias=True)
+    view = FunctionalModule(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double())
+    theta, x, y = network.init([0, 1]), _normal(12, 3), _normal(12, 2, seed=1)
+    one, other = (
+        box_sharpness(each, theta, x, y, HALF, epsilon=0.1, seeds=[0, 1], restarts=2) for each in (network, view)
+    )
+    torch.testing.assert_close(one.value, other.value, rtol=1e-9, atol=0.0)
+    data = x.expand(2, -1, -1).clone(), y.expand(2, -1, -1)
+    own = box_sharpness(view, theta, *data, HALF, epsilon=0.1, seeds=[0, 1], restarts=2)
+    torch.testing.assert_close(own.value, other.value, rtol=1e-9, atol=0.0)
+
+
+def test_a_dead_network_is_not_sharp() -> None:
+    network, x = Mlp((1, 1, 1), "relu"), torch.ones(4, 1).double()
+    theta = torch.tensor([[-5.0, 1.0]], dtype=torch.float64)
+    found = epsilon_sharpness(network, theta, x, x, HALF, epsilon=1.0, seeds=[0], lambda_max="dense")
+    assert torch.equal(found.theta, theta)
+    assert float(found.value) == float(found.spread) == 0.0
+    assert bool(found.converged.all())
+    assert found.bound is not None
+    assert float(found.bound) == 0.0
+
+
+def test_a_loss_that_overflows_is_infinitely_sharp() -> None:
+    network, x = Mlp((1, 1, 1), "quadratic"), torch.ones(2, 1)
+    theta = torch.tensor([[1.0, 1.0]])
+    found = epsilon_sharpness(network, theta, x, x, HALF, epsilon=1e12, seeds=[0], restarts=2)
+    assert found.value.tolist() == [math.inf]
+    assert found.highest.tolist() == [math.inf]
+
+
+def test_what_was_cut_off_says_so_and_what_lies_at_a_kink_settles() -> None:
+    network, theta, x, y = _quadratic(40)
+    cut = epsilon_sharpness(network, theta, x, y, HALF, epsilon=0.3, seeds=range(3), steps=2)
+    assert not bool(cut.converged.any() | cut.settled.any())
+    assert cut.evaluations.unique().tolist() == [3]
+
+    def roof(u: Tensor, runs: Tensor) -> tuple[Tensor, Tensor]:  # highest along a ridge, at (0, 1)
+        return u[:, 1] - 2 * u[:, 0].abs(), torch.stack([-2 * u[:, 0].sign(), torch.ones(len(u)).double()], dim=1)
+
+    start = torch.tensor([[0.3, 0.1]], dtype=torch.float64)
+    end = ascend(roof, start, "ball", base=start.new_zeros(1), steps=400, tolerance=1e-9, what="ascent")
+    assert not bool(end.converged)
+    assert bool(end.settled)
+    assert int(end.evaluations) < 400
+
+
+@pytest.mark.parametrize("region", ["ball", "cube"])
+def test_no_ascent_ends_below_its_start_or_outside_of_its_region(region: str) -> None:
+    def hills(u: Tensor, runs: Tensor) -> tuple[Tensor, Tensor]:
+        return (7 * u).sin().sum(1), 7 * (7 * u).cos()
+
+    start = 0.9 * _normal(50, 3).tanh()
+    end = ascend(hills, start, region, base=start.new_zeros(50), steps=100, tolerance=1e-6, what="ascent")  # type: ignore[arg-type]
+    inside = start / start.norm(dim=1, keepdim=True).clamp(min=1.0) if region == "ball" else start
+    assert bool((end.value >= hills(inside, torch.arange(50))[0]).all())
+    assert bool((end.point.norm(dim=1) if region == "ball" else end.point.abs().amax(1)).max() <= 1 + 1e-15)
+    assert float(end.converged.double().mean()) > 0.9
+    assert float(end.value.max()) <= 3
+
+
+def test_random_bases_are_orthonormal_and_favour_no_direction() -> None:
+    bases = random_basis(6, 2, seeds=range(2000))
+    torch.testing.assert_close(bases.mT @ bases, torch.eye(2).double().expand(2000, 2, 2))
+    projections = bases @ bases.mT
+    error = (projections.mean(0) - torch.eye(6).double() / 3) / (projections.std(0) / math.sqrt(2000))
+    assert float(error.abs().max()) < 4.5
+    assert float(bases.mean(0).abs().max()) < 4.5 / math.sqrt(6 * 2000)
+    assert torch.equal(random_basis(6, 2, seeds=[5])[0], bases[5])
+    assert random_basis(3, 3, seeds=[0], dtype=torch.float32).dtype == torch.float32
+
+
+@pytest.mark.usefixtures("unchecked")
+class TestBadInput:
+    @pytest.mark.parametrize("measure", [epsilon_sharpness, box_sharpness])
+    def test_numbers(self, measure: Callable[..., Sharpness]) -> None:
+        network, theta, x, y = _quadratic(2)
+
+        def call(**changes: object) -> None:
+            measure(network, theta, x, y, HALF, **{"epsilon": 0.1, "seeds": range(3), **changes})
+
+        for epsilon in (0.0, -1.0, math.nan, math.inf, "a", None):
+            with pytest.raises(ValueError, match="epsilon must be a finite number > 0, got"):
+                call(epsilon=epsilon)
+        for name in ("restarts", "steps", "chunk"):
+            with pytest.raises(ValueError, match=f"{name} must be an integer >= 1, got 0"):
+                call(**{name: 0})
+        with pytest.raises(ValueError, match=r"tolerance must lie in \(0, 1\), got 1"):
+            call(tolerance=1)
+        with pytest.raises(ValueError, match="seeds must hold one integer per member, 3, got 2"):
+            call(seeds=[0, 1])
+        with pytest.raises(ValueError, match=r"seeds must hold one integer in \[0, 2\*\*64\) per member, got -1"):
+            call(seeds=[-1, 0, 1])
+
+    def test_curvature(self) -> None:
+        network, theta, x, y = _quadratic(2)
+        for wrong in ("sparse", 3.0):
+            with pytest.raises(ValueError, match="lambda_max must be a tensor, 'dense' or None, got"):
+                epsilon_sharpness(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), lambda_max=wrong)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"lambda_max must have shape \(3,\), one per member, got \(2,\)"):
+            epsilon_sharpness(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), lambda_max=torch.ones(2))
+        with pytest.raises(ValueError, match="lambda_max must be finite, got NaN"):
+            epsilon_sharpness(
+                network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), lambda_max=torch.full((3,), math.nan)
+            )
+        with pytest.raises(ValueError, match="dense must be True or False, got 'yes'"):
+            box_sharpness(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), dense="yes")  # type: ignore[arg-type]
+
+    def test_bases(self) -> None:
+        network, theta, x, y = _quadratic(2)
+
+        def call(basis: object) -> None:
+            epsilon_sharpness(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), basis=basis)  # type: ignore[arg-type]
+
+        with pytest.raises(TypeError, match="basis must be a torch tensor, got list"):
+            call([[1.0]])
+        for shape in ((3, 1), (2, 3), (2, 0), (2,), (2, 2, 1)):
+            with pytest.raises(ValueError, match=r"basis must have shape \(2, k\) or \(3, 2, k\), 1 <= k <= 2, got"):
+                call(torch.ones(shape, dtype=torch.float64))
+        with pytest.raises(ValueError, match=r"basis must have theta's dtype and device, torch.float64 on cpu, got"):
+            call(torch.ones(2, 1))
+        with pytest.raises(ValueError, match="basis must be finite, got NaN"):
+            call(torch.full((2, 1), math.nan, dtype=torch.float64))
+        with pytest.raises(ValueError, match="basis must have linearly independent columns"):
+            call(torch.ones(2, 2, dtype=torch.float64))
+        with pytest.raises(ValueError, match="dimension must be at most 2, the number of parameters, got 3"):
+            random_basis(2, 3, seeds=[0])
+        with pytest.raises(ValueError, match="dimension must be an integer >= 1, got 0"):
+            random_basis(2, 0, seeds=[0])
+
+    def test_problems(self) -> None:
+        network, theta, x, y = _quadratic(2)
+        with pytest.raises(ValueError, match="theta must be finite, got NaN"):
+            epsilon_sharpness(network, theta * math.nan, x, y, HALF, epsilon=0.1, seeds=range(3))
+        with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got str"):
+            epsilon_sharpness("net", theta, x, y, HALF, epsilon=0.1, seeds=range(3))  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="small enough for loss and gradient to be finite, but they overflow"):
+            box_sharpness(network, theta * 1e200, x, y, HALF, epsilon=0.1, seeds=range(3))
