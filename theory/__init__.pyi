@@ -3,6 +3,7 @@ from .ball import Ball as Ball
 from .ball import ComplexBall as ComplexBall
 from .block_matrix import EigenvalueCount as EigenvalueCount
 from .block_matrix import exact_eigenvalue_count as exact_eigenvalue_count
+from .counts_along_orbit import orbit_counts as orbit_counts
 from .curvature_directions import plane_curvatures as plane_curvatures
 from .curvature_directions import principal_curvatures as principal_curvatures
 from .curvature_transform import least_trace as least_trace
@@ -13,6 +14,13 @@ from .derivation import Step as Step
 from .derivation import StepRecord as StepRecord
 from .derivation import Theorem as Theorem
 from .domain import Domain as Domain
+from .eigenvalue_control import EigenvalueFates as EigenvalueFates
+from .eigenvalue_control import controllable_eigenvalues as controllable_eigenvalues
+from .eigenvalue_control import controlling_rescaling as controlling_rescaling
+from .eigenvalue_control import eigenvalue_fates as eigenvalue_fates
+from .eigenvalue_limits import controllable_spectrum as controllable_spectrum
+from .eigenvalues_of_products import horn_inequality as horn_inequality
+from .eigenvalues_of_products import horn_surplus as horn_surplus
 from .euler_identity import orbit_tangents as orbit_tangents
 from .euler_identity import singular_hessian as singular_hessian
 from .free_probability.grid import LawGrid as LawGrid
@@ -68,6 +76,8 @@ from .rescaling import layer_rescaling as layer_rescaling
 from .rescaling import rescaling_group as rescaling_group
 from .rescaling import unit_rescaling as unit_rescaling
 from .shared_inputs import parts_overlap as parts_overlap
+from .sharpest_entry import rescaling_for_spectral_norm as rescaling_for_spectral_norm
+from .sharpest_entry import spectral_norm_growth as spectral_norm_growth
 from .sharpness_aware import sam_cycle as sam_cycle
 from .sharpness_aware import sam_gradient as sam_gradient
 from .sharpness_aware import sam_gradient_of_a_quadratic as sam_gradient_of_a_quadratic

@@ -66,11 +66,14 @@ def eigenvalue_count_by_signs(matrix: Any, threshold: object = 0) -> EigenvalueC
 
     The second route of `exact_eigenvalue_count`, with the same arguments.
     """
-    read, level = symmetric_matrix(matrix), as_fraction(exact_number("threshold", threshold))
-    size = read.rows
-    shifted = flint.fmpq_mat(
-        [[_fmpq(as_fraction(read[i, j])) - (_fmpq(level) if i == j else 0) for j in range(size)] for i in range(size)]
-    )
+    return characteristic_counts(symmetric_matrix(matrix), exact_number("threshold", threshold))
+
+
+def characteristic_counts(matrix: sp.ImmutableMatrix, threshold: sp.Rational) -> EigenvalueCount:
+    """Count eigenvalues of any rational matrix that has real ones only, such as a product of two semidefinite ones."""
+    size, level = matrix.rows, _fmpq(as_fraction(threshold))
+    entries = [[_fmpq(as_fraction(matrix[i, j])) for j in range(size)] for i in range(size)]
+    shifted = flint.fmpq_mat([[x - level if i == j else x for j, x in enumerate(row)] for i, row in enumerate(entries)])
     coefficients = [Fraction(int(c.p), int(c.q)) for c in shifted.charpoly().coeffs()]
     at = next(place for place, c in enumerate(coefficients) if c)
     above = _sign_changes(coefficients)

@@ -22,7 +22,7 @@ from theory.rescaling import layer_rescaling
 
 __all__ = ["least_trace", "rescaled_hessian"]
 
-_SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, section 4.2"
+_SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on Hessian-based measures"
 _a, _b = sp.symbols("alpha_k alpha_l", positive=True)
 _alpha = sp.Symbol("alpha", positive=True)
 _u, _w = sp.symbols("u w", real=True)

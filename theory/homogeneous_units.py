@@ -18,7 +18,7 @@ from theory.proof import Relation
 
 __all__ = ["homogeneity_defect", "observational_equivalence"]
 
-_SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, definitions 3 to 5"
+_SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on properties of rectified networks"
 _p, _q, _y = sp.symbols("p q z", real=True)
 _c, _a = sp.symbols("c alpha", positive=True)
 _ALL = {"p": (-sp.oo, sp.oo), "q": (-sp.oo, sp.oo), "c": (0, sp.oo), "alpha": (0, sp.oo)}

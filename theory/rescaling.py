@@ -22,7 +22,7 @@ from theory.proof import Relation
 
 __all__ = ["Rescaling", "layer_rescaling", "rescaling_group", "unit_rescaling"]
 
-_SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, definition 5 and section 3"
+_SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on properties of rectified networks"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,168 @@
+r"""How many eigenvalues of a Hessian rescalings can make large: all but those that one layer holds back.
+
+Conventions: K layers with n_k weights, H positive semidefinite of rank r, eigenvalues descending. One layer s, the
+special one, is multiplied by beta^(K-1), the others, together c, by 1/beta, so that the product is one. D is beta on c
+and beta^-(K-1) on s; H_cc and H_ss are the diagonal blocks, H/H_cc = H_ss - H_sc H_cc^-1 H_cs is the Schur complement.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isqrt
+from typing import Any
+
+import sympy as sp
+
+from theory.block_matrix import block_matrix, blocks, exact_eigenvalue_count, principal
+from theory.exact_numbers import as_fraction, exact_number
+from theory.exact_two_layer import exact_rank
+from theory.rescaling import checked_sizes
+
+__all__ = ["EigenvalueFates", "controllable_eigenvalues", "controlling_rescaling", "eigenvalue_fates"]
+
+
+@dataclass(frozen=True)
+class EigenvalueFates:
+    r"""What becomes of the eigenvalues of D H D as beta grows.
+
+    Args:
+        growing: How many grow like beta^2: the rank of H_cc.
+        decaying: How many fall like beta^(-2(K-1)): the rank of H/H_cc.
+        zero: How many stay 0.
+        guaranteed: How many are sure to grow, r - n_s, or 0 if that is negative.
+    """
+
+    growing: int
+    decaying: int
+    zero: int
+    guaranteed: int
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether no more grow than are sure to."""
+        return self.growing == self.guaranteed
+
+
+def controllable_eigenvalues(block_sizes: Sequence[int], rank: int, special: int | None = None) -> int:
+    r"""Return how many eigenvalues rescalings are sure to bring above any bound: at least r - n_s.
+
+    .. math:: \max(0, r - n_s), \qquad n_s = \min_k n_k \ \text{for the best choice of the special layer}
+
+    Args:
+        block_sizes: The numbers of weights of two or more layers.
+        rank: The rank r of a positive semidefinite Hessian, from 0 to the sum of the sizes.
+        special: The place of the special layer, from 0; the smallest one if None.
+
+    Returns:
+        The number; 0 says that nothing is sure. The exact number for a given Hessian is in `eigenvalue_fates`.
+
+    Raises:
+        ValueError: If there are fewer than two layers, or a size, the rank or the place is out of range.
+        TypeError: If one of them is no integer.
+
+    Examples:
+        >>> controllable_eigenvalues((6, 4, 3, 5), rank=18)
+        15
+        >>> controllable_eigenvalues((6, 4, 3, 5), rank=18, special=0)
+        12
+    """
+    sizes = checked_sizes(block_sizes)
+    return max(0, _integer("rank", rank, sum(sizes)) - sizes[_special(sizes, special)])
+
+
+def controlling_rescaling(
+    hessian: Any, M: object, block_sizes: Sequence[int], special: int | None = None
+) -> tuple[sp.Rational, ...]:
+    r"""Return factors of the layers after which at least r - n_s eigenvalues of the Hessian provably exceed M.
+
+    They are 1/beta for all layers but s and beta^(K-1) for s, with an integer beta > sqrt(M/l), where l is a rational
+    number below the least positive eigenvalue lambda_r, found by halving and certified by exact counts.
+
+    Args:
+        hessian: A positive semidefinite matrix of exact rational numbers, n x n, or a sequence of rows.
+        M: The bound, a positive rational number.
+        block_sizes: The numbers of weights of two or more layers, with the sum n.
+        special: The place of the special layer, from 0; the smallest one if None.
+
+    Returns:
+        One factor for each layer, as `layer_rescaling` takes them.
+
+    Raises:
+        ValueError: If the matrix is malformed, not positive semidefinite or 0, or another argument is out of range.
+        TypeError: If a number is none, or a size or the place no integer.
+
+    Examples:
+        >>> controlling_rescaling([[2, 1], [1, 1]], 100, (1, 1))
+        (17, 1/17)
+    """
+    matrix, sizes = _semidefinite(hessian, block_sizes)
+    place = _special(sizes, special)
+    bound = exact_number("M", M)
+    if not (bound.is_Rational and bound > 0):
+        raise ValueError(f"M must be a positive rational number, got {bound}.")
+    quotient = as_fraction(bound / below_least_positive_eigenvalue(matrix))
+    beta = sp.Integer(isqrt(quotient.numerator // quotient.denominator) + 1)
+    return tuple(beta ** (len(sizes) - 1) if k == place else 1 / beta for k in range(len(sizes)))
+
+
+def eigenvalue_fates(hessian: Any, block_sizes: Sequence[int], special: int | None = None) -> EigenvalueFates:
+    r"""Return how many eigenvalues grow, fall and stay 0 as all layers but one are made small, exactly.
+
+    Args:
+        hessian: A positive semidefinite matrix of exact rational numbers, n x n, or a sequence of rows.
+        block_sizes: The numbers of weights of two or more layers, with the sum n.
+        special: The place of the layer that is made large, from 0; the smallest one if None.
+
+    Raises:
+        ValueError: If the matrix is malformed or not positive semidefinite, or the sizes or the place do not fit.
+        TypeError: If a number is none, or a size or the place no integer.
+
+    Examples:
+        >>> fates = eigenvalue_fates([[2, 1, 1], [1, 1, 0], [1, 0, 1]], (2, 1))
+        >>> fates, fates.is_tight
+        (EigenvalueFates(growing=2, decaying=0, zero=1, guaranteed=1), False)
+    """
+    matrix, sizes = _semidefinite(hessian, block_sizes)
+    place = _special(sizes, special)
+    others = [i for k, block in enumerate(blocks(sizes)) if k != place for i in block]
+    rank, growing = exact_rank(matrix), exact_rank(principal(matrix, others))
+    guaranteed = controllable_eigenvalues(sizes, rank, place)
+    return EigenvalueFates(growing, rank - growing, matrix.rows - rank, guaranteed)
+
+
+def below_least_positive_eigenvalue(matrix: sp.ImmutableMatrix) -> sp.Rational:
+    """Return a rational number below the least positive eigenvalue of a positive semidefinite matrix.
+
+    Raises:
+        ValueError: If the matrix is 0.
+    """
+    level, rank = matrix.trace(), exact_rank(matrix)
+    if rank == 0:
+        raise ValueError("hessian must not be 0.")
+    while exact_eigenvalue_count(matrix, level).above < rank:
+        level /= 2
+    return level
+
+
+def _semidefinite(hessian: Any, block_sizes: Sequence[int]) -> tuple[sp.ImmutableMatrix, list[int]]:
+    matrix, sizes = block_matrix(hessian, block_sizes)
+    negative = exact_eigenvalue_count(matrix).below
+    if negative:
+        raise ValueError(f"hessian must be positive semidefinite, got {negative} negative eigenvalues.")
+    return matrix, sizes
+
+
+def _special(sizes: Sequence[int], special: int | None) -> int:
+    if len(sizes) < 2:
+        raise ValueError(f"block_sizes must hold at least two layers, got {list(sizes)}.")
+    if special is None:
+        return min(range(len(sizes)), key=lambda k: sizes[k])
+    return _integer("special", special, len(sizes) - 1)
+
+
+def _integer(name: str, value: int, largest: int) -> int:
+    number = exact_number(name, value)
+    if not number.is_Integer:
+        raise TypeError(f"{name} must be an integer, got {value!r}.")
+    if not 0 <= number <= largest:
+        raise ValueError(f"{name} must lie between 0 and {largest}, got {number}.")
+    return int(number)
