@@ -46,6 +46,9 @@ from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
 from .index_by_potential import index_formula as index_formula
+from .keskar_box import box_sharpness as box_sharpness
+from .keskar_box import box_sharpness_bounds as box_sharpness_bounds
+from .keskar_box import sharpness_in_box as sharpness_in_box
 from .linear_network import CriticalSet as CriticalSet
 from .linear_network import critical_points as critical_points
 from .linear_network import interpolation_threshold as interpolation_threshold
@@ -82,6 +85,8 @@ from .sharpness_aware import sam_cycle as sam_cycle
 from .sharpness_aware import sam_gradient as sam_gradient
 from .sharpness_aware import sam_gradient_of_a_quadratic as sam_gradient_of_a_quadratic
 from .sharpness_aware import sam_objective as sam_objective
+from .sharpness_of_quadratics import ball_sharpness as ball_sharpness
+from .sharpness_of_quadratics import sharpness_in_ball as sharpness_in_ball
 from .symbols import alpha as alpha
 from .symbols import epsilon as epsilon
 from .symbols import g as g
