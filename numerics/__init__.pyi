@@ -24,6 +24,9 @@ from .data import gaussian_memorisation as gaussian_memorisation
 from .data import mnist_subset as mnist_subset
 from .functional_module import FunctionalModule as FunctionalModule
 from .functional_module import Network as Network
+from .loss_slices import LossSlice as LossSlice
+from .loss_slices import loss_slice as loss_slice
+from .loss_slices import random_directions as random_directions
 from .losses import CrossEntropy as CrossEntropy
 from .losses import Loss as Loss
 from .losses import SquaredError as SquaredError
