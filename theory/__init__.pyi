@@ -79,6 +79,9 @@ from .rescaling import layer_rescaling as layer_rescaling
 from .rescaling import rescaling_group as rescaling_group
 from .rescaling import unit_rescaling as unit_rescaling
 from .shared_inputs import parts_overlap as parts_overlap
+from .sharp_equivalents import reaching_scale as reaching_scale
+from .sharp_equivalents import sharper_equivalent as sharper_equivalent
+from .sharp_equivalents import sharpest_minimum as sharpest_minimum
 from .sharpest_entry import rescaling_for_spectral_norm as rescaling_for_spectral_norm
 from .sharpest_entry import spectral_norm_growth as spectral_norm_growth
 from .sharpness_aware import sam_cycle as sam_cycle
@@ -87,6 +90,8 @@ from .sharpness_aware import sam_gradient_of_a_quadratic as sam_gradient_of_a_qu
 from .sharpness_aware import sam_objective as sam_objective
 from .sharpness_of_quadratics import ball_sharpness as ball_sharpness
 from .sharpness_of_quadratics import sharpness_in_ball as sharpness_in_ball
+from .subspace_sharpness import subspace_curvature as subspace_curvature
+from .subspace_sharpness import subspace_curvature_range as subspace_curvature_range
 from .symbols import alpha as alpha
 from .symbols import epsilon as epsilon
 from .symbols import g as g
