@@ -237,6 +237,10 @@ def _drawn(
         raise ValueError(f"samples must be at least 2, for a standard error, got {samples}.")
     if not isinstance(generator, torch.Generator):
         raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}.")
+    if generator.device.type != "cpu":
+        raise ValueError(
+            f"generator must be one of the CPU, so that points are the same everywhere, got {generator.device}."
+        )
     places = torch.rand(samples, dtype=torch.float64, generator=generator).to(volumes.device) * volumes.sum()
     boxes = torch.searchsorted(volumes.cumsum(0), places, right=True).clamp(max=len(volumes) - 1)
     inside = torch.rand(samples, lower.shape[1], dtype=torch.float64, generator=generator).to(lower.device)

@@ -19,13 +19,13 @@ _POOLINGS = (
     *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
     *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
 )
-_ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Identity)
+_ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.Identity)
 _RESHAPING = (nn.Flatten, nn.Unflatten)
 _NORMS = (
     nn.modules.batchnorm._NormBase,
     *(nn.LayerNorm, nn.GroupNorm, nn.LocalResponseNorm, nn.CrossMapLRN2d, nn.RMSNorm),
 )
-_KNOWN = "ReLU, LeakyReLU, pooling, Flatten, Unflatten, Identity and inactive dropout"
+_KNOWN = "ReLU, LeakyReLU, PReLU, pooling, Flatten, Unflatten, Identity and inactive dropout"
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ def _chain(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
 def _check_between(name: str, module: nn.Module) -> None:
     """Refuse what may not stand between weight layers."""
     kind, where = type(module), _called(name, module)
-    if isinstance(module, nn.modules.dropout._DropoutNd):
-        if module.training and module.p > 0:
-            raise ValueError(f"model must be deterministic, but dropout is active in {where}: call .eval() first.")
+    if isinstance(module, nn.modules.dropout._DropoutNd | nn.RReLU):
+        if module.training and not (isinstance(module, nn.modules.dropout._DropoutNd) and module.p == 0):
+            raise ValueError(f"model must be deterministic, but {where} draws random numbers: call .eval() first.")
     elif isinstance(module, _NORMS):
         raise ValueError(
             f"model must hand the scale of a layer on to the next one, but {where} normalises it: the symmetry is "

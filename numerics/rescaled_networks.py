@@ -29,7 +29,7 @@ from numerics.functional_module import FunctionalModule, Network
 from numerics.homogeneous_layers import WeightLayer, weight_layers
 from numerics.networks import Mlp
 
-Numbers = Sequence[float] | Float[Tensor, "..."]
+Numbers = Sequence[float] | Sequence[Sequence[float]] | Float[Tensor, "..."]
 
 _PRODUCT = 1e-9
 """So far from one may the product of the alphas be by rounding; the last layer makes up for it."""
@@ -42,8 +42,8 @@ def rescale(model: nn.Module, alphas: Numbers) -> nn.Module:
 
     Args:
         model: ``nn.Sequential``, nested or not, or a single layer. Between its first and its last layer with weights
-            (linear or convolutional) only what is positively homogeneous: ReLU, LeakyReLU, max and average pooling,
-            Flatten, Unflatten, Identity, and dropout that is not active.
+            (linear or convolutional) only what is positively homogeneous: ReLU, LeakyReLU, PReLU (its slopes stay),
+            max and average pooling, Flatten, Unflatten, Identity, and dropout that is not active.
         alphas: Positive, one per layer with weights, with product one; or one fewer, and the last layer takes the
             inverse of their product.
 
@@ -101,8 +101,8 @@ def rescaling_factors(network: Network, alphas: Numbers) -> Float[Tensor, "... p
     """What a rescaling by layers multiplies each parameter with, for as many rescalings as one likes.
 
     The rescaled parameters are ``factors * theta`` for one rescaling, and ``factors[:, None] * theta`` of shape
-    (rescalings, members, parameters) for several. Gradients are divided by the factors, and Hessians by their outer
-    product.
+    (rescalings, members, parameters) for several; cast them by ``.to(theta)`` where theta is not float64 on the CPU.
+    Gradients are divided by the factors, and Hessians by their outer product.
 
     Args:
         network: A perceptron with a positively homogeneous activation, or a view of a module that ``rescale`` takes,
@@ -282,4 +282,9 @@ def _rescaled(model: nn.Module, factors: dict[str, Tensor]) -> nn.Module:
 
 def _flat(network: Network, factors: dict[str, Tensor], front: tuple[int, ...]) -> Float[Tensor, "... parameters"]:
     """The factors in the network's flat layout."""
-    return torch.cat([factors[name].reshape(*front, -1) for name in network.layers], -1)
+    one = torch.ones((), dtype=torch.float64, device=next(iter(factors.values())).device)  # of what stays: slopes
+    pieces = [
+        factors[name].reshape(*front, -1) if name in factors else one.expand(*front, place.stop - place.start)
+        for name, place in network.layers.items()
+    ]
+    return torch.cat(pieces, -1)

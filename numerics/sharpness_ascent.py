@@ -17,6 +17,10 @@ agree. Where the loss is quadratic the ball has an upper bound, too:
 .. math:: \frac{\epsilon |A' g| + \epsilon^2 \lambda^+ / 2}{1 + L},
 
 lambda+ the largest eigenvalue of A' H A or 0; at a critical point, g = 0, that is the maximum itself.
+
+**Neither is invariant** under a rescaling theta -> F theta that leaves the function alone (F diagonal, positive). The
+*adaptive* ball of Kwon, Kim, Park and Choi (2021, arXiv:2102.11600, Definition 2) is: there A = diag(|theta_i|) moves
+every parameter in units of its own size, and F A u = F diag(|theta|) u is the same move of the rescaled parameters.
 """
 
 from collections.abc import Sequence
@@ -85,6 +89,7 @@ def epsilon_sharpness(
     epsilon: float,
     seeds: Sequence[int],
     basis: Basis | None = None,
+    adaptive: bool = False,
     restarts: int = 8,
     steps: int = 200,
     tolerance: float = 1e-4,
@@ -106,6 +111,7 @@ def epsilon_sharpness(
         epsilon: Radius of the ball, positive.
         seeds: One per member, for the starts.
         basis: A; the identity if None. Its columns, orthonormal or not, span the subspace; shared or one per member.
+        adaptive: Whether A = diag(|theta_i|), in place of a basis.
         restarts: Starts per member, at least 1.
         steps: Gradients at most in every restart, besides that at the start.
         tolerance: Residual at which a restart has converged, in (0, 1).
@@ -131,9 +137,13 @@ def epsilon_sharpness(
     epsilon = checked_number("epsilon", epsilon, above=0.0)
     if not (lambda_max is None or isinstance(lambda_max, Tensor) or lambda_max == "dense"):
         raise ValueError(f"lambda_max must be a tensor, 'dense' or None, got {lambda_max!r}.")
+    if not isinstance(adaptive, bool):
+        raise ValueError(f"adaptive must be True or False, got {adaptive!r}.")
+    if adaptive and basis is not None:
+        raise ValueError("adaptive must be False where a basis is given, which says itself what a unit is.")
     search = _Search(network, theta, x, y, loss, basis, seeds, chunk)
-    sizes = torch.full_like(search.subspace.coordinates(search.theta), epsilon)
-    found = search.run("ball", sizes, 1.0, restarts, steps, tolerance)
+    units = search.theta.abs() if adaptive else torch.ones_like(search.subspace.coordinates(search.theta))
+    found = search.run("ball", epsilon * units, 1.0, restarts, steps, tolerance)
     if lambda_max is None:
         return found
     if isinstance(lambda_max, Tensor):
@@ -145,9 +155,9 @@ def epsilon_sharpness(
             )
         largest = lambda_max.to(theta)
     else:
-        largest = search.largest_curvature(torch.ones_like(sizes))
+        largest = search.largest_curvature(units)
     second = epsilon**2 * largest.clamp(min=0.0) / 2 / (1 + found.loss)
-    first = epsilon * search.gradient.norm(dim=1) / (1 + found.loss)
+    first = epsilon * (units * search.gradient).norm(dim=1) / (1 + found.loss)
     return _with(found, second, first + second)
 
 
@@ -295,14 +305,14 @@ class _Search:
             )
             for restart in range(restarts)
         ]
-        start = torch.stack(normal, dim=1)
+        start, steepest = torch.stack(normal, dim=1), self.gradient * sizes
         if region == "cube":
             start = torch.erf(start / 2**0.5)  # uniform in (-1, 1)
-            uphill = self.gradient.sign()
+            uphill = steepest.sign()
         else:
             start = start / start.norm(dim=2, keepdim=True).clamp(min=torch.finfo(start.dtype).tiny)
-            uphill = self.gradient / self.gradient.norm(dim=1, keepdim=True).clamp(min=torch.finfo(start.dtype).tiny)
-        sloping = (self.gradient != 0).any(dim=1)
+            uphill = steepest / steepest.norm(dim=1, keepdim=True).clamp(min=torch.finfo(start.dtype).tiny)
+        sloping = (steepest != 0).any(dim=1)
         start[:, 0] = torch.where(sloping[:, None], uphill, start[:, 0])
         return start
 

@@ -68,7 +68,8 @@ def _convolutional() -> nn.Module:
                 drop=nn.Dropout2d(0.3),
                 flat=nn.Flatten(),
                 three=nn.Linear(4, 5),
-                relu3=nn.ReLU(),
+                relu3=nn.PReLU(5),
+                again=nn.RReLU(),
                 four=nn.Linear(5, 3),
             )
         )
@@ -274,7 +275,7 @@ class TestBadInput:
             (_between(nn.GELU()), r"positively homogeneous activations, but 1 \(GELU\)"),
             (_between(nn.BatchNorm1d(4)).eval(), r"scale of a layer on to the next one, but 1 \(BatchNorm1d\)"),
             (_between(nn.LayerNorm(4)), r"scale of a layer on to the next one, but 1 \(LayerNorm\)"),
-            (_between(nn.Dropout(0.5)), r"dropout is active in 1 \(Dropout\): call .eval\(\) first"),
+            (_between(nn.Dropout(0.5)), r"but 1 \(Dropout\) draws random numbers: call .eval\(\) first"),
             (_between(Residual()), r"nothing but ReLU, .* between its linear .* layers, got 1 \(Residual\)"),
             (nn.Sequential(Residual(), nn.Linear(4, 4)), "chain of layers that rescaling knows, but 0 is no such"),
             (Residual(), r"a linear or convolutional layer in an nn.Sequential, got Residual"),

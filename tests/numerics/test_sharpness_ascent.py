@@ -19,6 +19,7 @@ from numerics import (
     loss_and_gradient,
     random_basis,
     rescaling_factors,
+    unit_rescaling_factors,
 )
 from numerics.projected_ascent import ascend
 
@@ -124,6 +125,16 @@ class TestWhereTheLossIsQuadratic:
             exact = 50 * float(((z @ _hessian(x[member])) * z).sum(1).max())
             assert float(found.value[member]) == pytest.approx(exact, rel=1e-9)
 
+    def test_the_adaptive_ball_has_the_curvature_in_units_of_the_parameters(self) -> None:
+        network, theta, x, y = _quadratic(10)
+        found = epsilon_sharpness(
+            network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), adaptive=True, lambda_max="dense"
+        )
+        scaled = x * theta.abs()[:, None]
+        exact = 0.1**2 / 2 * torch.linalg.eigvalsh(_hessian(scaled))[:, -1]
+        torch.testing.assert_close(found.value, exact, rtol=1e-6, atol=0.0)
+        torch.testing.assert_close(found.quadratic, exact, rtol=1e-9, atol=0.0)
+
     def test_the_identity_is_the_whole_space(self) -> None:
         network, theta, x, y = _quadratic(3)
         for measure in (epsilon_sharpness, box_sharpness):
@@ -171,6 +182,28 @@ def test_a_rescaled_network_is_as_sharp_as_the_zero_function_is_bad() -> None:
     assert float((flat.loss - sharp.loss).abs().max()) < 1e-20
     assert bool((sharp.value >= zero).all())
     assert bool((flat.value < 0.01 * zero).all())
+
+
+@pytest.mark.parametrize("by", ["layers", "units"])
+def test_the_adaptive_ball_does_not_see_a_rescaling_which_the_others_do(by: str) -> None:
+    network, x, labels = Mlp((3, 5, 4, 2), "relu", bias=True), _normal(20, 3), torch.arange(20) % 2
+    theta = network.init([0, 1], sigma_w=1.4, sigma_b=0.3)
+    if by == "layers":
+        factors = rescaling_factors(network, (30.0, 0.1, 1 / 3))
+    else:
+        factors = unit_rescaling_factors(network, [10 ** _normal(5), 10 ** _normal(4, seed=1)])
+
+    def both(measure: Callable[..., Sharpness], **options: bool) -> tuple[Tensor, Tensor]:
+        one, other = (
+            measure(network, point, x, labels, CrossEntropy(), epsilon=0.1, seeds=[0, 1], restarts=3, **options).value
+            for point in (theta, factors * theta)
+        )
+        return one, other
+
+    torch.testing.assert_close(*both(epsilon_sharpness, adaptive=True), rtol=1e-6, atol=0.0)
+    for measure in (epsilon_sharpness, box_sharpness):
+        before, after = both(measure)
+        assert bool(((after / before).log().abs() > 0.5).all())
 
 
 def test_the_point_is_in_the_region_and_as_high_as_it_says() -> None:
@@ -315,6 +348,12 @@ class TestBadInput:
             epsilon_sharpness(
                 network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), lambda_max=torch.full((3,), math.nan)
             )
+        for options, sentence in (
+            ({"adaptive": 1}, "adaptive must be True or False, got 1"),
+            ({"adaptive": True, "basis": torch.eye(2).double()}, "adaptive must be False where a basis is given"),
+        ):
+            with pytest.raises(ValueError, match=sentence):
+                epsilon_sharpness(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), **options)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="dense must be True or False, got 'yes'"):
             box_sharpness(network, theta, x, y, HALF, epsilon=0.1, seeds=range(3), dense="yes")  # type: ignore[arg-type]
 
