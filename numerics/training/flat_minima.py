@@ -15,7 +15,7 @@ The mathematics is in ``sharpness_aware`` and ``local_entropy``, where ``sgd`` f
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, overload
+from typing import Any, Generic, TypeVar, overload
 
 import torch
 from torch import Tensor
@@ -26,10 +26,11 @@ from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gr
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 Closure = Callable[[], Any]
-Groups = list[dict[str, Any]]
+Evaluate = Callable[[list[Tensor]], list[Tensor]]
+Rule = TypeVar("Rule", SharpnessAware, LocalEntropy)
 
 
-class _AroundBase(Optimizer, ABC):
+class _AroundBase(Optimizer, ABC, Generic[Rule]):
     """Lets a base optimiser step along something else than the gradient."""
 
     def __init__(
@@ -92,14 +93,16 @@ class _AroundBase(Optimizer, ABC):
         """
         if closure is None:
             raise TypeError(f"closure must compute the loss, which {type(self).__name__} needs anew, got None.")
-        places = [(group, one) for group in self.param_groups for one in group["params"] if one.requires_grad]
+        groups = [(self._rule(group), group["params"]) for group in self.param_groups]
+        places = [(rule, one) for rule, members in groups for one in members if one.requires_grad]
         parameters = [parameter for _, parameter in places]
-        start = [parameter.clone().unsqueeze(0) for parameter in parameters]
+        seats = [parameter.unsqueeze(0) for parameter in parameters]  # views, with an axis for the one member
+        start = [seat.clone() for seat in seats]
         losses: list[Any] = []
         used = [False] * len(parameters)
 
         def evaluate(points: list[Tensor]) -> list[Tensor]:
-            _move(parameters, points)
+            torch._foreach_copy_(seats, points)
             self.zero_grad()
             with torch.enable_grad():
                 loss = closure()
@@ -114,9 +117,9 @@ class _AroundBase(Optimizer, ABC):
             return gradients
 
         try:
-            gradients = self._gradient(start, [group for group, _ in places], evaluate)
+            gradients = self._gradient(start, [rule for rule, _ in places], evaluate)
         finally:
-            _move(parameters, start)
+            torch._foreach_copy_(seats, start)  # bit for bit
         for parameter, gradient, known in zip(parameters, gradients, used, strict=True):
             parameter.grad = gradient.squeeze(0) if known else None
         self.base_optimizer.step()
@@ -134,14 +137,16 @@ class _AroundBase(Optimizer, ABC):
         self.base_optimizer.__setstate__({"state": self.state, "param_groups": self.param_groups})
 
     @abstractmethod
-    def _gradient(
-        self, points: list[Tensor], groups: Groups, evaluate: Callable[[list[Tensor]], list[Tensor]]
-    ) -> list[Tensor]:
-        """What stands in for the gradient at the points, of which each has its group."""
+    def _rule(self, group: dict[str, Any]) -> Rule:
+        """What a group's options say; refuses those out of range."""
 
     @abstractmethod
+    def _gradient(self, points: list[Tensor], rules: list[Rule], evaluate: Evaluate) -> list[Tensor]:
+        """What stands in for the gradient at the points, of which each has its rule."""
+
     def _check(self, group: dict[str, Any]) -> None:
-        """Refuse a group that the base class or an heir cannot take."""
+        """Refuse a group that this optimiser cannot take."""
+        self._rule(group)
         if group.get("maximize"):
             raise ValueError("maximize must be False, as the loss is minimised, got True.")
         for parameter in group["params"]:
@@ -152,7 +157,7 @@ class _AroundBase(Optimizer, ABC):
         """What changes from step to step beside the base optimiser."""
 
 
-class SAM(_AroundBase):
+class SAM(_AroundBase[SharpnessAware]):
     r"""Sharpness-aware minimisation: a base optimiser's step along the gradient at w + e, e = rho g/|g|.
 
     The norm is that of the whole gradient over all parameter groups; each group has its own rho, adaptive and eta, so
@@ -198,14 +203,8 @@ class SAM(_AroundBase):
     ) -> None:
         super().__init__(params, base_optimizer, {"rho": rho, "adaptive": adaptive, "eta": eta}, options)
 
-    def _gradient(
-        self, points: list[Tensor], groups: Groups, evaluate: Callable[[list[Tensor]], list[Tensor]]
-    ) -> list[Tensor]:
-        return sharpness_aware_gradient(points, [self._rule(group) for group in groups], evaluate)
-
-    def _check(self, group: dict[str, Any]) -> None:
-        super()._check(group)
-        self._rule(group)
+    def _gradient(self, points: list[Tensor], rules: list[SharpnessAware], evaluate: Evaluate) -> list[Tensor]:
+        return sharpness_aware_gradient(points, rules, evaluate)
 
     def _rule(self, group: dict[str, Any]) -> SharpnessAware:
         return SharpnessAware(rho=group["rho"], adaptive=group["adaptive"], eta=group["eta"])
@@ -255,7 +254,7 @@ class ASAM(SAM):
         super().__init__(params, base_optimizer, rho=rho, adaptive=True, eta=eta, **options)
 
 
-class EntropySGD(_AroundBase):
+class EntropySGD(_AroundBase[LocalEntropy]):
     r"""Entropy-SGD: a base optimiser's step along the gradient gamma (x - E[x']) of the local entropy.
 
     The mean is that of a Langevin walk, one evaluation a step, so the closure should take a fresh batch every time it
@@ -338,9 +337,7 @@ class EntropySGD(_AroundBase):
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "generator": self.generator}
 
-    def _gradient(
-        self, points: list[Tensor], groups: Groups, evaluate: Callable[[list[Tensor]], list[Tensor]]
-    ) -> list[Tensor]:
+    def _gradient(self, points: list[Tensor], rules: list[LocalEntropy], evaluate: Evaluate) -> list[Tensor]:
         sizes = [point.numel() for point in points]
 
         def draw() -> list[Tensor]:
@@ -351,7 +348,7 @@ class EntropySGD(_AroundBase):
                 for piece, point in zip(torch.split(flat, sizes), points, strict=True)
             ]
 
-        return local_entropy_gradient(points, [self._rule(group) for group in groups], evaluate, draw)
+        return local_entropy_gradient(points, rules, evaluate, draw)
 
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)
@@ -369,9 +366,3 @@ class EntropySGD(_AroundBase):
 
     def _rule(self, group: dict[str, Any]) -> LocalEntropy:
         return LocalEntropy(**{name: group[name] for name in self._own})
-
-
-def _move(parameters: list[Tensor], points: list[Tensor]) -> None:
-    """Put one member's point into its parameters, bit for bit."""
-    for parameter, point in zip(parameters, points, strict=True):
-        parameter.copy_(point.squeeze(0))

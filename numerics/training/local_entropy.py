@@ -24,6 +24,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -97,12 +98,12 @@ class LocalEntropy:
 
     def walked(self, walker: Tensor, start: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
         """The walker one Langevin step later."""
-        moved = walker - self.langevin_rate * (gradient + self.gamma * (walker - start))
-        return moved if noise is None else moved + math.sqrt(self.langevin_rate) * self.noise * noise
+        moved = (walker - start).mul_(self.gamma).add_(gradient).mul_(-self.langevin_rate).add_(walker)
+        return moved if noise is None else moved.add_(noise, alpha=math.sqrt(self.langevin_rate) * self.noise)
 
     def averaged(self, mean: Tensor, walker: Tensor) -> Tensor:
         """The running mean with one more point."""
-        return mean + self.weight * (walker - mean)
+        return torch.lerp(mean, walker, self.weight)
 
 
 def local_entropy_gradient(
@@ -122,7 +123,6 @@ def local_entropy_gradient(
         draw: Gives standard normal numbers in the shape of the points; not called if no rule has noise.
 
     Examples:
-        >>> import torch
         >>> rule = LocalEntropy(gamma=1.0, langevin_steps=200, noise=0.0)
         >>> (slope,) = local_entropy_gradient([torch.tensor([[3.0]])], [rule], lambda point: [2 * point[0]], list)
         >>> slope.round(decimals=4)

@@ -90,13 +90,13 @@ def ascended(points: Point, gradients: Point, rules: Sequence[SharpnessAware]) -
     """
     sizes = [point.abs() + rule.eta if rule.adaptive else None for point, rule in zip(points, rules, strict=True)]
     scaled = [gradient if size is None else gradient * size for gradient, size in zip(gradients, sizes, strict=True)]
-    norms = [torch.linalg.vector_norm(each.flatten(1), dim=1).to(points[0].device) for each in scaled]
+    norms = [torch.linalg.vector_norm(each.unsqueeze(-1).flatten(1), dim=1).to(points[0].device) for each in scaled]
     norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
     length = torch.where(norm > 0, norm, 1)
     ends = []
     for point, each, size, rule in zip(points, scaled, sizes, rules, strict=True):
-        climb = each / length.to(point).reshape(-1, *(1,) * (point.ndim - 1)) * rule.rho
-        ends.append(point + (climb if size is None else climb * size))
+        unit = (length / rule.rho).to(point).reshape(-1, *(1,) * (point.ndim - 1))  # infinite where rho = 0
+        ends.append(torch.addcdiv(point, each, unit) if size is None else torch.addcmul(point, each / unit, size))
     return ends
 
 

@@ -185,6 +185,21 @@ def test_parameters_without_gradient_stay_out(make: Make) -> None:
     assert len(optimiser.state) == 3
 
 
+@makers
+def test_parameters_of_any_shape_take_part(make: Make) -> None:
+    """A number without axes, and one tensor that is empty."""
+    scale, nothing = nn.Parameter(torch.tensor(2.0)), nn.Parameter(torch.empty(0, 3))
+    optimiser = make([scale, nothing], lr=0.1)
+
+    def closure() -> torch.Tensor:
+        value = scale.square() + nothing.sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimiser.step(closure)  # type: ignore[arg-type]
+    assert 0 < scale.item() < 2
+
+
 @pytest.mark.parametrize(
     ("base", "options"),
     [

@@ -6,7 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from numerics import CrossEntropy, FunctionalModule, Loss, Mlp, SquaredError, TrainingResult, gradient_descent, sgd
+from numerics import (
+    CrossEntropy,
+    FunctionalModule,
+    Loss,
+    Mlp,
+    SquaredError,
+    TrainingResult,
+    gradient_descent,
+    levenberg_marquardt,
+    sgd,
+)
 from numerics.seeded import generators
 
 NETWORK = Mlp((3, 5, 2), "tanh", bias=True)
@@ -178,6 +188,18 @@ def test_no_steps_leave_everything_in_place() -> None:
     end = _train(CrossEntropy(), steps=0)
     assert torch.equal(end.theta, NETWORK.init(range(3)))
     assert (end.steps.tolist(), end.trajectory.shape) == ([0, 0, 0], (0, 3, NETWORK.parameters))
+
+
+def test_gradients_are_counted_where_a_step_is_made_of_them() -> None:
+    loss = SquaredError(0.5)
+    x, y = _data(loss)
+    end = _train(loss, steps=60, stop_at=0.1, check_every=1)
+    assert end.gradients is not None
+    assert torch.equal(end.gradients, end.steps)
+    whole = gradient_descent(NETWORK, NETWORK.init(range(3)), x, y, loss, learning_rate=0.1, steps=7)
+    assert whole.gradients is not None
+    assert whole.gradients.tolist() == [7, 7, 7]
+    assert levenberg_marquardt(NETWORK, NETWORK.init(range(3)), x, y, loss, max_steps=2).gradients is None
 
 
 @pytest.mark.usefixtures("unchecked")
