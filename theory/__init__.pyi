@@ -46,6 +46,8 @@ from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
 from .index_by_potential import index_formula as index_formula
+from .infinite_flatness import disjoint_boxes as disjoint_boxes
+from .infinite_flatness import growing_boxes as growing_boxes
 from .keskar_box import box_sharpness as box_sharpness
 from .keskar_box import box_sharpness_bounds as box_sharpness_bounds
 from .keskar_box import sharpness_in_box as sharpness_in_box
@@ -69,6 +71,9 @@ from .noise_robustness import mean_rise_under_noise as mean_rise_under_noise
 from .noise_robustness import mean_rise_under_rounding as mean_rise_under_rounding
 from .noise_robustness import noise_rise as noise_rise
 from .noise_robustness import weight_bits as weight_bits
+from .parameter_box import ParameterBox as ParameterBox
+from .parameter_box import disjoint_factor as disjoint_factor
+from .parameter_box import rescaling_for_volume as rescaling_for_volume
 from .proof import Difference as Difference
 from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
@@ -107,5 +112,7 @@ from .weight_averaging import averaged_variance as averaged_variance
 from .weight_averaging import averaging_ratio as averaging_ratio
 from .weight_averaging import stationary_loss as stationary_loss
 from .weight_averaging import stationary_variance as stationary_variance
+from .weight_normalisation import weight_normalised_curvature as weight_normalised_curvature
+from .weight_normalisation import weight_normalised_hessian as weight_normalised_hessian
 from .zero_modes import gauge_zero_modes as gauge_zero_modes
 from .zero_modes import rescaling_zero_modes as rescaling_zero_modes
