@@ -70,13 +70,13 @@ def sgd(
         seeds: One per member, for the order of its examples.
         steps: Steps at most, at least 0.
         momentum: In [0, 1).
-        rule: What stands in for the gradient of a batch; None for that gradient itself. The noise of ``LocalEntropy``
-            comes from each member's own seed too.
+        rule: What stands in for the gradient of a batch; None for that gradient itself. With ``LocalEntropy`` a
+            learning rate of 1/gamma goes to the mean of the walk, whose noise comes from each member's own seed too.
         average: Which points to average; None for the last one. The average is what is looked at, recorded and handed
-            back: until it begins it is the current point, and no member arrives.
+            back: until it begins, at one of the steps, it is the current point, and no member arrives.
         record_at: Steps, in 0..steps, at which the parameters are kept: 0 is the start, k the point after k steps.
         stop_at: The loss over all examples at which a member has arrived; None to take all steps.
-        check_every: After how many steps that loss is looked at, besides the start and the end; one epoch if None.
+        check_every: After how many steps that loss is looked at, besides the start and the end; if None about an epoch.
         tolerance: Relative gradient norm, over all examples, at which the end counts as converged, in (0, 1).
 
     Returns:
@@ -131,7 +131,9 @@ def sgd(
         rule.at(steps)
     moments = checked_integers("record_at", record_at, steps)
     target = None if stop_at is None else checked_number("stop_at", stop_at, least=0.0)
-    check_every = -(-examples // batch_size) if check_every is None else check_every
+    if check_every is None:
+        batches = rule.langevin_steps if isinstance(rule, LocalEntropy) else 1
+        check_every = -(-examples // (batch_size * batches))
     checked_sizes(check_every=check_every)
     checked_tolerance(tolerance)
     data = _Examples(network, x, y, loss, own_inputs, own)

@@ -375,8 +375,12 @@ def test_options_out_of_range_are_refused() -> None:
         optimiser.step(lambda: parameters[0].sum().backward())
 
 
-@pytest.mark.gpu
-def test_a_generator_on_the_device_is_refused() -> None:
-    if torch.cuda.is_available():
-        with pytest.raises(ValueError, match="generator must be on the CPU, got one on cuda"):
-            _entropy([nn.Parameter(torch.ones(2))], generator=torch.Generator("cuda"))
+class _OnDevice(torch.Generator):
+    """A generator that says it were on an accelerator, where there is none."""
+
+    device = torch.device("cuda", 0)
+
+
+def test_a_generator_on_an_accelerator_is_refused() -> None:
+    with pytest.raises(ValueError, match="generator must be on the CPU, got one on cuda:0"):
+        _entropy([nn.Parameter(torch.ones(2))], generator=_OnDevice())

@@ -158,6 +158,21 @@ def test_a_walk_that_diverges_stops_its_member_at_the_last_finite_point() -> Non
     assert end.steps.item() < 5
 
 
+@pytest.mark.parametrize(("walk", "every"), [(1, 5), (2, 3), (20, 1)])
+def test_by_default_the_loss_is_looked_at_once_an_epoch_of_batches(walk: int, every: int) -> None:
+    """10 examples in batches of 2: five batches an epoch, of which a step takes as many as its walk is long."""
+    network, x = Mlp((3, 2)), _normal(10, 3)
+    rule = LocalEntropy(gamma=1.0, langevin_steps=walk, noise=0.0)
+    settings: dict[str, Any] = {"learning_rate": 0.5, "batch_size": 2, "seeds": [0], "steps": 600}
+    end = sgd(network, network.init([0]), x, 0 * x[:, :2], SquaredError(), stop_at=1e-6, rule=rule, **settings)
+    exact = sgd(
+        network, network.init([0]), x, 0 * x[:, :2], SquaredError(), stop_at=1e-6, rule=rule, check_every=1, **settings
+    )
+    assert end.reached is not None
+    assert end.reached.all()
+    assert end.steps.item() == every * -(-exact.steps.item() // every)
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_numbers_out_of_range_are_refused() -> None:
     refused: dict[str, dict[str, Any]] = {
