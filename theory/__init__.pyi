@@ -23,6 +23,8 @@ from .eigenvalues_of_products import horn_inequality as horn_inequality
 from .eigenvalues_of_products import horn_surplus as horn_surplus
 from .euler_identity import orbit_tangents as orbit_tangents
 from .euler_identity import singular_hessian as singular_hessian
+from .filter_normalisation import filter_normalised_slice as filter_normalised_slice
+from .filter_normalisation import mean_slice_curvature as mean_slice_curvature
 from .free_probability.grid import LawGrid as LawGrid
 from .free_probability.law import SpectralLaw as SpectralLaw
 from .free_probability.laws import compound_poisson as compound_poisson
@@ -48,6 +50,12 @@ from .index import threshold_family as threshold_family
 from .index_by_potential import index_formula as index_formula
 from .infinite_flatness import disjoint_boxes as disjoint_boxes
 from .infinite_flatness import growing_boxes as growing_boxes
+from .interpolating_nets import interpolating_pair as interpolating_pair
+from .interpolating_nets import outgoing_weight_for_error as outgoing_weight_for_error
+from .interpolating_nets import same_function_other_flatness as same_function_other_flatness
+from .invariant_measures import MeasureInvariance as MeasureInvariance
+from .invariant_measures import absolute_measures as absolute_measures
+from .invariant_measures import measure_table as measure_table
 from .keskar_box import box_sharpness as box_sharpness
 from .keskar_box import box_sharpness_bounds as box_sharpness_bounds
 from .keskar_box import sharpness_in_box as sharpness_in_box
@@ -79,6 +87,9 @@ from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
 from .rank_at_interpolation import interpolation_rank as interpolation_rank
 from .rank_at_interpolation import wider_layer as wider_layer
+from .relative_measures import layer_relative_trace as layer_relative_trace
+from .relative_measures import relative_hessian as relative_hessian
+from .relative_measures import relative_trace as relative_trace
 from .rescaling import Rescaling as Rescaling
 from .rescaling import layer_rescaling as layer_rescaling
 from .rescaling import rescaling_group as rescaling_group
