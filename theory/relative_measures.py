@@ -33,8 +33,8 @@ def relative_trace() -> Derivation:
 
     So are the trace, the eigenvalues and every norm of this matrix, the form theta'H theta, and the maximum of the loss
     over an ellipsoid |diag(1/|theta|) z| <= rho (elementwise ASAM) or over the box |z_i| <= epsilon |theta_i|, for
-    every loss and not only for its quadratic part. A stabiliser, |theta_i| + c in place of |theta_i|, breaks it, and so does
-    the 1 in the box of Keskar et al.
+    every loss and not only for its quadratic part. A stabiliser, |theta_i| + c in place of |theta_i|, breaks it, and so
+    does the 1 in the box of Keskar et al.
 
     Returns:
         A derivation in two weights; the value is the relative trace. The parts are "form", theta'H theta, and "box",
