@@ -106,6 +106,9 @@ from .sharpness_aware import sam_gradient_of_a_quadratic as sam_gradient_of_a_qu
 from .sharpness_aware import sam_objective as sam_objective
 from .sharpness_of_quadratics import ball_sharpness as ball_sharpness
 from .sharpness_of_quadratics import sharpness_in_ball as sharpness_in_ball
+from .softmax_cross_entropy import confident_error as confident_error
+from .softmax_cross_entropy import cross_entropy_in_nats as cross_entropy_in_nats
+from .softmax_cross_entropy import softmax_cross_entropy_parts as softmax_cross_entropy_parts
 from .subspace_sharpness import subspace_curvature as subspace_curvature
 from .subspace_sharpness import subspace_curvature_range as subspace_curvature_range
 from .symbols import alpha as alpha

@@ -1,0 +1,268 @@
+r"""Cross-entropy of a softmax: its minimum, its derivatives, and what one confident error costs.
+
+Conventions: outputs o_j, probabilities p_j = e^(o_j)/sum_k e^(o_k), targets t_j >= 0 of sum 1, natural logarithms, and
+the loss of one sample
+
+.. math:: \ell = - \sum_j t_j \log p_j
+
+A hard label c is t = e_c. The derivations are for three outputs unless said.
+"""
+
+from functools import cache
+from typing import Any
+
+import mpmath
+import numpy as np
+import sympy as sp
+
+from theory.derivation import Derivation, Step, Theorem
+from theory.domain import Domain
+from theory.proof import Relation
+from theory.real_arrays import real_vector
+
+__all__ = ["confident_error", "cross_entropy_in_nats", "softmax_cross_entropy_parts"]
+
+_outputs = sp.symbols("o_1:4", real=True)
+_targets = sp.symbols("t_1:4", positive=True)
+_p = sp.Symbol("p", positive=True)
+_SLIDE = "Edinburgh, Machine Learning Theory, slides Cross entropy loss"
+_THREE = range(3)
+
+
+@cache
+def softmax_cross_entropy_parts() -> Derivation:
+    r"""Derive the cross-entropy of a softmax: entropy plus divergence, gradient p - t, Hessian diag(p) - pp'.
+
+    .. math:: \ell = H(t) + KL(t \| p), \qquad \nabla_o \ell = p - t, \qquad \nabla_o^2 \ell = \mathrm{diag}(p) - p p^T
+
+    The Hessian has the quadratic form of a variance: it is positive semidefinite, with the kernel (1, ..., 1), along
+    which the softmax does not change.
+
+    Returns:
+        A derivation; the value is the loss for a hard label, in the probability p of it.
+
+    Examples:
+        >>> print(softmax_cross_entropy_parts().at(p="1/2", digits=10))
+        0.6931471806
+    """
+    exponentials = [sp.exp(o) for o in _outputs]
+    total = sp.Add(*exponentials)
+    p = sp.Matrix([e / total for e in exponentials])
+    shift = sp.Symbol("s", real=True)
+    shifted = [sp.expand(sp.exp(o + shift), power_exp=True) for o in _outputs]
+    q = sp.symbols("q_1:4", positive=True)
+    rest = 1 - _targets[0] - _targets[1]
+    loss = sp.log(total) - _targets[0] * _outputs[0] - _targets[1] * _outputs[1] - rest * _outputs[2]
+    entropy = -sp.Add(*(t * sp.log(t) for t in _targets))
+    divergence = sp.Add(*(t * sp.expand_log(sp.log(t / x)) for t, x in zip(_targets, q, strict=True)))
+    cross = -sp.Add(*(t * sp.log(x) for t, x in zip(_targets, q, strict=True)))
+    hessian = sp.ImmutableMatrix(sp.hessian(loss, _outputs))
+    direction = sp.Matrix(sp.symbols("v_1:4", real=True))
+    units = sp.symbols("e_1:4", positive=True)  # the exponentials, by which d/do_j is e_j d/de_j
+    share = [unit / sp.Add(*units) for unit in units]
+    mean = sp.Add(*(share[j] * direction[j] for j in _THREE))
+    variance = sp.Add(*(share[j] * (direction[j] - mean) ** 2 for j in _THREE))
+    logarithm = sp.log(sp.Add(*units))
+    curvature = sp.Matrix(3, 3, lambda i, j: units[i] * (units[j] * logarithm.diff(units[j])).diff(units[i]))
+    example = [sp.Rational(1, 10), sp.Rational(1, 2), sp.Rational(1, 5), sp.Rational(1, 5)]
+    return Derivation(
+        "The cross-entropy of a softmax",
+        sp.Eq(sp.Symbol("l"), -sp.log(_p)),
+        (
+            Step(
+                "Adding one number to all outputs changes no probability.",
+                Relation(sp.Matrix([e / sp.Add(*shifted) for e in shifted]), "=", p),
+                "exact",
+                shown=r"\frac{e^{o_j + s}}{\sum_k e^{o_k + s}} = \frac{e^{o_j}}{\sum_k e^{o_k}}",
+            ),
+            Step(
+                "The loss is the entropy of the targets plus the divergence from them.",
+                Relation(entropy + divergence, "=", cross),
+                "exact",
+                shown=r"- \sum_j t_j \log t_j + \sum_j t_j \log \frac{t_j}{p_j} = - \sum_j t_j \log p_j",
+            ),
+            Step(
+                "In terms of the outputs, for targets of sum 1, its gradient is p - t;",
+                Relation(
+                    sp.Matrix([loss.diff(o) for o in _outputs]), "=", p - sp.Matrix([_targets[0], _targets[1], rest])
+                ),
+                "exact",
+                shown=r"\frac{\partial}{\partial o_j} \left(\log \sum_k e^{o_k} - \sum_k t_k o_k\right) = p_j - t_j",
+            ),
+            Step(
+                "its Hessian does not know the targets:",
+                Relation(hessian, "=", sp.diag(*p) - p * p.T),
+                "exact",
+                shown=r"\frac{\partial^2 \ell}{\partial o_i \partial o_j} = p_i \delta_{ij} - p_i p_j",
+            ),
+            Step(
+                "the quadratic form is a variance, so that it is not negative,",
+                Relation((direction.T * curvature * direction)[0], "=", variance),
+                "exact",
+                shown=r"v^{T} \left(\mathrm{diag}(p) - p p^{T}\right) v = \sum_j p_j \left(v_j - \bar{v}\right)^2",
+            ),
+            Step(
+                "and vanishes along equal outputs, alone.",
+                Relation(curvature * sp.ones(3, 1), "=", sp.zeros(3, 1)),
+                "exact",
+                shown=r"\left(\mathrm{diag}(p) - p p^{T}\right) (1, 1, 1) = 0",
+            ),
+            Step(
+                "With a hard label the loss is the negative logarithm of its probability,",
+                Relation(cross.subs(dict(zip((*_targets, q[1]), (0, 1, 0, _p), strict=True))), "=", -sp.log(_p)),
+                "exact",
+                lambda p: _negative_logarithm(p),
+                shown=r"\ell = - \log p_c",
+            ),
+            Step(
+                "for instance log 2 for p = (.1, .5, .2, .2) and the second label.",
+                Relation(-sp.log(example[1]), "=", sp.log(2)),
+                "exact",
+                shown=r"- \log \frac{1}{2} = \log 2",
+            ),
+        ),
+        Domain(p=(0, 1)),
+        assumptions=("targets sum to 1, and 0 log 0 is 0",),
+        theorems=(_gibbs(),),
+        source=_SLIDE,
+        shown={"result": r"\ell = - \log p_c"},
+    )
+
+
+@cache
+def confident_error() -> Derivation:
+    r"""Derive that one confident error can dominate the mean loss, while its gradient stays bounded.
+
+    Of n samples n - 1 have the probability q of their label and one has p. The mean cross-entropy is
+
+    .. math:: -\frac{(n - 1) \log q + \log p}{n},
+
+    without bound as p tends to 0. The one sample costs as much as all others together from p = q^(n - 1) down. The
+    derivatives by the outputs are at most 1 in size.
+
+    Returns:
+        A derivation; the value is the loss of the one sample, in M = -log p. The part "gradient" is the derivative by
+        the output of the label.
+
+    Examples:
+        >>> confident_error().at(M=7)
+        7
+    """
+    size = sp.Symbol("M", positive=True)
+    count = sp.Symbol("n", integer=True, positive=True)
+    q = sp.Symbol("q", positive=True)
+    others = sp.symbols("e_2 e_3", positive=True)
+    chosen = sp.Symbol("e_1", positive=True)
+    share = chosen / (chosen + others[0] + others[1])
+    first = _outputs[0]
+    loss = sp.log(sp.Add(*(sp.exp(o) for o in _outputs))) - first
+    softmax = sp.exp(first) / sp.Add(*(sp.exp(o) for o in _outputs))
+    return Derivation(
+        "One confident error can dominate the mean cross-entropy",
+        sp.Eq(sp.Symbol("l"), size),
+        (
+            Step(
+                "A sample whose label has the probability e^-M costs M: there is no bound.",
+                Relation(-sp.log(sp.exp(-size)), "=", size),
+                "exact",
+                lambda: sp.integrate(1, (sp.Symbol("u"), 0, size)),
+                shown=r"- \log e^{-M} = M",
+            ),
+            Step(
+                "It outweighs n - 1 samples of probability q from p = q^(n - 1) down:",
+                Relation(sp.expand_log(-sp.log(q ** (count - 1)), force=True), "=", -(count - 1) * sp.log(q)),
+                "exact",
+                shown=r"- \log q^{n - 1} = - (n - 1) \log q",
+            ),
+            Step(
+                "Its derivative by the output of the label,",
+                Relation(loss.diff(first), "=", softmax - 1),
+                "exact",
+                shown=r"\frac{\partial \ell}{\partial o_c} = p_c - 1",
+            ),
+            Step(
+                "however, lies between -1",
+                Relation(-1, "<", share - 1),
+                "exact",
+                shown=r"-1 < p_c - 1",
+            ),
+            Step("and 0.", Relation(share - 1, "<", 0), "exact", shown=r"p_c - 1 < 0"),
+            Step(
+                "In terms of p.",
+                Relation((-sp.log(_p)).diff(_p) * _p * (1 - _p), "=", _p - 1),
+                "exact",
+                shown=r"\frac{\partial \ell}{\partial o_c} = - \frac{1}{p} \cdot p (1 - p) = p - 1",
+            ),
+        ),
+        Domain(M=(0, sp.oo), e_1=(0, sp.oo), e_2=(0, sp.oo), e_3=(0, sp.oo), q=(0, 1), p=(0, 1)),
+        parts={"gradient": sp.Eq(sp.Symbol("g"), _p - 1)},
+        assumptions=("hard labels",),
+        source="Edinburgh, Machine Learning Theory, slides on overfitting and outliers",
+        shown={"result": r"\ell = M \quad (p_c = e^{-M})", "gradient": r"\frac{\partial \ell}{\partial o_c} = p - 1"},
+    )
+
+
+def cross_entropy_in_nats(probabilities: Any, targets: Any) -> float:
+    """Return -sum t log p, with 0 log 0 = 0; infinity where a target is on a class of probability 0.
+
+    Args:
+        probabilities: Not negative, of sum 1 (to 1e-9).
+        targets: Not negative, of sum 1 (to 1e-9), as many.
+
+    Raises:
+        ValueError: If one is no such vector, or their lengths differ.
+
+    Examples:
+        >>> round(cross_entropy_in_nats([0.1, 0.5, 0.2, 0.2], [0, 1, 0, 0]), 6)
+        0.693147
+    """
+    p, t = _distribution("probabilities", probabilities), _distribution("targets", targets)
+    if len(p) != len(t):
+        raise ValueError(f"targets must be as many as probabilities, {len(p)}, got {len(t)}.")
+    with np.errstate(divide="ignore"):
+        return float(-(t[t > 0] * np.log(p[t > 0])).sum()) + 0.0  # no negative zero
+
+
+def _distribution(name: str, value: Any) -> Any:
+    vector = real_vector(name, value)
+    if vector.min() < 0 or abs(float(vector.sum()) - 1) > 1e-9:
+        raise ValueError(f"{name} must be non-negative with the sum 1, got the sum {vector.sum():.6g}.")
+    return vector
+
+
+def _negative_logarithm(value: Any) -> Any:
+    with mpmath.workdps(50):
+        return -mpmath.log(mpmath.mpf(value.numerator) / value.denominator)
+
+
+def _gibbs() -> Theorem:
+    x = sp.Symbol("x", positive=True)
+    gap = x - 1 - sp.log(x)
+    return Theorem(
+        "Gibbs' inequality",
+        "$KL(t \\| p) \\ge 0$, and $0$ only for $p = t$: the cross-entropy is least at $p = t$, where it is the "
+        "entropy.",
+        "Cover and Thomas, Elements of Information Theory, theorem 2.6.3",
+        (
+            Step(
+                "x - 1 - log x is 0 at x = 1",
+                Relation(gap.subs(x, 1), "=", 0),
+                "exact",
+                shown=r"1 - 1 - \log 1 = 0",
+            ),
+            Step(
+                "falls before",
+                Relation(gap.diff(x), "<", 0),
+                "exact",
+                shown=r"1 - \frac{1}{x} < 0 \quad (x < 1)",
+                domain=Domain(x=(0, 1)),
+            ),
+            Step(
+                "and rises after it.",
+                Relation(0, "<", gap.diff(x)),
+                "exact",
+                shown=r"0 < 1 - \frac{1}{x} \quad (x > 1)",
+                domain=Domain(x=(1, sp.oo)),
+            ),
+        ),
+    )
