@@ -74,11 +74,8 @@ from .local_entropy import smoothed_hessian as smoothed_hessian
 from .minibatch_noise import batch_covariance as batch_covariance
 from .minibatch_noise import batch_noise_factor as batch_noise_factor
 from .minibatch_noise import minibatch_covariance as minibatch_covariance
-from .noise_robustness import bits_per_weight as bits_per_weight
 from .noise_robustness import mean_rise_under_noise as mean_rise_under_noise
-from .noise_robustness import mean_rise_under_rounding as mean_rise_under_rounding
 from .noise_robustness import noise_rise as noise_rise
-from .noise_robustness import weight_bits as weight_bits
 from .parameter_box import ParameterBox as ParameterBox
 from .parameter_box import disjoint_factor as disjoint_factor
 from .parameter_box import rescaling_for_volume as rescaling_for_volume
@@ -128,5 +125,8 @@ from .weight_averaging import stationary_loss as stationary_loss
 from .weight_averaging import stationary_variance as stationary_variance
 from .weight_normalisation import weight_normalised_curvature as weight_normalised_curvature
 from .weight_normalisation import weight_normalised_hessian as weight_normalised_hessian
+from .weight_precision import bits_per_weight as bits_per_weight
+from .weight_precision import mean_rise_under_rounding as mean_rise_under_rounding
+from .weight_precision import weight_bits as weight_bits
 from .zero_modes import gauge_zero_modes as gauge_zero_modes
 from .zero_modes import rescaling_zero_modes as rescaling_zero_modes

@@ -17,11 +17,11 @@ from theory.domain import Domain
 from theory.filter_normalisation import filter_normalised_slice
 from theory.linear_stability import descent_stability
 from theory.local_entropy import local_entropy_of_a_quadratic
-from theory.noise_robustness import weight_bits
 from theory.proof import Relation
 from theory.relative_measures import layer_relative_trace, relative_trace
 from theory.sharp_equivalents import sharper_equivalent
 from theory.subspace_sharpness import subspace_curvature
+from theory.weight_precision import weight_bits
 
 __all__ = ["MeasureInvariance", "absolute_measures", "measure_table"]
 

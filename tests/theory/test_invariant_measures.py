@@ -11,11 +11,11 @@ from theory.filter_normalisation import filter_normalised_slice, mean_slice_curv
 from theory.invariant_measures import MeasureInvariance, absolute_measures, measure_table
 from theory.keskar_box import sharpness_in_box
 from theory.local_entropy import negative_local_entropy
-from theory.noise_robustness import bits_per_weight
 from theory.rectifier_example import POINT, layer_factors, minimum_hessian, outputs, unit_factors
 from theory.relative_measures import layer_relative_trace, relative_hessian, relative_trace
 from theory.sharpness_of_quadratics import sharpness_in_ball
 from theory.subspace_sharpness import subspace_curvature_range
+from theory.weight_precision import bits_per_weight
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
 

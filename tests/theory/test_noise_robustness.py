@@ -5,13 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theory.noise_robustness import (
-    bits_per_weight,
-    mean_rise_under_noise,
-    mean_rise_under_rounding,
-    noise_rise,
-    weight_bits,
-)
+from theory.noise_robustness import mean_rise_under_noise, noise_rise
+from theory.weight_precision import bits_per_weight, mean_rise_under_rounding, weight_bits
 
 HESSIAN = np.array([[3.0, 1.0, 0.5], [1.0, 2.0, -0.3], [0.5, -0.3, 4.0]])
 
