@@ -1,8 +1,14 @@
 from .adaptive_step import asam_objective as asam_objective
 from .ball import Ball as Ball
 from .ball import ComplexBall as ComplexBall
+from .bayesian_evidence import evidence_along_orbit as evidence_along_orbit
+from .bayesian_evidence import laplace_evidence as laplace_evidence
 from .block_matrix import EigenvalueCount as EigenvalueCount
 from .block_matrix import exact_eigenvalue_count as exact_eigenvalue_count
+from .coordinate_sharpness import any_sharpness as any_sharpness
+from .coordinate_sharpness import coordinates_of_sharpness as coordinates_of_sharpness
+from .coordinate_sharpness import coordinates_of_spectrum as coordinates_of_spectrum
+from .coordinate_sharpness import hessian_in_coordinates as hessian_in_coordinates
 from .counts_along_orbit import orbit_counts as orbit_counts
 from .curvature_directions import plane_curvatures as plane_curvatures
 from .curvature_directions import principal_curvatures as principal_curvatures
@@ -114,6 +120,9 @@ from .symbols import g as g
 from .symbols import phi as phi
 from .symbols import s as s
 from .symbols import z as z
+from .symmetry_orbit import relu_orbit_pieces as relu_orbit_pieces
+from .symmetry_orbit import symmetry_orbit_size as symmetry_orbit_size
+from .symmetry_orbit import unit_symmetries as unit_symmetries
 from .trajectory_stability import almost_sure_stability as almost_sure_stability
 from .trajectory_stability import almost_sure_threshold as almost_sure_threshold
 from .two_layer_hessian import hessian_split as hessian_split
