@@ -177,8 +177,14 @@ def test_parameters_without_gradient_stay_out(make: Make) -> None:
     module[0].bias.requires_grad_(False)
     frozen = module[0].bias.clone()
     optimiser = make([*module.parameters(), unused], torch.optim.SGD, lr=0.1, weight_decay=0.1, momentum=0.9)
+    closure = _closure(module)
+
+    def watching() -> torch.Tensor:
+        assert torch.equal(module[0].bias, frozen)
+        return closure()
+
     for _ in range(2):
-        optimiser.step(_closure(module))
+        optimiser.step(watching)  # type: ignore[arg-type]
     assert torch.equal(module[0].bias, frozen)
     assert torch.equal(unused.detach(), torch.ones(2, dtype=torch.float64))
     assert unused.grad is None

@@ -105,6 +105,21 @@ def test_no_member_arrives_before_its_average_begins_and_then_by_its_average() -
     assert bool(end.reached[1])
 
 
+def test_a_member_that_diverges_keeps_the_average_of_its_finite_points_and_leaves_the_others_theirs() -> None:
+    network, loss = Mlp((3, 3, 2), "quadratic"), SquaredError()
+    x = torch.randn(2, 8, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.zeros(2, 8, 2, dtype=torch.float64)
+    theta = network.init([0, 1]) * torch.tensor([[0.1], [10.0]], dtype=torch.float64)
+    settings: dict[str, Any] = {"learning_rate": 0.05, "batch_size": 3, "steps": 40, "average": WeightAverage()}
+    end = sgd(network, theta, x, y, loss, seeds=[0, 1], **settings)
+    alone = sgd(network, theta[:1], x[:1], y[:1], loss, seeds=[0], **settings)
+    torch.testing.assert_close(end.theta[:1], alone.theta, rtol=1e-12, atol=1e-15)
+    last = int(end.steps[1])
+    assert 0 <= last < 39
+    finite = sgd(network, theta[1:], x[1:], y[1:], loss, seeds=[1], **{**settings, "steps": last})
+    torch.testing.assert_close(end.theta[1:], finite.theta, rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_numbers_out_of_range_are_refused() -> None:
     for start in (-1, 0.5, None):
