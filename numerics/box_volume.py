@@ -200,11 +200,9 @@ def share_below(
     return LevelShare(share, error, int(below.sum()), int(samples), float(losses.max()), by_box)
 
 
-def _volumes(lower: object, upper: object) -> Float[Tensor, " boxes"]:
+def _volumes(lower: Tensor, upper: Tensor) -> Float[Tensor, " boxes"]:
     """The volume of each box, in float64; the corners are checked."""
     checked_tensors(lower=lower, upper=upper)
-    if not isinstance(lower, Tensor) or not isinstance(upper, Tensor):
-        raise TypeError("lower and upper must be tensors.")
     if lower.ndim != 2 or 0 in lower.shape or lower.shape != upper.shape:
         raise ValueError(
             f"lower and upper must have one shape (boxes, axes), got {tuple(lower.shape)} and {tuple(upper.shape)}."

@@ -225,7 +225,7 @@ def _normalised(
 def _checked_steps(steps: object, directions: int, theta: Tensor) -> tuple[Tensor, ...]:
     """One row of coordinates per direction, in theta's dtype."""
     if isinstance(steps, Tensor):
-        axes: tuple[object, ...] = (steps,) * directions
+        axes: tuple[Tensor, ...] = (steps,) * directions
     elif isinstance(steps, list | tuple) and len(steps) == directions:
         axes = tuple(steps)
     else:
@@ -233,9 +233,10 @@ def _checked_steps(steps: object, directions: int, theta: Tensor) -> tuple[Tenso
     found = []
     for axis in axes:
         checked_tensors(steps=axis)
-        if not isinstance(axis, Tensor) or axis.ndim != 1 or not len(axis):
-            shape = tuple(axis.shape) if isinstance(axis, Tensor) else ()
-            raise ValueError(f"steps must be a tensor with one axis and at least one coordinate, got shape {shape}.")
+        if axis.ndim != 1 or not len(axis):
+            raise ValueError(
+                f"steps must be a tensor with one axis and at least one coordinate, got shape {tuple(axis.shape)}."
+            )
         checked_finite(steps=axis)
         found.append(axis.to(theta))
     return tuple(found)

@@ -13,8 +13,9 @@ along g, which are steps of the power method, never get further than it does.
 
 The *residual* of a run is |P(u + g/G) - u| with G the largest gradient norm that the run has met. It lies in [0, 1],
 and is 0 exactly at points where no direction rises to first order. Such a point need not be a maximum; and where the
-function has kinks, at which maxima like to lie, the residual does not fall to 0. Therefore a run also ends when its
-value has *settled*: when it has risen in the last 25 steps by less than 1e-6 of all that it has risen.
+function has kinks, at which maxima like to lie and runs may jam, the residual does not fall to 0. Therefore a run also
+ends when its value has *settled*: when in the last 25 steps it has risen by less than 1e-6 of all that it has risen, or
+by less than the function's rounding errors.
 """
 
 from collections.abc import Callable
@@ -70,7 +71,7 @@ def ascend(
 ) -> AscentEnd:
     """Ascend from every start until the residual is at most the tolerance or the value has settled.
 
-    No run ends lower than it started. Allocates eight copies of the starts.
+    No run ends lower than it started, but for rounding errors. Allocates eight copies of the starts.
 
     Args:
         function: Takes points and the numbers of their runs; returns values and gradients. Called with fewer runs as
@@ -108,7 +109,7 @@ def ascend(
     evaluations = torch.ones_like(runs)
     rounding = 8 * torch.finfo(u.dtype).eps
     active = alive & (residual > tolerance)
-    settled, mark = ~alive, value.clone()
+    settled, peak, mark = ~alive, value.clone(), value.clone()
     with progress(steps, what) as bar:
         for step in range(1, steps + 1):
             some = runs[active]
@@ -138,9 +139,10 @@ def ascend(
             residual[some] = torch.where(value[some].isfinite(), left, torch.ones_like(left))
             stuck = ~taken & (tau[some] * _length(along, region) < rounding)
             settled[some] = stuck | ~value[some].isfinite()
+            peak = torch.maximum(peak, value)  # rounding lets the value wander
             if step % _WINDOW == 0:
-                settled[some] |= value[some] - mark[some] <= _SETTLED * (value[some] - base[some]).abs()
-                mark = value.clone()
+                settled[some] |= peak[some] - mark[some] <= _SETTLED * (peak[some] - base[some]).abs() + slack
+                mark = peak
             active[some] = (left > tolerance) & ~settled[some]
             bar.advance()
     converged = residual <= tolerance

@@ -275,8 +275,6 @@ def _rescaled(model: nn.Module, factors: dict[str, Tensor]) -> nn.Module:
             if not bool(((after.abs() >= tiny) | (before.abs() < tiny)).all() & after.isfinite().all()):
                 raise ValueError(f"{name} must stay within what {before.dtype} can hold, but would overflow or vanish.")
             before.copy_(after)
-    for parameter in named.values():
-        parameter.grad = None
     return rescaled
 
 

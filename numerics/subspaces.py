@@ -105,11 +105,9 @@ def _by_member(rows: Tensor, members: Tensor, matrices: Tensor) -> Tensor:
     return product
 
 
-def _checked_basis(basis: object, theta: Tensor) -> Float[Tensor, "some parameters dimension"]:
+def _checked_basis(basis: Tensor, theta: Tensor) -> Float[Tensor, "some parameters dimension"]:
     """The basis with a members axis, of one entry if it is shared."""
     checked_tensors(basis=basis)
-    if not isinstance(basis, Tensor):
-        raise TypeError(f"basis must be a torch tensor, got {type(basis).__name__}.")
     members, parameters = theta.shape
     shaped = basis[None] if basis.ndim == 2 else basis
     fits = shaped.ndim == 3 and shaped.shape[1] == parameters and 1 <= shaped.shape[2] <= parameters
