@@ -77,6 +77,9 @@ from .local_entropy import local_entropy_gradient as local_entropy_gradient
 from .local_entropy import local_entropy_of_a_quadratic as local_entropy_of_a_quadratic
 from .local_entropy import negative_local_entropy as negative_local_entropy
 from .local_entropy import smoothed_hessian as smoothed_hessian
+from .matrix_stability import mean_square_growth as mean_square_growth
+from .matrix_stability import mean_square_matrix as mean_square_matrix
+from .matrix_stability import worst_step_growth as worst_step_growth
 from .minibatch_noise import batch_covariance as batch_covariance
 from .minibatch_noise import batch_noise_factor as batch_noise_factor
 from .minibatch_noise import minibatch_covariance as minibatch_covariance
