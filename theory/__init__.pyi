@@ -21,7 +21,6 @@ from .derivation import StepRecord as StepRecord
 from .derivation import Theorem as Theorem
 from .domain import Domain as Domain
 from .eigenvalue_control import EigenvalueFates as EigenvalueFates
-from .eigenvalue_control import controllable_eigenvalues as controllable_eigenvalues
 from .eigenvalue_control import controlling_rescaling as controlling_rescaling
 from .eigenvalue_control import eigenvalue_fates as eigenvalue_fates
 from .eigenvalue_limits import controllable_spectrum as controllable_spectrum
@@ -48,6 +47,7 @@ from .free_probability.transforms import marchenko_pastur_transform as marchenko
 from .free_probability.transforms import semicircle_transform as semicircle_transform
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
 from .gradient_variance import residual_variance as residual_variance
+from .group_of_rescalings import rescaling_group as rescaling_group
 from .homogeneous_units import homogeneity_defect as homogeneity_defect
 from .homogeneous_units import observational_equivalence as observational_equivalence
 from .index import critical_energy as critical_energy
@@ -97,8 +97,8 @@ from .relative_measures import layer_relative_trace as layer_relative_trace
 from .relative_measures import relative_hessian as relative_hessian
 from .relative_measures import relative_trace as relative_trace
 from .rescaling import Rescaling as Rescaling
+from .rescaling import controllable_eigenvalues as controllable_eigenvalues
 from .rescaling import layer_rescaling as layer_rescaling
-from .rescaling import rescaling_group as rescaling_group
 from .rescaling import unit_rescaling as unit_rescaling
 from .shared_inputs import parts_overlap as parts_overlap
 from .sharp_equivalents import reaching_scale as reaching_scale

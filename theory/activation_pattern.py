@@ -11,6 +11,8 @@ from functools import cached_property
 
 import sympy as sp
 
+from theory.rescaling import Rescaling
+
 __all__ = ["PatternNetwork"]
 
 
@@ -96,10 +98,10 @@ class PatternNetwork:
         """The second derivatives of the loss."""
         return sp.ImmutableMatrix(sp.hessian(self.loss, self.weights))
 
-    def at_rescaled(self, expression: sp.Basic, alphas: tuple[sp.Expr, ...]) -> sp.Basic:
+    def at_rescaled(self, expression: sp.Basic, rescaling: Rescaling) -> sp.Basic:
         """Put the rescaled weights in the place of the weights."""
-        moved = {weight: alpha * weight for layer, alpha in zip(self.layers, alphas, strict=True) for weight in layer}
-        return expression.subs(moved, simultaneous=True)
+        moved = rescaling.moved(self.weights)
+        return expression.subs(dict(zip(self.weights, moved, strict=True)), simultaneous=True)
 
     @staticmethod
     def _slope(layer: int, unit: int, sample: int) -> sp.Symbol:

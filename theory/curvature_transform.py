@@ -18,7 +18,7 @@ from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.exact_two_layer import ExactTwoLayer
 from theory.proof import Relation
-from theory.rescaling import layer_rescaling
+from theory.rescaling import layer_rescaling, unit_rescaling
 
 __all__ = ["least_trace", "rescaled_hessian"]
 
@@ -60,7 +60,9 @@ def rescaled_hessian() -> Derivation:
     log, mean = sp.Function("l", real=True)(k), sp.Symbol("m", positive=True)
     trace, least = t1 / _alpha**2 + _alpha**2 * t2, 2 * sp.sqrt(t1) * sp.sqrt(t2)
     two, three = PatternNetwork((2, 2, 1), 2), PatternNetwork((1, 2, 1, 1), 1)
-    by_two, by_three = (_alpha, 1 / _alpha), (_a, _b, 1 / (_a * _b))
+    by_two = layer_rescaling((_alpha, 1 / _alpha), two.block_sizes)
+    by_three = layer_rescaling((_a, _b, 1 / (_a * _b)), three.block_sizes)
+    by_unit = unit_rescaling([[_a, _b]], two.widths)
     return Derivation(
         "Rescaling transforms the gradient by D and the Hessian by D on both sides",
         sp.Eq(entry_there, entry / (_a * _b)),
@@ -129,7 +131,7 @@ def rescaled_hessian() -> Derivation:
                 Relation(
                     two.at_rescaled(two.hessian, by_two),
                     "=",
-                    layer_rescaling(by_two, two.block_sizes).hessian(two.hessian),
+                    by_two.hessian(two.hessian),
                 ),
                 "exact",
                 shown=r"H(\alpha \theta_1, \theta_2 / \alpha) = D H(\theta_1, \theta_2) D, \quad"
@@ -140,7 +142,7 @@ def rescaled_hessian() -> Derivation:
                 Relation(
                     two.at_rescaled(two.gradient, by_two),
                     "=",
-                    sp.ImmutableMatrix(layer_rescaling(by_two, two.block_sizes).gradient(list(two.gradient))),
+                    sp.ImmutableMatrix(by_two.gradient(list(two.gradient))),
                 ),
                 "exact",
                 shown=r"\nabla L(\alpha \theta_1, \theta_2 / \alpha)"
@@ -151,11 +153,19 @@ def rescaled_hessian() -> Derivation:
                 Relation(
                     three.at_rescaled(three.hessian, by_three),
                     "=",
-                    layer_rescaling(by_three, three.block_sizes).hessian(three.hessian),
+                    by_three.hessian(three.hessian),
                 ),
                 "exact",
                 shown=r"H(\alpha_1 \theta_1, \alpha_2 \theta_2, \alpha_3 \theta_3) = D H(\theta) D, \quad"
                 r" \alpha_1 \alpha_2 \alpha_3 = 1",
+            ),
+            Step(
+                "Units one by one, c_1 and c_2 for the two of the network 2-2-1: D has 1/c_j on what enters unit j and "
+                "c_j on what leaves it.",
+                Relation(two.at_rescaled(two.hessian, by_unit), "=", by_unit.hessian(two.hessian)),
+                "exact",
+                shown=r"H(c_j w_j, v_j / c_j) = D H D, \quad"
+                r" D = \mathrm{diag}\left(\frac{1}{c_1}, \frac{1}{c_2}, c_1, c_2\right)",
             ),
             Step(
                 "An exact instance: a ReLU network 2-3-2 at four samples, alpha = 3.",

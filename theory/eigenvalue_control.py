@@ -15,9 +15,9 @@ import sympy as sp
 from theory.block_matrix import block_matrix, blocks, exact_eigenvalue_count, principal
 from theory.exact_numbers import as_fraction, exact_number
 from theory.exact_two_layer import exact_rank
-from theory.rescaling import checked_sizes
+from theory.rescaling import controllable_eigenvalues, special_layer
 
-__all__ = ["EigenvalueFates", "controllable_eigenvalues", "controlling_rescaling", "eigenvalue_fates"]
+__all__ = ["EigenvalueFates", "controlling_rescaling", "eigenvalue_fates"]
 
 
 @dataclass(frozen=True)
@@ -40,33 +40,6 @@ class EigenvalueFates:
     def is_tight(self) -> bool:
         """Whether no more grow than are sure to."""
         return self.growing == self.guaranteed
-
-
-def controllable_eigenvalues(block_sizes: Sequence[int], rank: int, special: int | None = None) -> int:
-    r"""Return how many eigenvalues rescalings are sure to bring above any bound: at least r - n_s.
-
-    .. math:: \max(0, r - n_s), \qquad n_s = \min_k n_k \ \text{for the best choice of the special layer}
-
-    Args:
-        block_sizes: The numbers of weights of two or more layers.
-        rank: The rank r of a positive semidefinite Hessian, from 0 to the sum of the sizes.
-        special: The place of the special layer, from 0; the smallest one if None.
-
-    Returns:
-        The number; 0 says that nothing is sure. The exact number for a given Hessian is in `eigenvalue_fates`.
-
-    Raises:
-        ValueError: If there are fewer than two layers, or a size, the rank or the place is out of range.
-        TypeError: If one of them is no integer.
-
-    Examples:
-        >>> controllable_eigenvalues((6, 4, 3, 5), rank=18)
-        15
-        >>> controllable_eigenvalues((6, 4, 3, 5), rank=18, special=0)
-        12
-    """
-    sizes = checked_sizes(block_sizes)
-    return max(0, _integer("rank", rank, sum(sizes)) - sizes[_special(sizes, special)])
 
 
 def controlling_rescaling(
@@ -95,7 +68,7 @@ def controlling_rescaling(
         (17, 1/17)
     """
     matrix, sizes = _semidefinite(hessian, block_sizes)
-    place = _special(sizes, special)
+    place = special_layer(sizes, special)
     bound = exact_number("M", M)
     if not (bound.is_Rational and bound > 0):
         raise ValueError(f"M must be a positive rational number, got {bound}.")
@@ -122,7 +95,7 @@ def eigenvalue_fates(hessian: Any, block_sizes: Sequence[int], special: int | No
         (EigenvalueFates(growing=2, decaying=0, zero=1, guaranteed=1), False)
     """
     matrix, sizes = _semidefinite(hessian, block_sizes)
-    place = _special(sizes, special)
+    place = special_layer(sizes, special)
     others = [i for k, block in enumerate(blocks(sizes)) if k != place for i in block]
     rank, growing = exact_rank(matrix), exact_rank(principal(matrix, others))
     guaranteed = controllable_eigenvalues(sizes, rank, place)
@@ -149,20 +122,3 @@ def _semidefinite(hessian: Any, block_sizes: Sequence[int]) -> tuple[sp.Immutabl
     if negative:
         raise ValueError(f"hessian must be positive semidefinite, got {negative} negative eigenvalues.")
     return matrix, sizes
-
-
-def _special(sizes: Sequence[int], special: int | None) -> int:
-    if len(sizes) < 2:
-        raise ValueError(f"block_sizes must hold at least two layers, got {list(sizes)}.")
-    if special is None:
-        return min(range(len(sizes)), key=lambda k: sizes[k])
-    return _integer("special", special, len(sizes) - 1)
-
-
-def _integer(name: str, value: int, largest: int) -> int:
-    number = exact_number(name, value)
-    if not number.is_Integer:
-        raise TypeError(f"{name} must be an integer, got {value!r}.")
-    if not 0 <= number <= largest:
-        raise ValueError(f"{name} must lie between 0 and {largest}, got {number}.")
-    return int(number)

@@ -5,34 +5,31 @@ those of the special layer s. Eigenvalues descend, lambda_1 the largest. Capital
 size: their symbols do not commute.
 """
 
-import random
 from functools import cache
 
 import sympy as sp
 
-from theory.block_matrix import blocks, eigenvalue_count_by_signs, exact_eigenvalue_count, principal
+from theory.block_matrix import principal
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
-from theory.eigenvalue_control import controllable_eigenvalues, controlling_rescaling, eigenvalue_fates
+from theory.eigenvalue_control import eigenvalue_fates
 from theory.exact_two_layer import exact_rank
+from theory.layered_instances import (
+    CASES,
+    complement_of,
+    counts_beyond,
+    counts_in_windows,
+    counts_of_fates,
+    instances,
+    surpluses,
+)
 from theory.proof import Relation
-from theory.rescaling import layer_rescaling
+from theory.rescaling import controllable_eigenvalues, layer_rescaling
 
 __all__ = ["controllable_spectrum"]
 
 _SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on Hessian-based measures; the limit is ours"
 _HORN_JOHNSON = "Horn and Johnson, Matrix Analysis"
-_BOUND = 10**4
-
-# block sizes, place of the special layer, rank of H, rank of H_cc
-_CASES = (
-    ((3, 2), 1, 5, 3),
-    ((2, 3, 2), 0, 7, 5),
-    ((3, 2, 2), 2, 4, 4),
-    ((2, 2, 2, 1), 3, 5, 4),
-    ((1, 3), 0, 2, 1),
-    ((3, 3), 1, 4, 2),
-)
 
 
 @cache
@@ -65,9 +62,8 @@ def controllable_spectrum() -> Derivation:
     h11, h12, h22 = sp.symbols("h_11 h_12 h_22", positive=True)
     two = sp.ImmutableMatrix([[h11, h12], [h12, h22]])
     growing, decaying = h11, h22 - h12**2 / h11
-    instances = _instances()
-    fates = [eigenvalue_fates(matrix, *case[:2]) for case, matrix in zip(_CASES, instances, strict=True)]
-    guaranteed = [controllable_eigenvalues(sizes, full, place) for sizes, place, full, _ in _CASES]
+    fates = [eigenvalue_fates(matrix, *case[:2]) for case, matrix in zip(CASES, instances(), strict=True)]
+    guaranteed = [controllable_eigenvalues(sizes, full, place) for sizes, place, full, _ in CASES]
     return Derivation(
         "Rescalings bring at least r - n_s eigenvalues of the Hessian above any bound",
         sp.Eq(sp.Symbol("count"), rank - special),
@@ -90,10 +86,10 @@ def controllable_spectrum() -> Derivation:
                 "By interlacing an eigenvalue of a principal block is at most that of the whole with the same number, "
                 "and at least the one n_s later: lambda_i(DHD) >= beta^2 lambda_(i+n_s)(H). Exact instances: how many "
                 "more lie above a threshold than that makes sure.",
-                Relation(sp.Tuple(*([sp.Integer(-1)] * len(_CASES))), "<", sp.Tuple(*_slacks())),
+                Relation(sp.Tuple(*([sp.Integer(-1)] * len(CASES))), "<", sp.Tuple(*surpluses())),
                 "exact",
                 shown=r"\#\{\lambda(D H D) > \beta^2 t\} - \#\{\lambda(H) > t\} + n_s = "
-                + ", ".join(str(value) for value in _slacks())
+                + ", ".join(str(value) for value in surpluses())
                 + r" \ge 0",
             ),
             Step(
@@ -119,10 +115,10 @@ def controllable_spectrum() -> Derivation:
             ),
             Step(
                 "Exact instances: at least as many exceed 10^4 after the rescaling with that beta.",
-                Relation(sp.Tuple(*(sp.Integer(count - 1) for count in guaranteed)), "<", sp.Tuple(*_beyond())),
+                Relation(sp.Tuple(*(sp.Integer(count - 1) for count in guaranteed)), "<", sp.Tuple(*counts_beyond())),
                 "exact",
                 shown=r"\#\{\lambda(D H D) > 10^4\} = "
-                + ", ".join(map(str, _beyond()))
+                + ", ".join(map(str, counts_beyond()))
                 + r" \ge r - n_s = "
                 + ", ".join(map(str, guaranteed)),
             ),
@@ -163,13 +159,25 @@ def controllable_spectrum() -> Derivation:
                 "So ranks add, r = rank(H_cc) + rank(H/H_cc), and as many eigenvalues fall as the complement has rank. "
                 "The same instances at beta = 1000: eigenvalues above 1, positive ones below 1, zeros.",
                 Relation(
-                    sp.Tuple(*(sp.Tuple(*counts) for counts in _counted())),
+                    sp.Tuple(*(sp.Tuple(*counts) for counts in counts_of_fates())),
                     "=",
                     sp.Tuple(*(sp.Tuple(fate.growing, fate.decaying, fate.zero) for fate in fates)),
                 ),
                 "exact",
-                lambda: sp.Tuple(*(sp.Tuple(*counts) for counts in _counted(by_signs=True))),
+                lambda: sp.Tuple(*(sp.Tuple(*counts) for counts in counts_of_fates(by_signs=True))),
                 shown=", ".join(f"({fate.growing}, {fate.decaying}, {fate.zero})" for fate in fates),
+            ),
+            Step(
+                "They keep to their powers: with the least positive eigenvalue l and the trace u of H_cc or H/H_cc, as "
+                "many lie between l/2 and 2u times beta^2 and beta^(-2(K-1)). Exact, at beta = 100 and 10000.",
+                Relation(
+                    sp.Tuple(*(sp.Tuple(*counts_in_windows(beta)) for beta in (100, 10_000))),
+                    "=",
+                    sp.Tuple(*[sp.Tuple(*(sp.Tuple(fate.growing, fate.decaying) for fate in fates))] * 2),
+                ),
+                "exact",
+                lambda: sp.Tuple(*(sp.Tuple(*counts_in_windows(beta, by_signs=True)) for beta in (100, 10_000))),
+                shown=", ".join(f"({fate.growing}, {fate.decaying})" for fate in fates),
             ),
             Step(
                 "Two weights, K = 2: divided by beta^2 the larger root of the characteristic polynomial tends to h_11,",
@@ -194,7 +202,7 @@ def controllable_spectrum() -> Derivation:
             Step(
                 "In the same instances the complement, by its own definition, has the rank that is left.",
                 Relation(
-                    sp.Tuple(*(_complement_rank(m, case) for m, case in zip(instances, _CASES, strict=True))),
+                    sp.Tuple(*(exact_rank(complement_of(m, case)) for m, case in zip(instances(), CASES, strict=True))),
                     "=",
                     sp.Tuple(*(fate.decaying for fate in fates)),
                 ),
@@ -230,82 +238,6 @@ def _three_by_three(beta: sp.Symbol) -> tuple[sp.ImmutableMatrix, sp.ImmutableMa
     hessian = sp.ImmutableMatrix([[sp.Symbol(f"H_{name}", real=True) for name in row] for row in names])
     scale = sp.diag(beta, beta, 1 / beta)
     return hessian, sp.ImmutableMatrix(scale * hessian * scale)
-
-
-def _split(sizes: tuple[int, ...], place: int) -> tuple[list[int], list[int]]:
-    """The indices c of all layers but one, and those of that one."""
-    parts = blocks(sizes)
-    return [i for k, block in enumerate(parts) if k != place for i in block], list(parts[place])
-
-
-@cache
-def _instances() -> list[sp.ImmutableMatrix]:
-    return [_instance(*case) for case in _CASES]
-
-
-def _instance(sizes: tuple[int, ...], place: int, rank: int, inner: int) -> sp.ImmutableMatrix:
-    """The first positive semidefinite integer matrix of a fixed sequence with a given rank of H and of H_cc."""
-    source, (others, _) = random.Random(rank), _split(sizes, place)
-    while True:
-        rows = [[source.randint(-3, 3) for _ in range(rank)] for _ in range(sum(sizes))]
-        for i in others:
-            rows[i][inner:] = [0] * (rank - inner)
-        matrix = sp.ImmutableMatrix(sp.Matrix(rows) * sp.Matrix(rows).T)
-        if exact_rank(matrix) == rank and exact_rank(principal(matrix, others)) == inner:
-            return matrix
-
-
-def _scaled(matrix: sp.ImmutableMatrix, sizes: tuple[int, ...], place: int, beta: int) -> sp.ImmutableMatrix:
-    alphas = [sp.Integer(beta) ** (len(sizes) - 1) if k == place else sp.Rational(1, beta) for k in range(len(sizes))]
-    return layer_rescaling(alphas, sizes).hessian(matrix)
-
-
-@cache
-def _slacks() -> list[sp.Integer]:
-    """The least surplus over a few thresholds t, counted after rescaling with beta = 3."""
-    found = []
-    for matrix, (sizes, place, *_) in zip(_instances(), _CASES, strict=True):
-        moved = _scaled(matrix, sizes, place, 3)
-        surplus = [
-            exact_eigenvalue_count(moved, 9 * level).above - exact_eigenvalue_count(matrix, level).above + sizes[place]
-            for level in (matrix.trace() / part for part in (2, 8, 64))
-        ]
-        found.append(sp.Integer(min(surplus)))
-    return found
-
-
-@cache
-def _beyond() -> list[sp.Integer]:
-    """How many eigenvalues exceed the bound after the rescaling that is constructed for it."""
-    found = []
-    for matrix, (sizes, place, *_) in zip(_instances(), _CASES, strict=True):
-        moved = layer_rescaling(controlling_rescaling(matrix, _BOUND, sizes, place), sizes).hessian(matrix)
-        found.append(sp.Integer(exact_eigenvalue_count(moved, _BOUND).above))
-    return found
-
-
-@cache
-def _counted(*, by_signs: bool = False) -> list[tuple[int, int, int]]:
-    """Eigenvalues above 1, positive ones up to 1, and zeros at beta = 1000, by congruence or by signs."""
-    count = eigenvalue_count_by_signs if by_signs else exact_eigenvalue_count
-    found = []
-    for matrix, (sizes, place, *_) in zip(_instances(), _CASES, strict=True):
-        moved = _scaled(matrix, sizes, place, 1000)
-        positive, large = count(moved, 0), count(moved, 1).above
-        found.append((large, positive.above - large, positive.at))
-    return found
-
-
-def _complement_rank(matrix: sp.ImmutableMatrix, case: tuple[tuple[int, ...], int, int, int]) -> sp.Integer:
-    """The rank of the Schur complement of a largest invertible principal part of H_cc."""
-    others, special = _split(case[0], case[1])
-    basis: list[int] = []
-    for i in others:
-        if exact_rank(principal(matrix, [*basis, i])) > len(basis):
-            basis.append(i)
-    across = sp.Matrix(len(basis), len(special), lambda i, j: matrix[basis[i], special[j]])
-    inverse = sp.Matrix(principal(matrix, basis)).inv()
-    return sp.Integer(exact_rank(sp.Matrix(principal(matrix, special)) - across.T * inverse * across))
 
 
 _beta, _mu = sp.symbols("beta mu", positive=True)

@@ -12,14 +12,13 @@ from theory.block_matrix import exact_eigenvalue_count
 from theory.counts_along_orbit import orbit_counts
 from theory.eigenvalue_control import (
     EigenvalueFates,
-    controllable_eigenvalues,
     controlling_rescaling,
     eigenvalue_fates,
 )
 from theory.eigenvalue_limits import controllable_spectrum
 from theory.eigenvalues_of_products import horn_inequality, horn_surplus
 from theory.exact_two_layer import ExactTwoLayer, exact_rank
-from theory.rescaling import layer_rescaling
+from theory.rescaling import controllable_eigenvalues, layer_rescaling
 from theory.sharpest_entry import rescaling_for_spectral_norm, spectral_norm_growth
 
 ENTRIES = st.integers(-3, 3)

@@ -12,8 +12,9 @@ from theory.activation_pattern import PatternNetwork
 from theory.curvature_transform import least_trace, rescaled_hessian
 from theory.euler_identity import orbit_tangents, singular_hessian
 from theory.exact_two_layer import ExactTwoLayer, exact_rank
+from theory.group_of_rescalings import rescaling_group
 from theory.homogeneous_units import homogeneity_defect, observational_equivalence
-from theory.rescaling import Rescaling, layer_rescaling, rescaling_group, unit_rescaling
+from theory.rescaling import Rescaling, layer_rescaling, unit_rescaling
 
 POSITIVE = st.fractions(Fraction(1, 1000), 1000, max_denominator=1000)
 WIDTHS = st.lists(st.integers(1, 3), min_size=3, max_size=5)
