@@ -140,5 +140,8 @@ from .weight_normalisation import weight_normalised_hessian as weight_normalised
 from .weight_precision import bits_per_weight as bits_per_weight
 from .weight_precision import mean_rise_under_rounding as mean_rise_under_rounding
 from .weight_precision import weight_bits as weight_bits
+from .well_occupation import escape_ratio as escape_ratio
+from .well_occupation import flat_well_share as flat_well_share
+from .well_occupation import stationary_share as stationary_share
 from .zero_modes import gauge_zero_modes as gauge_zero_modes
 from .zero_modes import rescaling_zero_modes as rescaling_zero_modes
