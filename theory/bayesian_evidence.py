@@ -184,6 +184,7 @@ def evidence_along_orbit() -> Derivation:
                 "and so does the quotient of determinants (two parameters).",
                 Relation(_quotient(moved=True), "=", _quotient(moved=False)),
                 "exact",
+                _quotient_by_product,
                 shown=r"\frac{\det D P D}{\det(D H D + D P D)} = \frac{\det P}{\det(H + P)}",
             ),
             Step(
@@ -288,6 +289,12 @@ def _completed() -> tuple[sp.Expr, Any, sp.Expr]:
     left = ((x - theta).T * h * (x - theta))[0] + (x.T * p * x)[0]
     right = ((x - middle).T * total * (x - middle))[0] + (theta.T * h * total.inv() * p * theta)[0]
     return left, "=", right
+
+
+def _quotient_by_product() -> sp.Expr:
+    """One over the determinant of 1 + H P^-1."""
+    h, p = _free()
+    return 1 / (sp.eye(2) + h * p.inv()).det()
 
 
 def _quotient(*, moved: bool) -> sp.Expr:

@@ -208,6 +208,7 @@ def any_sharpness() -> Derivation:
                 "the identity, and every eigenvalue of H is multiplied by b^2.",
                 Relation(at_zero, "=", sp.ImmutableMatrix(_b**2 * hessian)),
                 "exact",
+                _of_radial_loss,
                 shown=r"D g = b 1: \quad G^{T} H G = b^2 H",
             ),
             Step(
@@ -238,6 +239,7 @@ def any_sharpness() -> Derivation:
                 "A bijection that is no diffeomorphism, b = 0, even makes it 0.",
                 Relation((_lam * line**2 / 2).subs(_b, 0).diff(_t, 2).subs(_t, 0), "=", 0),
                 "exact",
+                lambda: (_b**2 * _lam).subs(_b, 0),
                 shown=r"\frac{d^2}{dt^2} \frac{\lambda}{2} t^6 = 0 \quad (t = 0)",
             ),
         ),
@@ -306,6 +308,14 @@ def _radial() -> tuple[tuple[sp.ImmutableMatrix, sp.ImmutableMatrix, sp.Expr], s
     _, hessian, *_ = _plane()
     start = jacobian.subs({_x: 0, _y: 0})
     return (jacobian, formula, (square + _b) * (3 * square + _b)), sp.ImmutableMatrix(start.T * hessian * start)
+
+
+def _of_radial_loss() -> sp.ImmutableMatrix:
+    """The Hessian at 0 of a quadratic loss in those coordinates, by differentiating the whole."""
+    _, hessian, *_ = _plane()
+    moved = sp.Matrix([_x, _y]) * (_x**2 + _y**2 + _b)
+    loss = (moved.T * hessian * moved)[0] / 2
+    return sp.ImmutableMatrix(sp.hessian(loss, (_x, _y)).subs({_x: 0, _y: 0}))
 
 
 def _eigenvalue_along() -> sp.Expr:

@@ -87,6 +87,7 @@ def orbit_counts() -> Derivation:
                 "A ReLU network 2-3-1 that fits four samples, at alpha = 1/8, 1/2, 1, 2, 8: all outputs are fitted.",
                 Relation(outputs, "=", sp.Tuple(*(sp.ImmutableMatrix(sp.zeros(1, 4)) for _ in _ALPHAS))),
                 "exact",
+                lambda: sp.Tuple(*([net.residuals()] * len(_ALPHAS))),
                 shown=r"y(\alpha \theta_1, \theta_2 / \alpha) = y(\theta_1, \theta_2)",
             ),
             Step(

@@ -134,6 +134,7 @@ def rescaled_hessian() -> Derivation:
                     by_two.hessian(two.hessian),
                 ),
                 "exact",
+                lambda: _sandwiched(two.hessian, (1 / _alpha,) * 4 + (_alpha,) * 2),
                 shown=r"H(\alpha \theta_1, \theta_2 / \alpha) = D H(\theta_1, \theta_2) D, \quad"
                 r" D = \mathrm{diag}\left(\frac{1}{\alpha}, \alpha\right)",
             ),
@@ -145,6 +146,7 @@ def rescaled_hessian() -> Derivation:
                     sp.ImmutableMatrix(by_two.gradient(list(two.gradient))),
                 ),
                 "exact",
+                lambda: sp.ImmutableMatrix(sp.diag(*(1 / _alpha,) * 4, _alpha, _alpha) * two.gradient),
                 shown=r"\nabla L(\alpha \theta_1, \theta_2 / \alpha)"
                 r" = \left(\frac{g_1}{\alpha}, \alpha g_2\right)",
             ),
@@ -156,6 +158,7 @@ def rescaled_hessian() -> Derivation:
                     by_three.hessian(three.hessian),
                 ),
                 "exact",
+                lambda: _sandwiched(three.hessian, (1 / _a, 1 / _a, 1 / _b, 1 / _b, _a * _b)),
                 shown=r"H(\alpha_1 \theta_1, \alpha_2 \theta_2, \alpha_3 \theta_3) = D H(\theta) D, \quad"
                 r" \alpha_1 \alpha_2 \alpha_3 = 1",
             ),
@@ -164,6 +167,7 @@ def rescaled_hessian() -> Derivation:
                 "c_j on what leaves it.",
                 Relation(two.at_rescaled(two.hessian, by_unit), "=", by_unit.hessian(two.hessian)),
                 "exact",
+                lambda: _sandwiched(two.hessian, (1 / _a, 1 / _a, 1 / _b, 1 / _b, _a, _b)),
                 shown=r"H(c_j w_j, v_j / c_j) = D H D, \quad"
                 r" D = \mathrm{diag}\left(\frac{1}{c_1}, \frac{1}{c_2}, c_1, c_2\right)",
             ),
@@ -171,6 +175,7 @@ def rescaled_hessian() -> Derivation:
                 "An exact instance: a ReLU network 2-3-2 at four samples, alpha = 3.",
                 Relation(_instance().hessian(), "=", _instance_transformed()),
                 "exact",
+                lambda: _instance().gauss_newton() + _instance().residual_part(),
                 shown=r"H(3 \theta_1, \theta_2 / 3) = D H(\theta_1, \theta_2) D",
             ),
             Step(
@@ -285,6 +290,11 @@ def _difference_quotient(function: sp.Expr, order: int) -> sp.Expr:
         corners = value(step, step) - value(step, sp.Integer(0)) - value(sp.Integer(0), step)
         quotient = (corners + value(sp.Integer(0), sp.Integer(0))) / step**2
     return sp.expand(quotient).subs(step, 0)
+
+
+def _sandwiched(hessian: sp.ImmutableMatrix, scales: tuple[sp.Expr, ...]) -> sp.ImmutableMatrix:
+    """D H D by multiplying matrices."""
+    return sp.ImmutableMatrix(sp.diag(*scales) * hessian * sp.diag(*scales))
 
 
 def _traces(t1: sp.Symbol, t2: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:

@@ -130,6 +130,11 @@ def controllable_spectrum() -> Derivation:
                     sp.ImmutableMatrix(sp.diag(sp.Matrix(principal(hessian, (0, 1))), 0)),
                 ),
                 "exact",
+                lambda: (
+                    layer_rescaling((1 / beta, beta), (2, 1))
+                    .hessian(hessian)
+                    .applyfunc(lambda entry: sp.limit(entry / beta**2, beta, sp.oo))
+                ),
                 shown=r"\lim_{\beta \to \infty} \beta^{-2} D H D = \mathrm{diag}(H_{cc}, 0): \quad"
                 r" \lambda_i(D H D) \sim \beta^2 \lambda_i(H_{cc})",
             ),

@@ -120,6 +120,7 @@ def horn_inequality() -> Derivation:
                 "A B and G'AG have the same eigenvalues (two dimensions): the same characteristic polynomial.",
                 Relation(_polynomial(swapped=False), "=", _polynomial(swapped=True)),
                 "exact",
+                _polynomial_by_invariants,
                 shown=r"\det(\lambda - A G G^{T}) = \det(\lambda - G^{T} A G)",
             ),
             Step(
@@ -187,6 +188,13 @@ def _polynomial(*, swapped: bool) -> sp.Expr:
     matrix, factor = _two_by_two()
     product = factor.T * matrix * factor if swapped else matrix * factor * factor.T
     return (sp.Symbol("lambda") * sp.eye(2) - product).det()
+
+
+def _polynomial_by_invariants() -> sp.Expr:
+    """The same from the trace of G G'A and the product of determinants."""
+    matrix, factor = _two_by_two()
+    unknown = sp.Symbol("lambda")
+    return unknown**2 - unknown * (factor * factor.T * matrix).trace() + matrix.det() * factor.det() ** 2
 
 
 @cache

@@ -17,7 +17,7 @@ from theory.domain import Domain
 from theory.exact_numbers import exact_number
 from theory.exact_two_layer import ExactTwoLayer, exact_rank
 from theory.proof import Relation
-from theory.rescaling import checked_sizes
+from theory.rescaling import Rescaling, checked_sizes, layer_rescaling, unit_rescaling
 
 __all__ = ["orbit_tangents", "singular_hessian"]
 
@@ -84,6 +84,7 @@ def singular_hessian() -> Derivation:
                 "Both are one derivative. All weights, slopes and targets free, for a network 2-2-1 at two samples:",
                 Relation(two.hessian * _signed(two, two.weights, {1: 1, 2: -1}), "=", _pulled(two, {1: -1, 2: 1})),
                 "exact",
+                lambda: _change_of_gradient(two, layer_rescaling((_t, 1 / _t), two.block_sizes)),
                 shown=r"H (\theta_1, - \theta_2) = (- g_1, g_2)",
             ),
             Step(
@@ -97,6 +98,12 @@ def singular_hessian() -> Derivation:
                     sp.ImmutableMatrix.hstack(_pulled(three, {1: -1, 2: 1}), _pulled(three, {2: -1, 3: 1})),
                 ),
                 "exact",
+                lambda: sp.ImmutableMatrix.hstack(
+                    *(
+                        _change_of_gradient(three, layer_rescaling(alphas, three.block_sizes))
+                        for alphas in ((_t, 1 / _t, 1), (1, _t, 1 / _t))
+                    )
+                ),
                 shown=r"H (\theta_1, - \theta_2, 0) = (- g_1, g_2, 0), \quad"
                 r" H (0, \theta_2, - \theta_3) = (0, - g_2, g_3)",
             ),
@@ -108,6 +115,12 @@ def singular_hessian() -> Derivation:
                     -sp.ImmutableMatrix(_tangents(wide).subs(_gradients(wide), simultaneous=True)),
                 ),
                 "exact",
+                lambda: sp.ImmutableMatrix.hstack(
+                    *(
+                        _change_of_gradient(wide, unit_rescaling([factors], wide.widths))
+                        for factors in ((_t, 1, 1), (1, _t, 1), (1, 1, _t))
+                    )
+                ),
                 shown=r"H (w_j, - v_j) = (- g_{w_j}, g_{v_j}), \quad j = 1, \ldots, h",
             ),
             Step(
@@ -259,6 +272,11 @@ def _signed(net: PatternNetwork, entries: Sequence[sp.Expr], signs: dict[int, in
 
 def _pulled(net: PatternNetwork, signs: dict[int, int]) -> sp.ImmutableMatrix:
     return _signed(net, list(net.gradient), signs)
+
+
+def _change_of_gradient(net: PatternNetwork, orbit: Rescaling) -> sp.ImmutableMatrix:
+    """The derivative at t = 1 of the gradient at T_t theta, which is the gradient at theta transformed."""
+    return sp.ImmutableMatrix([_derivative_at_one(entry) for entry in orbit.gradient(list(net.gradient))])
 
 
 def _tangents(net: PatternNetwork) -> sp.ImmutableMatrix:

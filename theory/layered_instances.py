@@ -14,8 +14,6 @@ from theory.eigenvalue_control import below_least_positive_eigenvalue, controlli
 from theory.exact_two_layer import exact_rank
 from theory.rescaling import layer_rescaling
 
-__all__: list[str] = []
-
 BOUND = 10**4
 
 # block sizes, place of the special layer, rank of H, rank of H_cc
@@ -37,6 +35,7 @@ def _split(sizes: tuple[int, ...], place: int) -> tuple[list[int], list[int]]:
 
 @cache
 def instances() -> list[sp.ImmutableMatrix]:
+    """Return the matrix of each case."""
     return [_instance(*case) for case in CASES]
 
 
@@ -59,7 +58,7 @@ def _scaled(matrix: sp.ImmutableMatrix, sizes: tuple[int, ...], place: int, beta
 
 @cache
 def surpluses() -> list[sp.Integer]:
-    """The least surplus over a few thresholds t, counted after rescaling with beta = 3."""
+    """Return the least surplus over a few thresholds t, counted after rescaling with beta = 3."""
     found = []
     for matrix, (sizes, place, *_) in zip(instances(), CASES, strict=True):
         moved = _scaled(matrix, sizes, place, 3)
@@ -73,7 +72,7 @@ def surpluses() -> list[sp.Integer]:
 
 @cache
 def counts_beyond() -> list[sp.Integer]:
-    """How many eigenvalues exceed the bound after the rescaling that is constructed for it."""
+    """Count how many eigenvalues exceed the bound after the rescaling that is constructed for it."""
     found = []
     for matrix, (sizes, place, *_) in zip(instances(), CASES, strict=True):
         moved = layer_rescaling(controlling_rescaling(matrix, BOUND, sizes, place), sizes).hessian(matrix)
@@ -83,7 +82,7 @@ def counts_beyond() -> list[sp.Integer]:
 
 @cache
 def counts_of_fates(*, by_signs: bool = False) -> list[tuple[int, int, int]]:
-    """Eigenvalues above 1, positive ones up to 1, and zeros at beta = 1000, by congruence or by signs."""
+    """Count eigenvalues above 1, positive ones up to 1, and zeros at beta = 1000, by congruence or by signs."""
     count = eigenvalue_count_by_signs if by_signs else exact_eigenvalue_count
     found = []
     for matrix, (sizes, place, *_) in zip(instances(), CASES, strict=True):
@@ -94,7 +93,7 @@ def counts_of_fates(*, by_signs: bool = False) -> list[tuple[int, int, int]]:
 
 
 def complement_of(matrix: sp.ImmutableMatrix, case: tuple[tuple[int, ...], int, int, int]) -> sp.ImmutableMatrix:
-    """The Schur complement of a largest invertible principal part of H_cc."""
+    """Return the Schur complement of a largest invertible principal part of H_cc."""
     others, special = _split(case[0], case[1])
     basis: list[int] = []
     for i in others:
@@ -107,7 +106,7 @@ def complement_of(matrix: sp.ImmutableMatrix, case: tuple[tuple[int, ...], int, 
 
 @cache
 def counts_in_windows(beta: int, *, by_signs: bool = False) -> list[sp.Tuple]:
-    """Eigenvalues of D H D between l/2 and 2u times beta^2, l and u of H_cc, and the same for the complement."""
+    """Count eigenvalues of D H D between l/2 and 2u times beta^2, l and u of H_cc, and the same for the complement."""
     count = eigenvalue_count_by_signs if by_signs else exact_eigenvalue_count
     found = []
     for matrix, case in zip(instances(), CASES, strict=True):

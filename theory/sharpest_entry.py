@@ -187,6 +187,7 @@ def spectral_norm_growth() -> Derivation:
                     sp.ImmutableMatrix(zeros + sp.diag(sp.Matrix([[h11, h12], [h12, h22]]), 0)),
                 ),
                 "exact",
+                lambda: _entries_over_scales(hessian).applyfunc(lambda x: sp.limit(x * _alpha**2, _alpha, 0)),
                 shown=r"\lim_{\alpha \to 0} \alpha^2 D H D = \mathrm{diag}(H_{11}, 0): \quad"
                 r" \lambda_1(D H D) \sim \frac{\lambda_1(H_{11})}{\alpha^2}",
             ),
@@ -198,6 +199,7 @@ def spectral_norm_growth() -> Derivation:
                     sp.ImmutableMatrix(sp.diag(0, 0, h33)),
                 ),
                 "exact",
+                lambda: _entries_over_scales(hessian).applyfunc(lambda x: sp.limit(x / _alpha**2, _alpha, sp.oo)),
                 shown=r"\lim_{\alpha \to \infty} \alpha^{-2} D H D = \mathrm{diag}(0, H_{22}): \quad"
                 r" \lambda_1(D H D) \sim \alpha^2 \lambda_1(H_{22})",
             ),
