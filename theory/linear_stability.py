@@ -219,7 +219,7 @@ def mean_square_stability() -> Derivation:
         parts={"factor": sp.Eq(sp.Symbol("m"), factor), "spread": sp.Eq(sp.Symbol("s2"), spread)},
         assumptions=(
             "every sample has its minimum at x = 0, and batches of different steps are independent",
-            "one weight",
+            "one weight; 1 <= B <= n",
         ),
         source=f"{_SOURCE}, section 3",
         shown={

@@ -46,6 +46,8 @@ def noise_rise() -> Derivation:
     quartic = sp.Symbol("D", real=True)
     fourth = sp.Symbol("f", real=True)
     weights = _symmetric()
+    plane, tau = weights[:2, :2], sp.Symbol("tau", real=True)  # the tangent of half the angle
+    turn = sp.Matrix([[1 - tau**2, -2 * tau], [2 * tau, 1 - tau**2]]) / (1 + tau**2)
     signs = [sp.Matrix(choice) for choice in product((1, -1), repeat=3)]
     rises = [sp.expand(_noise**2 * (z.T * weights * z)[0] / 2) for z in signs]
     moment = sp.Symbol("f_4", positive=True)
@@ -81,14 +83,11 @@ def noise_rise() -> Derivation:
                 shown=rf"\Delta L = \frac{{s^2}}{{2}} {_TRACE}",
             ),
             Step(
-                "Rotations do not change the trace, nor Gaussian noise: along eigenvectors the rises add up.",
-                Relation(
-                    sum((sp.Symbol(f"lambda_{i}") * _noise**2 / 2 for i in (1, 2, 3)), sp.Integer(0)),
-                    "=",
-                    _noise**2 * sum(sp.symbols("lambda_1:4"), sp.Integer(0)) / 2,
-                ),
+                "Along any rotated axes of the plane the rise is the same: it is that of the eigenvectors, added up.",
+                Relation((turn.T * plane * turn).trace() * _noise**2 / 2, "=", _noise**2 * plane.trace() / 2),
                 "exact",
-                shown=rf"\sum_i \frac{{s^2}}{{2}} \lambda_i = \frac{{s^2}}{{2}} {_TRACE}",
+                shown=rf"\frac{{s^2}}{{2}} \mathrm{{tr}} \, U^{{T}} H U = \frac{{s^2}}{{2}} {_TRACE}"
+                r" = \frac{s^2}{2} \sum_i \lambda_i",
             ),
             Step(
                 "Beyond a quadratic: two weights, a loss known to fifth order, Gaussian noise, moment by moment.",

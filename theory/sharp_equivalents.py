@@ -17,6 +17,7 @@ from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
 from theory.real_arrays import positive_number, real_vector
+from theory.rectifier_example import SYMBOLS, layer_factors, outputs
 
 __all__ = ["reaching_scale", "sharper_equivalent", "sharpest_minimum"]
 
@@ -51,6 +52,7 @@ def sharper_equivalent() -> Derivation:
     scale = share * _radius / length
     norm = sp.Symbol("N", positive=True)
     value = (_zero - _loss) / (1 + _loss)
+    carried = [factor * weight for factor, weight in zip(layer_factors(_alpha), SYMBOLS, strict=True)]
     after = (sp.sqrt(2) + sp.Rational(1, 2)) ** 2
     error = u + v + u * v
     half = 1 / sp.sqrt(2)
@@ -82,8 +84,20 @@ def sharper_equivalent() -> Derivation:
                 r" \alpha = c \frac{\epsilon}{|\theta_1|}",
             ),
             Step(
-                "With theta_1 = 0 every hidden unit is 0, whatever the second layer is, and the loss is L(0); T_alpha "
-                "leaves L(theta) as it is.",
+                "With theta_1 = 0 every hidden unit is 0, whatever the second layer is (a ReLU network of six weights, "
+                "three samples): the loss there is L(0).",
+                Relation(outputs((0, 0, 0, 0, SYMBOLS[4] / _alpha, SYMBOLS[5] / _alpha)), "=", sp.zeros(3, 1)),
+                "exact",
+                shown=r"f_{(0, \theta_2/\alpha)} = 0",
+            ),
+            Step(
+                "T_alpha leaves the outputs as they are, and with them L(theta):",
+                Relation(outputs(carried), "=", outputs(SYMBOLS)),
+                "exact",
+                shown=r"f_{T_{\alpha} \theta} = f_{\theta}",
+            ),
+            Step(
+                "so that the ball around T_alpha theta holds a rise by",
                 Relation((_zero - _loss) / (1 + _loss), "=", value),
                 "exact",
                 lambda: (1 + _zero) / (1 + _loss) - 1,

@@ -37,11 +37,11 @@ def almost_sure_stability() -> Derivation:
     .. math:: \eta^* = \frac{2a}{a^2 + s^2} < \eta^{**} = \frac{2a}{a^2 - s^2}
 
     Returns:
-        A derivation; the value is the threshold of two samples, the part "ratio" how far it exceeds that of the mean
-        square.
+        A derivation in a and t = s^2/a^2 < 1/2; the value is the threshold of two samples, the part "ratio" how far it
+        exceeds that of the mean square.
 
     Examples:
-        >>> almost_sure_stability().at(a=1, s="1/2")
+        >>> almost_sure_stability().at(a=1, t="1/4")
         8/3
     """
     first, second = _mean - _spread, _mean + _spread
@@ -51,12 +51,12 @@ def almost_sure_stability() -> Derivation:
     share = sp.Symbol("t", positive=True)  # s^2/a^2, below 1/2
     small = {_spread: _mean * sp.sqrt(share)}
     narrow = Domain(a=(0, sp.oo), t=(0, sp.Rational(1, 2)))
-    ratio = (_mean**2 + _spread**2) / (_mean**2 - _spread**2)
+    value, ratio = 2 / (_mean * (1 - share)), (1 + share) / (1 - share)
     unit = sp.Symbol("r", positive=True)  # eta as a share of the threshold
     inside = Domain(a=(0, sp.oo), t=(0, sp.Rational(1, 2)), r=(0, 1))
     return Derivation(
         "Single trajectories of SGD outlive the threshold of the mean square",
-        sp.Eq(sp.Symbol("eta_s"), later),
+        sp.Eq(sp.Symbol("eta_s"), value),
         (
             Step(
                 "After t steps x is a product of t independent factors; two samples drawn once each multiply x by",
@@ -99,10 +99,16 @@ def almost_sure_stability() -> Derivation:
                 domain=narrow,
             ),
             Step(
-                "The ratio of the two.",
-                Relation(later / mean_square, "=", ratio),
+                "In t = s^2/a^2 it is",
+                Relation(later.subs(small), "=", value),
                 "exact",
-                shown=r"\frac{\eta^{**}}{\eta^*} = \frac{a^2 + s^2}{a^2 - s^2}",
+                shown=r"\eta^{**} = \frac{2}{a (1 - t)}, \quad t = \frac{s^2}{a^2}",
+            ),
+            Step(
+                "and the ratio of the two",
+                Relation((later / mean_square).subs(small), "=", ratio),
+                "exact",
+                shown=r"\frac{\eta^{**}}{\eta^*} = \frac{a^2 + s^2}{a^2 - s^2} = \frac{1 + t}{1 - t}",
             ),
             Step(
                 "At the threshold of the mean square two samples already give a product below 1 in size:",
@@ -128,7 +134,7 @@ def almost_sure_stability() -> Derivation:
                 r" \eta_1 = \frac{a - \sqrt{2 s^2 - a^2}}{a^2 - s^2} \quad (s^2 > a^2/2)",
             ),
         ),
-        Domain(a=(0, sp.oo), s=(0, sp.oo)),
+        narrow,
         parts={"ratio": sp.Eq(sp.Symbol("rho"), ratio)},
         assumptions=(
             "every sample has its minimum at x = 0, and batches of different steps are independent",
@@ -137,8 +143,8 @@ def almost_sure_stability() -> Derivation:
         theorems=(_law_of_large_numbers(), _means()),
         source="Products of independent factors; Wu, Ma and E (2018), for the mean square",
         shown={
-            "result": r"\eta^{**} = \frac{2 a}{a^2 - s^2} > \eta^* = \frac{2 a}{a^2 + s^2}",
-            "ratio": r"\frac{\eta^{**}}{\eta^*} = \frac{a^2 + s^2}{a^2 - s^2}",
+            "result": r"\eta^{**} = \frac{2}{a (1 - t)} > \eta^* = \frac{2}{a (1 + t)}, \quad t = \frac{s^2}{a^2}",
+            "ratio": r"\frac{\eta^{**}}{\eta^*} = \frac{1 + t}{1 - t}",
         },
     )
 

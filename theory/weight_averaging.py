@@ -1,7 +1,7 @@
 r"""What averaging weights gains: SGD with constant noise on a quadratic, its last iterate against its mean.
 
 Conventions: one weight x with the loss a x^2/2, learning rate eta, and noise of variance sigma^2 in the gradient,
-independent at every step:
+independent at every step; p = eta a is the parameter of the derivations:
 
 .. math:: x_{t+1} = q x_t + \eta \sigma \xi_t, \qquad q = 1 - \eta a, \quad |q| < 1
 
@@ -25,11 +25,12 @@ from theory.real_arrays import nonnegative_number, positive_integer, positive_nu
 
 __all__ = ["averaged_variance", "averaging_ratio", "stationary_loss", "stationary_variance"]
 
-_rate, _curvature, _noise, _steps, _cycle = sp.symbols("eta a sigma T c", positive=True)
-_factor = 1 - _rate * _curvature
-_VARIANCE = _rate * _noise**2 / (_curvature * (2 - _rate * _curvature))
+_product, _curvature, _noise, _steps, _cycle = sp.symbols("p a sigma T c", positive=True)
+_rate = _product / _curvature  # so that 0 < eta a < 2 is the box 0 < p < 2
+_factor = 1 - _product
+_VARIANCE = _rate * _noise**2 / (_curvature * (2 - _product))
 _SOURCE = "Izmailov et al. (2018), Averaging weights leads to wider optima and better generalization, arXiv:1803.05407"
-_DOMAIN = Domain(eta=(0, sp.oo), a=(0, sp.oo), sigma=(0, sp.oo), T=(0, sp.oo), c=(0, sp.oo))
+_DOMAIN = Domain(p=(0, 2), a=(0, sp.oo), sigma=(0, sp.oo), T=(0, sp.oo), c=(0, sp.oo))
 
 
 @cache
@@ -40,16 +41,17 @@ def stationary_variance() -> Derivation:
               E L = \frac{a v}{2} = \frac{\eta \sigma^2}{2 (2 - \eta a)}
 
     Returns:
-        A derivation for eta a < 2; the value is v, the part "loss" the expected loss of an iterate.
+        A derivation in p = eta a < 2; the value is v, the part "loss" the expected loss of an iterate.
 
     Examples:
-        >>> stationary_variance().at(eta="1/2", a=2, sigma=1)
+        >>> stationary_variance().at(p=1, a=2, sigma=1)
         1/4
     """
     q, power = sp.symbols("q Q", real=True)  # Q stands for q^(2t)
     before = _rate**2 * _noise**2 * (1 - power) / (1 - q**2)
-    loss = _rate * _noise**2 / (2 * (2 - _rate * _curvature))
-    near = sp.Symbol("p", positive=True)  # eta a = p, below 2
+    loss = _rate * _noise**2 / (2 * (2 - _product))
+    eta = sp.Symbol("eta", positive=True)
+    at_fixed_rate = eta * _noise**2 / (2 * (2 - eta * _curvature))
     return Derivation(
         "The stationary variance of SGD on a quadratic",
         sp.Eq(sp.Symbol("v"), _VARIANCE),
@@ -87,7 +89,7 @@ def stationary_variance() -> Derivation:
             ),
             Step(
                 "It grows with the curvature at equal noise: the noise that SGD feels in a sharp minimum costs more.",
-                Relation(0, "<", loss.diff(_curvature).subs(_curvature, near / _rate)),
+                Relation(0, "<", at_fixed_rate.diff(_curvature).subs(_curvature, _product / eta)),
                 "exact",
                 shown=r"\frac{d}{d a} \frac{\eta \sigma^2}{2 (2 - \eta a)}"
                 r" = \frac{\eta^2 \sigma^2}{2 (2 - \eta a)^2} > 0",
@@ -96,7 +98,7 @@ def stationary_variance() -> Derivation:
         ),
         _DOMAIN,
         parts={"loss": sp.Eq(sp.Symbol("E(L)"), loss)},
-        assumptions=("0 < eta a < 2", "the noise of a step does not depend on the weights"),
+        assumptions=("p = eta a is below 2", "the noise of a step does not depend on the weights"),
         source=_SOURCE,
         shown={
             "result": r"v = \frac{\eta \sigma^2}{a (2 - \eta a)}",
@@ -113,17 +115,18 @@ def averaged_variance() -> Derivation:
               T R_T \to \frac{2 - \eta a}{\eta a}
 
     Returns:
-        A derivation; the value is R_T. The parts are "limit", the leading term of R_T at large T, "variance", that of
-        the variance of the average, sigma^2/(a^2 T), and "cycles", R_T for iterates that lie c steps apart.
+        A derivation in p = eta a < 2; the value is R_T. The parts are "limit", the leading term of R_T at large T,
+        "variance", that of the variance of the average, sigma^2/(a^2 T), and "cycles", R_T for iterates that lie c
+        steps apart.
 
     Examples:
-        >>> averaged_variance().at(eta="1/2", a=1, T=2)
+        >>> averaged_variance().at(p="1/2", T=2)
         3/4
     """
     q, power = sp.symbols("q Q", real=True)  # Q stands for q^T
     pairs = _pairs(q, _steps, power)
-    ratio = (_pairs(_factor, _steps, _factor**_steps) / _steps**2).subs(1 - _factor, _rate * _curvature)
-    limit = (2 - _rate * _curvature) / (_rate * _curvature * _steps)
+    ratio = (_steps * _product * (2 - _product) - 2 * _factor * (1 - _factor**_steps)) / (_steps * _product) ** 2
+    limit = (2 - _product) / (_product * _steps)
     variance = _noise**2 / (_curvature**2 * _steps)
     spaced = _pairs(_factor**_cycle, _steps, _factor ** (_cycle * _steps)) / _steps**2
     rest = 2 * q * (1 - power) / (_steps * (1 - q) ** 2)
@@ -239,7 +242,7 @@ def averaged_variance() -> Derivation:
             "cycles": sp.Eq(sp.Symbol("R"), spaced),
         },
         assumptions=(
-            "0 < eta a < 2; the run has forgotten its first weights",
+            "p = eta a is below 2; the run has forgotten its first weights",
             "the noise of a step does not depend on the weights",
             "on a quadratic the curvature is the same everywhere: this is about the loss, not about flatness",
         ),
@@ -273,7 +276,7 @@ def stationary_loss(learning_rate: float, curvatures: Any, noise: float) -> floa
     noise = nonnegative_number("noise", noise)
     total = 0.0
     for curvature in np.atleast_1d(np.asarray(curvatures, dtype=np.float64)):
-        total += learning_rate * noise**2 / (2 * (2 - _product(learning_rate, curvature)))
+        total += learning_rate * noise**2 / (2 * (2 - _stable_product(learning_rate, curvature)))
     return total
 
 
@@ -294,7 +297,7 @@ def averaging_ratio(learning_rate: float, curvature: float, steps: int, *, every
         >>> averaging_ratio(0.5, 1.0, 2)
         0.75
     """
-    product = _product(positive_number("learning_rate", learning_rate), curvature)
+    product = _stable_product(positive_number("learning_rate", learning_rate), curvature)
     steps, every = positive_integer("steps", steps), positive_integer("every", every)
     digits = 40 + max(0, -math.frexp(product)[1])  # the closed form cancels where eta a T is small
     with mpmath.workdps(digits):
@@ -302,7 +305,7 @@ def averaging_ratio(learning_rate: float, curvature: float, steps: int, *, every
         return float((steps * (1 - q**2) - 2 * q * (1 - q**steps)) / (steps * (1 - q)) ** 2)
 
 
-def _product(learning_rate: float, curvature: Any) -> float:
+def _stable_product(learning_rate: float, curvature: Any) -> float:
     product = learning_rate * positive_number("curvature", curvature)
     if product >= 2:
         raise ValueError(f"learning_rate * curvature must be < 2, or the iterates grow, got {product:g}.")

@@ -66,7 +66,7 @@ def test_trajectories_outlive_it_up_to_the_first_zero_of_the_mean_logarithm(
 
 def test_two_samples_have_the_derived_thresholds() -> None:
     """Curvatures 3/2 and 1/2: a = 1, s = 1/2."""
-    assert almost_sure_threshold(["3/2", "1/2"], 1) == pytest.approx(float(almost_sure_stability().at(a=1, s="1/2")))
+    assert almost_sure_threshold(["3/2", "1/2"], 1) == pytest.approx(float(almost_sure_stability().at(a=1, t="1/4")))
     assert mean_square_threshold(["3/2", "1/2"], 1) == mean_square_stability().at(a=1, s="1/2", n=2, B=1)
 
 
@@ -77,7 +77,9 @@ def test_two_very_different_samples_part_where_the_product_is_minus_one() -> Non
     assert almost_sure_threshold([a - s, a + s], 1) == pytest.approx(first, rel=1e-12)
     beyond = (a + np.sqrt(2 * s**2 - a**2)) / (a**2 - s**2) * 1.001
     assert abs((1 - beyond * (a - s)) * (1 - beyond * (a + s))) < 1
-    assert beyond < float(almost_sure_stability().at(a=1, s="0.8"))
+    assert beyond < 2 * a / (a**2 - s**2)
+    with pytest.raises(ValueError, match=r"t must lie in the domain"):
+        almost_sure_stability().at(a=1, t="0.64")
 
 
 def test_equal_samples_and_whole_batches_have_the_threshold_of_gradient_descent() -> None:

@@ -28,11 +28,11 @@ def test_the_ratio_tends_to_its_leading_term_from_below_for_small_steps_and_from
     limit = averaged_variance().parts["limit"].rhs
     for product, side in ((0.1, -1), (1.5, 1)):
         for steps in (100, 1000, 10000):
-            numbers = {"eta": product, "a": 1, "T": steps}
+            numbers = {"p": product, "T": steps}
             leading = float(limit.subs({symbol: numbers[symbol.name] for symbol in limit.free_symbols}))
             ratio = averaging_ratio(product, 1.0, steps)
             assert 0 < side * (ratio / leading - 1) < 20 / steps
-            assert float(averaged_variance().at(eta=product, a=1, T=steps)) == pytest.approx(ratio, rel=1e-9)
+            assert float(averaged_variance().at(p=product, T=steps)) == pytest.approx(ratio, rel=1e-9)
 
 
 def test_averaging_iterates_that_lie_apart_needs_fewer_of_them() -> None:
@@ -40,7 +40,7 @@ def test_averaging_iterates_that_lie_apart_needs_fewer_of_them() -> None:
     all_of_them, every_fifth = averaging_ratio(0.1, 1.0, 100), averaging_ratio(0.1, 1.0, 20, every=5)
     assert all_of_them < every_fifth < 1.1 * all_of_them
     cycles = averaged_variance().parts["cycles"].rhs
-    numbers = {"eta": sp.Rational(1, 10), "a": 1, "T": 20, "c": 5}
+    numbers = {"p": sp.Rational(1, 10), "T": 20, "c": 5}
     exact = cycles.subs({symbol: numbers[symbol.name] for symbol in cycles.free_symbols})
     assert float(exact) == pytest.approx(every_fifth, rel=1e-12)
 
@@ -48,7 +48,7 @@ def test_averaging_iterates_that_lie_apart_needs_fewer_of_them() -> None:
 def test_a_simulation_has_the_derived_losses() -> None:
     rate, curvature, noise, steps, members = 0.4, 1.5, 0.7, 12, 20000
     source = np.random.default_rng(11)
-    variance = float(stationary_variance().at(eta="2/5", a="3/2", sigma="7/10"))
+    variance = float(stationary_variance().at(p="3/5", a="3/2", sigma="7/10"))
     x = source.normal(size=members) * np.sqrt(variance)
     total = x.copy()
     for _ in range(steps - 1):
@@ -63,6 +63,11 @@ def test_a_simulation_has_the_derived_losses() -> None:
 
 def test_losses_of_eigenvectors_add_up() -> None:
     assert stationary_loss(0.5, [1.0, 2.0], 1.0) == stationary_loss(0.5, [1.0], 1.0) + stationary_loss(0.5, [2.0], 1.0)
+
+
+def test_the_derivations_hold_below_the_threshold_of_stability_alone() -> None:
+    with pytest.raises(ValueError, match=r"p must lie in the domain"):
+        averaged_variance().at(p=2, T=3)
 
 
 def test_bad_input_is_refused() -> None:
