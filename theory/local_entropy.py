@@ -111,10 +111,10 @@ def local_entropy_of_a_quadratic() -> Derivation:
             Step("It is below gamma", Relation(capped, "<", _scope), "exact"),
             Step("and below lambda,", Relation(capped, "<", _curvature), "exact"),
             Step(
-                "by",
+                "by a part of it that grows with lambda.",
                 Relation(_curvature - capped, "=", _curvature**2 / total),
                 "exact",
-                lambda: _curvature * mean / _x * _curvature / _scope,
+                shown=r"\lambda - \frac{\lambda \gamma}{\lambda + \gamma} = \frac{\lambda^2}{\lambda + \gamma}",
             ),
             Step(
                 "The order of the curvatures stays: a flatter minimum is still the flatter one.",

@@ -108,7 +108,7 @@ def sam_objective() -> Derivation:
                 domain=Domain(rho=(0, sp.oo), a=(0, sp.oo), x=(0, sp.oo)),
             ),
             Step(
-                "by",
+                "above the loss at x by",
                 Relation(line - _a * _x**2 / 2, "=", rise),
                 "exact",
                 lambda: sp.integrate(_a * (_x + _radius * share) * _radius, (share, 0, 1)),
