@@ -65,6 +65,7 @@ from .invariant_measures import measure_table as measure_table
 from .keskar_box import box_sharpness as box_sharpness
 from .keskar_box import box_sharpness_bounds as box_sharpness_bounds
 from .keskar_box import sharpness_in_box as sharpness_in_box
+from .layer_sizes import width_and_rescaling as width_and_rescaling
 from .linear_network import CriticalSet as CriticalSet
 from .linear_network import critical_points as critical_points
 from .linear_network import interpolation_threshold as interpolation_threshold
@@ -126,6 +127,7 @@ from .symbols import z as z
 from .symmetry_orbit import relu_orbit_pieces as relu_orbit_pieces
 from .symmetry_orbit import symmetry_orbit_size as symmetry_orbit_size
 from .symmetry_orbit import unit_symmetries as unit_symmetries
+from .trace_norm import trace_norm_surplus as trace_norm_surplus
 from .trajectory_stability import almost_sure_stability as almost_sure_stability
 from .trajectory_stability import almost_sure_threshold as almost_sure_threshold
 from .two_layer_hessian import hessian_split as hessian_split

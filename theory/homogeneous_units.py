@@ -20,7 +20,8 @@ __all__ = ["homogeneity_defect", "observational_equivalence"]
 
 _SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on properties of rectified networks"
 _p, _q, _y = sp.symbols("p q z", real=True)
-_c, _a = sp.symbols("c alpha", positive=True)
+_c, _a, _gap = sp.symbols("c alpha d", positive=True)
+_w = sp.Symbol("w", real=True)
 _ALL = {"p": (-sp.oo, sp.oo), "q": (-sp.oo, sp.oo), "c": (0, sp.oo), "alpha": (0, sp.oo)}
 _ABOVE, _BELOW = Domain(z=(0, sp.oo), **_ALL), Domain(z=(-sp.oo, 0), **_ALL)
 
@@ -122,6 +123,14 @@ def observational_equivalence() -> Derivation:
                 shown=r"s(c \cdot 0) = 0 = c \, s(0)",
             ),
             Step(
+                "So have the maximum of two inputs, x and x - d, and with it maxima over windows (means are linear).",
+                Relation(_larger(_c * _w, _c * (_w - _gap)), "=", _c * _w),
+                "exact",
+                lambda c, w, d: c * max(w, w - d),
+                shown=r"\max(c x, c (x - d)) = c x = c \max(x, x - d) \quad (c, d > 0)",
+                domain=Domain(c=(0, sp.oo), w=(-sp.oo, sp.oo), d=(0, sp.oo)),
+            ),
+            Step(
                 "A factor below 0 does not do: ReLU at z = 1 with c = -1.",
                 Relation(sp.Max(sp.Integer(-1), 0), "!=", -sp.Max(sp.Integer(1), 0)),
                 "exact",
@@ -173,6 +182,10 @@ def observational_equivalence() -> Derivation:
             "pre-activation": r"z_{k+1} = \alpha_1 \cdots \alpha_{k+1} \left(\sum_j w_j h_j + b\right)",
         },
     )
+
+
+def _larger(first: sp.Expr, second: sp.Expr) -> sp.Expr:
+    return (first + second + sp.Abs(sp.expand(first - second))) / 2
 
 
 def _unit(z: sp.Expr) -> sp.Expr:

@@ -3,7 +3,8 @@ r"""Every minimum lies in a region of infinite volume on which the loss stays as
 Conventions: two layers, T_alpha (theta_1, theta_2) = (alpha theta_1, theta_2 / alpha). C is the largest connected set
 that contains theta and on which L < L(theta) + epsilon (additive). By continuity it contains a box B, all points whose
 coordinates differ from those of theta by less than r; its volume is v = (2r)^(n_1 + n_2). t is the largest |coordinate|
-of theta_1. A box T_alpha(B) has the half-widths alpha r and r/alpha.
+of theta_1. A box T_alpha(B) has the half-widths alpha r and r/alpha. In a network of more layers take two of them and
+leave the others as they are.
 """
 
 from functools import cache

@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import sympy as sp
 from hypothesis import given, settings
@@ -14,7 +15,9 @@ from theory.euler_identity import orbit_tangents, singular_hessian
 from theory.exact_two_layer import ExactTwoLayer, exact_rank
 from theory.group_of_rescalings import rescaling_group
 from theory.homogeneous_units import homogeneity_defect, observational_equivalence
+from theory.layer_sizes import width_and_rescaling
 from theory.rescaling import Rescaling, layer_rescaling, unit_rescaling
+from theory.trace_norm import trace_norm_surplus
 
 POSITIVE = st.fractions(Fraction(1, 1000), 1000, max_denominator=1000)
 WIDTHS = st.lists(st.integers(1, 3), min_size=3, max_size=5)
@@ -28,17 +31,30 @@ def _layers(alphas: list[Fraction]) -> list[Fraction]:
     return [*alphas, 1 / product]
 
 
-def _relu_output(theta: list[Fraction], widths: list[int], x: list[Fraction]) -> list[Fraction]:
+def _output(
+    theta: list[Fraction], widths: list[int], x: list[Fraction], slopes: tuple[Fraction, Fraction]
+) -> list[Fraction]:
+    """A network of units with one slope above 0 and one below, in exact numbers."""
     values, start = x, 0
     for layer, (into, out) in enumerate(pairwise(widths), start=1):
         rows = [theta[start + i * into : start + (i + 1) * into] for i in range(out)]
         sums = [sum((w * v for w, v in zip(row, values, strict=True)), Fraction(0)) for row in rows]
-        values = sums if layer == len(widths) - 1 else [max(z, Fraction(0)) for z in sums]
+        values = sums if layer == len(widths) - 1 else [slopes[z < 0] * z for z in sums]
         start += into * out
     return values
 
 
-@pytest.mark.parametrize("derive", [rescaling_group, observational_equivalence, rescaled_hessian, singular_hessian])
+@pytest.mark.parametrize(
+    "derive",
+    [
+        rescaling_group,
+        observational_equivalence,
+        rescaled_hessian,
+        singular_hessian,
+        width_and_rescaling,
+        trace_norm_surplus,
+    ],
+)
 def test_they_are_proved_exactly(derive: object) -> None:
     result = derive()  # type: ignore[operator]
     assert result.passed
@@ -71,7 +87,9 @@ def test_the_determinant_of_two_layers_is_the_derived_power(alpha: Fraction, siz
 
 @settings(max_examples=25)
 @given(widths=WIDTHS, data=st.data())
-def test_a_rescaled_relu_network_of_any_depth_has_the_same_outputs(widths: list[int], data: st.DataObject) -> None:
+def test_rescaled_networks_of_any_depth_and_homogeneous_units_have_the_same_outputs(
+    widths: list[int], data: st.DataObject
+) -> None:
     factors = [data.draw(st.lists(POSITIVE, min_size=w, max_size=w)) for w in widths[1:-1]]
     weights = st.integers(-3, 3).map(Fraction)
     count = sum(a * b for a, b in pairwise(widths))
@@ -79,7 +97,8 @@ def test_a_rescaled_relu_network_of_any_depth_has_the_same_outputs(widths: list[
     x = data.draw(st.lists(weights, min_size=widths[0], max_size=widths[0]))
     moved = unit_rescaling(factors, widths).moved(theta)
     after = [Fraction(int(value.p), int(value.q)) for value in moved]
-    assert _relu_output(after, widths, x) == _relu_output(theta, widths, x)
+    slopes = data.draw(st.sampled_from([(1, 0), (1, Fraction(1, 100)), (1, -1), (-2, 3)]), label="slopes")
+    assert _output(after, widths, x, slopes) == _output(theta, widths, x, slopes)
 
 
 @settings(max_examples=30)
@@ -158,6 +177,18 @@ def test_leaky_relu_is_homogeneous_and_tanh_is_not(c: Fraction, z: Fraction) -> 
 def test_the_printed_claim_of_invertible_hessians_needs_more_than_the_origin() -> None:
     assert singular_hessian().parts["origin"].rhs == -4
     assert singular_hessian().at(g_1=0, g_2=0) == sp.Tuple(0, 0)
+
+
+def test_a_wider_layer_makes_fewer_eigenvalues_sure_to_grow() -> None:
+    assert [width_and_rescaling().at(o=2, N=10, h=h) for h in (2, 5, 10)] == [16, 10, 0]
+
+
+def test_the_trace_norm_of_a_saddle_exceeds_its_trace() -> None:
+    formula = trace_norm_surplus().parts["plane"].rhs
+    values = dict(zip("abc", (3, 4, -2), strict=True))
+    found = float(formula.subs({symbol: values[symbol.name] for symbol in formula.free_symbols}))
+    eigenvalues = np.linalg.eigvalsh([[3.0, 4.0], [4.0, -2.0]])
+    assert found == pytest.approx(np.abs(eigenvalues).sum()) != eigenvalues.sum()
 
 
 def test_bad_rescalings_are_refused() -> None:
