@@ -55,7 +55,8 @@ def controllable_spectrum() -> Derivation:
     log, share = sp.Symbol("l", real=True), sp.Symbol("c", positive=True)
     beta, bound, least = sp.symbols("beta M lambda_r", positive=True)
     x = sp.Symbol("x", positive=True)
-    cc, cs, sc, ss = sp.symbols("H_cc H_cs H_sc H_ss", commutative=False)
+    cc, cs, sc, ss, inverse = sp.symbols("H_cc H_cs H_sc H_ss E", commutative=False)
+    level = sp.Symbol("t", positive=True)
     scale_c, scale_s = sp.symbols("b_c b_s", positive=True)
     complement = ss - sc * cc**-1 * cs
     hessian, moved = _three_by_three(beta)
@@ -139,6 +140,14 @@ def controllable_spectrum() -> Derivation:
                 r" \lambda_i(D H D) \sim \beta^2 \lambda_i(H_{cc})",
             ),
             Step(
+                "For K layers the powers of beta in the other blocks, H_cs and H_ss, are negative.",
+                Relation(sp.Tuple(1 - (depth - 1) - 2, -2 * (depth - 1) - 2), "=", sp.Tuple(-depth, -2 * depth)),
+                "exact",
+                lambda: sp.Tuple(*(_power_of_beta(depth, times) for times in (1, 2))),
+                shown=r"\beta \cdot \beta^{-(K-1)} \cdot \beta^{-2} = \beta^{-K}, \quad"
+                r" \beta^{-2 (K-1)} \cdot \beta^{-2} = \beta^{-2 K}",
+            ),
+            Step(
                 "The rest: eliminating H_cs is a congruence,",
                 Relation(
                     sp.Tuple(cs - cc * cc**-1 * cs, ss - sc * cc**-1 * cs - (sc - sc * cc**-1 * cc) * cc**-1 * cs),
@@ -159,6 +168,20 @@ def controllable_spectrum() -> Derivation:
                 ),
                 "exact",
                 shown=r"(D H D) / (D H D)_{cc} = b_s^2 \, H / H_{cc} = \beta^{-2 (K - 1)} \, H / H_{cc}",
+            ),
+            Step(
+                "The same for D H D less t b_s^2, E the inverse of H_cc - t (b_s/b_c)^2, which tends to that of H_cc: "
+                "besides those that grow as many eigenvalues lie above t beta^(-2(K-1)) as of H/H_cc above t.",
+                Relation(
+                    scale_s**2 * (ss - level)
+                    - (scale_s * scale_c * sc) * (inverse / scale_c**2) * (scale_c * scale_s * cs),
+                    "=",
+                    scale_s**2 * (ss - level - sc * inverse * cs),
+                ),
+                "exact",
+                lambda: scale_s * (ss - level) * scale_s - scale_s * sc * inverse * cs * scale_s,
+                shown=r"b_s^2 (H_{ss} - t) - b_s b_c H_{sc} (b_c^2 H_{cc} - t b_s^2)^{-1} b_c b_s H_{cs}"
+                r" = b_s^2 (H_{ss} - H_{sc} E H_{cs} - t)",
             ),
             Step(
                 "So ranks add, r = rank(H_cc) + rank(H/H_cc), and as many eigenvalues fall as the complement has rank. "
@@ -235,6 +258,12 @@ def controllable_spectrum() -> Derivation:
             "complement": r"(D H D) / (D H D)_{cc} = \beta^{-2 (K - 1)} \, H / H_{cc}",
         },
     )
+
+
+def _power_of_beta(depth: sp.Symbol, times: int) -> sp.Expr:
+    """The power of beta in beta^-2 D H D for entries with so many weights in the special layer and the rest outside."""
+    outside, inside = sp.Integer(1), 1 - depth
+    return sp.expand((2 - times) * outside + times * inside - 2)
 
 
 def _three_by_three(beta: sp.Symbol) -> tuple[sp.ImmutableMatrix, sp.ImmutableMatrix]:

@@ -110,6 +110,12 @@ def test_units_of_a_layer_with_one_factor_rescale_layers(widths: list[int], draw
     assert by_layer == by_unit
 
 
+def test_numpy_arrays_are_transformed_exactly_as_the_binary_numbers_they_hold() -> None:
+    t = layer_rescaling((2, "1/2"), (2, 1))
+    assert t.hessian(np.diag([4.0, 8.0, 0.5])) == sp.diag(1, 2, 2)
+    assert t.moved(np.array([0.25, 1.0, 3.0])) == (sp.Rational(1, 2), 2, sp.Rational(3, 2))
+
+
 def test_biases_are_multiplied_with_what_enters_their_unit() -> None:
     assert unit_rescaling([[2, 3]], (1, 2, 1), bias=True).scales == (
         2,
