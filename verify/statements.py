@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from verify.lectures import curvature, random_matrix_model
+from verify.lectures import curvature, random_matrix_model, sharp_minima
 from verify.sources import Slip, Statement
 
 if TYPE_CHECKING:
     from verify.ledger import Claim
 
-STATEMENTS: Final[tuple[Statement, ...]] = (*random_matrix_model.STATEMENTS, *curvature.STATEMENTS)
+STATEMENTS: Final[tuple[Statement, ...]] = (
+    *random_matrix_model.STATEMENTS,
+    *curvature.STATEMENTS,
+    *sharp_minima.STATEMENTS,
+)
 
 
 def notes_on(claims: "Sequence[Claim]") -> list[dict[str, str]]:

@@ -1,0 +1,111 @@
+r"""What the talk on Dinh, Pascanu, Bengio and Bengio (2017) says, in this project's words, and what tries it.
+
+Sharp minima can generalise: how the weights of a ReLU network can be rescaled without changing its function, and what
+that makes of flatness. Claims name a slide by its title here; where several have one title, or none, the slide's own
+opening words follow. Text is Markdown with LaTeX between dollars.
+"""
+
+from typing import Final
+
+from verify.sources import DINH_TALK, Slide, Slip, Statement
+
+NAVIGATING: Final = Slide(DINH_TALK, "Navigating the parameter space")
+METHODOLOGY: Final = Slide(DINH_TALK, "Methodology: Parameter transformations")
+SECOND_ORDER: Final = Slide(DINH_TALK, "Second order measures: Preliminary results")
+NON_DEGENERATE: Final = Slide(DINH_TALK, "Second order measures: Given a minimum with non degenerate Hessian")
+OTHER_COORDINATES: Final = Slide(DINH_TALK, "(c) Loss function with another reparametrization")
+FULL_SPECTRUM: Final = Slide(DINH_TALK, "Full eigenspectrum: If the Hessian has rank r")
+SUMMARY: Final = Slide(DINH_TALK, "Full eigenspectrum: Summary")
+FLATNESS: Final = Slide(DINH_TALK, "ε-flatness: One-layer rectifier network")
+FLATNESS_CASE_1: Final = Slide(DINH_TALK, "ε-flatness: Case 1")
+FLATNESS_CASE_2: Final = Slide(DINH_TALK, "ε-flatness: Case 2")
+SHARPNESS: Final = Slide(DINH_TALK, "ε-sharpness: One-layer rectifier network")
+SPECTRAL_NORM: Final = Slide(DINH_TALK, "Spectral norm: One-layer rectifier network")
+WEIGHT_NORMALISATION: Final = Slide(DINH_TALK, "Weight normalisation: Implications")
+BAYESIAN: Final = Slide(DINH_TALK, "Sharp minima can generalise: Bayesian argument")
+
+STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        Slide(DINH_TALK, "Flat minima: Motivation"),
+        r"Training with small batches finds wider basins, which were observed to generalise better than the wider "
+        r"basins that training with large batches finds.",
+        Slip(
+            "the basins of large batches are called wider as well",
+            "they are sharper: small batches find the wider basins, and those were observed to generalise better",
+        ),
+    ),
+    Statement(
+        Slide(DINH_TALK, "ε-flatness: For ε > 0, flatness is defined"),
+        r"Flatness is the largest connected region of parameters in which the error is constant up to a factor of "
+        r"$\epsilon$.",
+        Slip(
+            "the error is constant up to a factor of $\\epsilon$",
+            "up to an added $\\epsilon$: the largest connected set that contains $\\theta$ and on which "
+            "$L(\\theta') < L(\\theta) + \\epsilon$",
+        ),
+    ),
+    Statement(
+        METHODOLOGY,
+        r"ReLU units are homogeneous: $(\theta_1, \theta_2)$ and $(\alpha \theta_1, \alpha^{-1} \theta_2)$ give the "
+        r"same outputs.",
+        ("rescaling.same-function",),
+    ),
+    Statement(
+        NAVIGATING,
+        r"The same loss, architecture and input imply the same generalisation error.",
+        ("rescaling.same-loss-same-error-as-printed",),
+    ),
+    Statement(
+        NAVIGATING,
+        r"The same function does not imply the same flatness.",
+        ("rescaling.same-function", "rescaling.counts-are-not-invariant"),
+    ),
+    Statement(
+        SECOND_ORDER,
+        r"The gradient at the rescaled weights is that before times $\operatorname{diag}(\alpha^{-1}, \alpha)$, the "
+        r"Hessian has this matrix on both sides.",
+        ("rescaling.hessian-transform",),
+    ),
+    Statement(
+        Slide(DINH_TALK, "ε-flatness: Proof provided for a 2-dimensional NN"),
+        r"The proofs are for a 2-dimensional neural network.",
+        Slip("the network is called 2-dimensional", "it has two layers: one hidden layer of any width"),
+    ),
+    Statement(
+        FULL_SPECTRUM,
+        r"In networks of any depth, with the Hessian of rank $r$, there is a rescaling that makes $r - n_k$ "
+        r"eigenvalues arbitrarily large; the zeros cannot be controlled.",
+        ("rescaling.controllable-eigenvalues",),
+    ),
+    Statement(
+        Slide(DINH_TALK, "Full eigenspectrum: Wide valleys"),
+        r"For $\alpha_k > 0$ with $\prod_{k=1}^K \alpha_K = 1$ the rescaling of all layers leaves the function as it "
+        r"is.",
+        Slip(
+            "the product over $k$ of $\\alpha_K$ is one",
+            "the product over $k$ of $\\alpha_k$: as printed it would say that $\\alpha_K = 1$",
+        ),
+    ),
+    Statement(
+        SUMMARY,
+        r"Up to $r - n_k$ eigenvalues can be made arbitrarily large.",
+        ("rescaling.up-to-so-many-eigenvalues-as-printed",),
+    ),
+    Statement(
+        SPECTRAL_NORM,
+        r"At every minimum with a Hessian other than zero the spectral norm can be made larger than any bound.",
+        ("rescaling.spectral-norm",),
+    ),
+    Statement(
+        Slide(DINH_TALK, "Spectral norm: goal"),
+        r"A Hessian other than zero has at a minimum a positive eigenvalue, for example for $\theta_1$, so that its "
+        r"norm is at least $\alpha^{-2} \gamma$.",
+        Slip(
+            "an eigenvalue is said to belong to $\\theta_1$",
+            "what is needed is a positive entry $\\gamma$ of the diagonal, which exists because the trace is "
+            "positive; if it lies in the block of $\\theta_2$, it is multiplied by $\\alpha^2$, and $\\alpha$ must be "
+            "large and not small",
+        ),
+    ),
+)
+"""The statements of the talk on rescaling and flatness, in the order of the slides."""
