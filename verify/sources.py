@@ -304,6 +304,40 @@ HORN_JOHNSON_2013: Final = Reference(
     "Matrix analysis, second edition. Cambridge University Press",
     doi="10.1017/CBO9781139020411",
 )
+WU_MA_E_2018: Final = Reference(
+    "wu-ma-e-2018",
+    "Wu, Ma and E",
+    2018,
+    "How SGD selects the global minima in over-parameterized learning: a dynamical stability perspective. NeurIPS 2018",
+)
+FORET_2021: Final = Reference(
+    "foret-2021",
+    "Foret, Kleiner, Mobahi and Neyshabur",
+    2021,
+    "Sharpness-aware minimization for efficiently improving generalization. ICLR 2021",
+    arxiv="2010.01412",
+)
+CHAUDHARI_2017: Final = Reference(
+    "chaudhari-2017",
+    "Chaudhari, Choromanska, Soatto, LeCun, Baldassi, Borgs, Chayes, Sagun and Zecchina",
+    2017,
+    "Entropy-SGD: biasing gradient descent into wide valleys. ICLR 2017",
+    arxiv="1611.01838",
+)
+IZMAILOV_2018: Final = Reference(
+    "izmailov-2018",
+    "Izmailov, Podoprikhin, Garipov, Vetrov and Wilson",
+    2018,
+    "Averaging weights leads to wider optima and better generalization. UAI 2018",
+    arxiv="1803.05407",
+)
+HOCHREITER_SCHMIDHUBER_1997: Final = Reference(
+    "hochreiter-schmidhuber-1997",
+    "Hochreiter and Schmidhuber",
+    1997,
+    "Flat minima. Neural Computation 9(1), 1-42",
+    doi="10.1162/neco.1997.9.1.1",
+)
 
 EDINBURGH_MLT: Final = Lecture(
     "edinburgh-mlt",
