@@ -9,6 +9,10 @@ import pytest
 import verify
 
 EXPECTED = {
+    "flatness.bits": "SUPPORTED",
+    "flatness.noise-covariance": "PROVED",
+    "flatness.noise-robust": "SUPPORTED",
+    "flatness.stability-edge": "SUPPORTED",
     "index.absolute-value-as-printed": "REFUTED",
     "index.closed-form": "CERTIFIED",
     "index.critical-energy-linear": "PROVED",

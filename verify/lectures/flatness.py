@@ -1,0 +1,35 @@
+r"""What the lecture in Edinburgh says about flat minima, in this project's words, and what tries it.
+
+What sharpness is, which algorithms look for flat minima, and why stochastic gradient descent is said to find them.
+Claims name a slide by its title here. Text is Markdown with LaTeX between dollars.
+"""
+
+from typing import Final
+
+from verify.sources import EDINBURGH_MLT, Slide, Statement
+
+ALGORITHMS: Final = Slide(EDINBURGH_MLT, "Algorithms")
+REDUNDANT: Final = Slide(EDINBURGH_MLT, "Flat minima")
+STABLE: Final = Slide(EDINBURGH_MLT, "Flat minima are also more likely to be stable")
+SHARPNESS: Final = Slide(EDINBURGH_MLT, "ε-Sharpness")
+SGD_AND_FLAT_MINIMA: Final = Slide(EDINBURGH_MLT, "SGD and Flat minima")
+
+STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        STABLE,
+        r"Flat minima are also more likely to be stable.",
+        ("flatness.noise-robust", "flatness.bits"),
+    ),
+    Statement(
+        SGD_AND_FLAT_MINIMA,
+        r"Large batches approximate a smooth gradient, small batches make a more random, jumpy trajectory.",
+        ("flatness.noise-covariance",),
+    ),
+    Statement(
+        SGD_AND_FLAT_MINIMA,
+        r"Small batches and large learning rates skip over sharp minima and jump away from them; at a flat one a step "
+        r"away stays in the same basin.",
+        ("flatness.stability-edge",),
+    ),
+)
+"""The statements of the lecture, in the order of the slides."""
