@@ -9,10 +9,18 @@ import pytest
 import verify
 
 EXPECTED = {
+    "flatness.any-factor-as-printed": "REFUTED",
     "flatness.bits": "SUPPORTED",
+    "flatness.box-volume-as-printed": "REFUTED",
+    "flatness.disjoint-factor-as-printed": "REFUTED",
+    "flatness.infinite-volume": "SUPPORTED",
+    "flatness.infinitely-flat-as-printed": "REFUTED",
     "flatness.noise-covariance": "PROVED",
     "flatness.noise-robust": "SUPPORTED",
+    "flatness.sharp-equivalent": "SUPPORTED",
+    "flatness.sharper-equivalent-as-printed": "REFUTED",
     "flatness.stability-edge": "SUPPORTED",
+    "flatness.weight-normalised": "SUPPORTED",
     "index.absolute-value-as-printed": "REFUTED",
     "index.closed-form": "CERTIFIED",
     "index.critical-energy-linear": "PROVED",

@@ -20,8 +20,10 @@ FLATNESS: Final = Slide(DINH_TALK, "ε-flatness: One-layer rectifier network")
 FLATNESS_CASE_1: Final = Slide(DINH_TALK, "ε-flatness: Case 1")
 FLATNESS_CASE_2: Final = Slide(DINH_TALK, "ε-flatness: Case 2")
 SHARPNESS: Final = Slide(DINH_TALK, "ε-sharpness: One-layer rectifier network")
+SHARPNESS_PROVIDED: Final = Slide(DINH_TALK, "ε-sharpness: Proof provided")
 SPECTRAL_NORM: Final = Slide(DINH_TALK, "Spectral norm: One-layer rectifier network")
-WEIGHT_NORMALISATION: Final = Slide(DINH_TALK, "Weight normalisation: Implications")
+WEIGHT_NORMALISATION: Final = Slide(DINH_TALK, "Weight normalisation")
+WEIGHT_NORMALISED: Final = Slide(DINH_TALK, "Weight normalisation: Implications")
 BAYESIAN: Final = Slide(DINH_TALK, "Sharp minima can generalise: Bayesian argument")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
@@ -92,6 +94,63 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("rescaling.up-to-so-many-eigenvalues-as-printed",),
     ),
     Statement(
+        FLATNESS,
+        r"Every minimum with both layers other than zero is contained in a region of infinite volume with "
+        r"approximately constant loss: all minima are equally flat.",
+        ("flatness.infinite-volume",),
+    ),
+    Statement(
+        FLATNESS_CASE_1,
+        r"The box around a minimum has the volume $v = 2 r^{n_1 + n_2}$.",
+        ("flatness.box-volume-as-printed",),
+    ),
+    Statement(
+        FLATNESS_CASE_1,
+        r"The volume of the image is $v\,\alpha^{n_1 - n_2}$, so that an arbitrarily large $\alpha$ makes it "
+        r"arbitrarily large.",
+        Slip(
+            "$\\alpha$ is to be picked arbitrarily large, and the box has the radius $\\epsilon$",
+            "large if $n_1 > n_2$, near zero if $n_1 < n_2$; the radius is the $r$ that continuity gives",
+        ),
+    ),
+    Statement(
+        FLATNESS_CASE_2,
+        r"For $n_1 = n_2$ the boxes $T_\alpha^k(B)$ are disjoint with $\alpha = 2 (|\theta_1|_\infty + "
+        r"r)/(|\theta_2|_\infty - r)$.",
+        ("flatness.disjoint-factor-as-printed",),
+    ),
+    Statement(
+        FLATNESS_CASE_2,
+        r"The intersection of two boxes is 0; the volume of the region is greater than $v + v + v + \ldots$; the "
+        r"region has approximately constant volume.",
+        Slip(
+            "an intersection equal to 0, a volume greater than infinity, a region of constant volume",
+            "the intersection is empty; the volume is at least $v + v + \\ldots$, which is infinite; it is the loss "
+            "that is approximately constant",
+        ),
+    ),
+    Statement(
+        SHARPNESS_PROVIDED,
+        r"The maximum of the loss near $\theta'$ is as high as the loss of the model with output zero.",
+        ("flatness.sharp-equivalent",),
+    ),
+    Statement(
+        SHARPNESS,
+        r"For every $\epsilon > 0$ there is an equivalent minimum $\theta'$ of a higher $\epsilon$-sharpness than "
+        r"$\theta$.",
+        ("flatness.sharper-equivalent-as-printed",),
+    ),
+    Statement(
+        Slide(DINH_TALK, "ε-sharpness: goal"),
+        r"Because $|\theta_1|_2 \le |\theta|_2$ the network with $\theta_1 = 0$ lies in the ball around "
+        r"$T_\alpha(\theta)$.",
+        Slip(
+            "the reason is said to be that $|\\theta_1|_2 \\le |\\theta|_2$",
+            "its distance is $|\\alpha \\theta_1|_2 = \\epsilon$ exactly, so that it lies in the closed ball; an open "
+            "one takes a slightly smaller $\\alpha$",
+        ),
+    ),
+    Statement(
         SPECTRAL_NORM,
         r"At every minimum with a Hessian other than zero the spectral norm can be made larger than any bound.",
         ("rescaling.spectral-norm",),
@@ -106,6 +165,22 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             "positive; if it lies in the block of $\\theta_2$, it is multiplied by $\\alpha^2$, and $\\alpha$ must be "
             "large and not small",
         ),
+    ),
+    Statement(
+        WEIGHT_NORMALISATION,
+        r"With $w = s\,v/|v|$ the rescaling $v \mapsto \alpha v$ leaves $w$ as it is for every $\alpha \neq 0$.",
+        ("flatness.any-factor-as-printed",),
+    ),
+    Statement(
+        WEIGHT_NORMALISED,
+        r"Every minimum has infinite volume $\epsilon$-flatness and is equivalent to an infinitely sharp one, and to "
+        r"ones of high full-space $\epsilon$-sharpness.",
+        ("flatness.weight-normalised",),
+    ),
+    Statement(
+        WEIGHT_NORMALISED,
+        r"Every minimum is equivalent to an infinitely flat one by the eigenvalues of the Hessian.",
+        ("flatness.infinitely-flat-as-printed",),
     ),
 )
 """The statements of the talk on rescaling and flatness, in the order of the slides."""
