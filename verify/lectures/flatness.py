@@ -21,6 +21,26 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("flatness.noise-robust", "flatness.bits"),
     ),
     Statement(
+        ALGORITHMS,
+        r"Sharpness-aware minimisation finds flat minima: it minimises the loss at the worst point nearby.",
+        ("flatness.sam-finds-flatter",),
+    ),
+    Statement(
+        ALGORITHMS,
+        r"Entropy-SGD optimises a different function, and is computationally very expensive.",
+        ("flatness.cost-per-step", "flatness.entropy-sgd-finds-flatter"),
+    ),
+    Statement(
+        ALGORITHMS,
+        r"Averaging the weights of the last models (stochastic weight averaging) produces flat minima.",
+        ("flatness.swa-finds-flatter",),
+    ),
+    Statement(
+        REDUNDANT,
+        r"Weights can be changed such that the function, and so the loss, stays the same while the curvature does not.",
+        ("flatness.winner-by-rescaling",),
+    ),
+    Statement(
         SGD_AND_FLAT_MINIMA,
         r"Large batches approximate a smooth gradient, small batches make a more random, jumpy trajectory.",
         ("flatness.noise-covariance",),
