@@ -15,6 +15,7 @@ EXPECTED = {
     "flatness.cost-per-step": "SUPPORTED",
     "flatness.disjoint-factor-as-printed": "REFUTED",
     "flatness.entropy-sgd-finds-flatter": "REFUTED",
+    "flatness.epsilon-sharpness": "SUPPORTED",
     "flatness.infinite-volume": "SUPPORTED",
     "flatness.infinitely-flat-as-printed": "REFUTED",
     "flatness.noise-covariance": "PROVED",

@@ -21,6 +21,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("flatness.noise-robust", "flatness.bits"),
     ),
     Statement(
+        SHARPNESS,
+        r"The sharpness of a minimum is the largest rise of the loss in a ball around it, over one plus the loss.",
+        ("flatness.epsilon-sharpness",),
+    ),
+    Statement(
         ALGORITHMS,
         r"Sharpness-aware minimisation finds flat minima: it minimises the loss at the worst point nearby.",
         ("flatness.sam-finds-flatter",),
