@@ -27,6 +27,21 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         ALGORITHMS,
+        r"Sharpness-aware minimisation uses $\epsilon$-sharpness: it minimises the loss plus its rise nearby.",
+        ("flatness.sam-as-printed", "flatness.sam-objective"),
+    ),
+    Statement(
+        ALGORITHMS,
+        r"Entropy-SGD optimises a different function.",
+        ("flatness.local-entropy",),
+    ),
+    Statement(
+        ALGORITHMS,
+        r"Stochastic weight averaging averages the weights of the last $c$ models.",
+        ("flatness.weight-averaging",),
+    ),
+    Statement(
+        ALGORITHMS,
         r"Sharpness-aware minimisation finds flat minima: it minimises the loss at the worst point nearby.",
         ("flatness.sam-finds-flatter",),
     ),

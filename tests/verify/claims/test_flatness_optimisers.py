@@ -1,0 +1,93 @@
+"""The claims on optimisers that look for flat minima, on quadratics: registry, measurements, outcomes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import theory
+from verify import STATEMENTS, Claim, Status, Verdict, Workbench, discover
+from verify.claims.flatness import descents
+from verify.report.formulas import refuse_bad_formula
+
+EXPECTED = {
+    "sam-as-printed": Verdict.REFUTED,
+    "sam-objective": Verdict.SUPPORTED,
+    "local-entropy": Verdict.SUPPORTED,
+    "weight-averaging": Verdict.SUPPORTED,
+}
+CLAIMS = {claim.id: claim for claim in discover() if claim.id.removeprefix("flatness.") in EXPECTED}
+
+MakeBench = Callable[[str], Workbench]
+
+
+@pytest.fixture
+def make_bench(tmp_path: Path) -> MakeBench:
+    """Return a maker of workbenches at the root seed 11, another than the ledger's."""
+    return lambda claim: Workbench(claim, folder=tmp_path / claim, seed=11)
+
+
+def test_they_are_registered_with_their_expectations_and_the_misprint_with_its_correction() -> None:
+    assert {id_: claim.expects for id_, claim in CLAIMS.items()} == {
+        f"flatness.{name}": frozenset({verdict}) for name, verdict in EXPECTED.items()
+    }
+    assert CLAIMS["flatness.sam-objective"].corrects == "flatness.sam-as-printed"
+
+
+def test_a_statement_of_the_lecture_leads_to_each() -> None:
+    named = {name for statement in STATEMENTS if isinstance(statement.covered, tuple) for name in statement.covered}
+    assert CLAIMS.keys() <= named
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
+def test_formulas_of_the_statements_can_be_drawn(claim: Claim) -> None:
+    for text in (claim.statement, *claim.assumptions):
+        pieces = text.split("$")
+        assert len(pieces) % 2 == 1
+        for formula in pieces[1::2]:
+            if formula:
+                refuse_bad_formula(formula)
+
+
+def test_a_sharpness_aware_step_is_the_gradient_uphill() -> None:
+    found = descents.sharpness_aware_steps(3, 2, 0.5, "cpu")
+    for gradient, hessian, place in zip(found["gradient"], found["hessians"], found["displacement"], strict=True):
+        uphill = place + 0.5 * hessian @ place / np.linalg.norm(hessian @ place)
+        np.testing.assert_allclose(gradient, hessian @ uphill, atol=1e-13)
+
+
+def test_sharpness_aware_descent_does_not_come_to_rest() -> None:
+    (path,) = descents.sharpness_aware_ends(2.0, "0.25", 0.3, 200, "cpu")["path"]
+    assert path[0] == 1
+    assert path[-1] == pytest.approx(-path[-2])
+    assert abs(path[-1]) == pytest.approx(theory.sam_cycle(2.0, 0.25, 0.3))
+
+
+def test_the_loss_uphill_is_to_first_order_higher_by_the_length_of_the_gradient() -> None:
+    found = descents.uphill_losses(4, 3, "1e-5 1e-6", "cpu")
+    rise = found["uphill"] - found["loss"][:, None]
+    np.testing.assert_allclose(rise, found["slope"][:, None] * np.array([1e-5, 1e-6]), rtol=1e-3)
+
+
+def test_the_local_entropy_of_a_stiff_spring_is_the_loss() -> None:
+    found = descents.local_entropy_matrices(5, 1, 1e4, "cpu")
+    np.testing.assert_allclose(found["found"], found["hessians"], atol=2e-3)
+
+
+def test_the_average_of_one_iterate_is_the_iterate() -> None:
+    ratio = descents.averaged_losses(6, 0.5, 1, 10, 3)["ratio"]
+    np.testing.assert_array_equal(ratio, np.ones(3))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_claim_comes_out_as_expected_at_another_root_seed(name: str, make_bench: MakeBench) -> None:
+    claim = CLAIMS[f"flatness.{name}"]
+    bench = make_bench(claim.id)
+    findings = list(claim.judge(bench, "quick"))
+    outcome = claim.conclude(findings)
+    assert outcome.as_expected, outcome.why_not
+    assert {finding.status for finding in findings} == {Status.DECIDED}
+    (figure,) = bench.figures.values()
+    assert figure.caption.endswith(".")
+    assert len(figure.layers) >= 3

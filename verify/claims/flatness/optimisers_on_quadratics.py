@@ -1,0 +1,359 @@
+"""What the optimisers that look for flat minima do on a quadratic, where it can be calculated."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+import theory
+from verify import Agrees, Bounds, Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.claims.flatness.descents import (
+    averaged_losses,
+    local_entropy_matrices,
+    sharpness_aware_ends,
+    sharpness_aware_steps,
+    uphill_losses,
+)
+from verify.claims.flatness.minima import TRAINED
+from verify.lectures.flatness import ALGORITHMS
+from verify.sources import CHAUDHARI_2017, FORET_2021, IZMAILOV_2018
+
+RADIUS = 0.3
+CURVATURE = 2.0
+RATES = (0.1, 0.25, 0.4, 0.7)
+CYCLE_STEPS = 400
+SHORT = 1e-4  # steps uphill, for the expansion
+SCOPE = 1.0
+PRODUCTS = (0.1, 0.5, 1.5)
+AVERAGED = 100
+
+
+@claim(
+    "flatness.sam-as-printed",
+    title="What sharpness-aware minimisation minimises, as printed",
+    source=Source(printed=ALGORITHMS),
+    assumptions=("the loss is $a x^2/2$, at $x > 0$, and $\\epsilon' = \\rho$ points uphill",),
+    expects={Verdict.REFUTED},
+)
+def sam_as_printed(bench: Workbench) -> Iterator[Comparison]:
+    r"""Sharpness-aware minimisation minimises $L(\theta) + [L(\theta + \epsilon')\, L(\theta)]$, as the slide has it
+    with no sign between the last two.
+
+    A minus was lost. The sum of the loss and of its rise is $L(\theta) + [L(\theta + \epsilon') - L(\theta)] =
+    L(\theta + \epsilon')$, the loss one step uphill. The product would be 0 at every minimum of loss 0, flat or sharp,
+    and so could not tell them apart.
+    """
+    import sympy as sp
+
+    a, x, rho = sp.symbols("a x rho", positive=True)
+    derivation = theory.sam_objective()
+    here, there = a * x**2 / 2, a * (x + rho) ** 2 / 2
+    yield Identity(
+        "objective in one weight",
+        derivation=derivation,
+        part="one weight",
+        claimed=here + there * here,
+        rival=Rival("with the difference", here + (there - here)),
+    )
+    yield Identity(
+        "objective at the minimum",
+        derivation=derivation,
+        part="floor",
+        claimed=sp.Integer(0),
+        rival=Rival("with the difference", a * rho**2 / 2),
+    )
+    places = np.linspace(-2, 2, 401)
+    figure = bench.figure(
+        "objective",
+        title="Two objectives at a flat and at a sharp minimum",
+        x="$x$",
+        y="objective",
+        caption="For $a x^2/2$ with $a = 1/2$ and $a = 2$ and a step of $1/2$ uphill. With the difference, the "
+        "sharp minimum is higher, by $a \\rho^2/2$; with the product, both are 0.",
+    )
+    for a_value, word in ((0.5, "flat"), (2.0, "sharp")):
+        low, high = a_value * places**2 / 2, a_value * (np.abs(places) + 0.5) ** 2 / 2
+        figure.line(places, high, f"difference, {word}").line(places, low * (1 + high), f"product, {word}")
+
+
+@claim(
+    "flatness.sam-objective",
+    title="Sharpness-aware minimisation descends the loss one step uphill",
+    source=Source(FORET_2021, "section 2", ALGORITHMS),
+    assumptions=(
+        "the gradient $g$ is not 0",
+        "the step is $\\hat\\epsilon = \\rho g/|g|$, the worst of length $\\rho$ to first order",
+        f"for the expansion: {TRAINED}, and then moved away from it",
+    ),
+    expects={Verdict.SUPPORTED},
+    corrects="flatness.sam-as-printed",
+)
+def sam_objective(bench: Workbench) -> Iterator[Comparison]:
+    r"""Sharpness-aware minimisation minimises the loss and its rise,
+
+    $$L(\theta) + [L(\theta + \hat\epsilon) - L(\theta)] = L(\theta + \hat\epsilon)
+      = L + \rho |g| + \frac{\rho^2}{2} \frac{g^T H g}{|g|^2} + O(\rho^3), \qquad \hat\epsilon = \rho \frac{g}{|g|}.$$
+
+    To first order it adds the length of the gradient, to second order the curvature along it. It goes along
+    $\nabla L$ taken uphill, on a quadratic $H (x + \rho H x/|H x|)$, and leaves out the derivative of the step
+    itself, which is of order $\rho^2$.
+
+    It does not come to rest at the minimum. On $a x^2/2$ it goes along $a (x + \rho \operatorname{sign} x)$ and ends
+    between two places,
+
+    $$\pm x^* = \pm \frac{\eta a \rho}{2 - \eta a},$$
+
+    the farther apart the sharper the minimum is.
+    """
+    import sympy as sp
+
+    a, x, rho, eta = sp.symbols("a x rho eta", positive=True)
+    yield Identity(
+        "rise of the loss one step uphill, one weight",
+        derivation=theory.sam_objective(),
+        claimed=rho * a * x + rho**2 * a / 2,
+        rival=Rival("the first order alone", rho * a * x),
+    )
+    yield Identity(
+        "gradient in one weight",
+        derivation=theory.sam_gradient(),
+        claimed=a * (x + rho),
+        rival=Rival("that of the loss", a * x),
+    )
+    yield Identity(
+        "places between which it ends, one weight",
+        derivation=theory.sam_gradient(),
+        part="cycle",
+        claimed=eta * a * rho / (2 - eta * a),
+        rival=Rival("the minimum", sp.Integer(0)),
+    )
+    members = bench.size(quick=12, standard=40, full=200)
+    item = {"members": members, "radius": RADIUS, "device": bench.device}
+    (steps,) = bench.map("steps", sharpness_aware_steps, [item | {"seed": bench.seeds("steps", 1)[0]}])
+    pairs = list(zip(steps["hessians"], steps["displacement"], strict=True))
+    yield Agrees(
+        "gradient that a step goes along: quadratics of 8 weights",
+        measured=steps["gradient"],
+        predicted=np.array([theory.sam_gradient_of_a_quadratic(h, place, RADIUS) for h, place in pairs]),
+        tolerance=1e-12,
+        reason="rounding in sums over 16 samples",
+        rival=Rival("that of the loss", np.array([h @ place for h, place in pairs])),
+    )
+    (losses,) = bench.map(
+        "uphill",
+        uphill_losses,
+        [
+            {
+                "seed": bench.seeds("uphill", 1)[0],
+                "members": members,
+                "radii": str(SHORT),
+                "device": bench.device,
+            }
+        ],
+    )
+    first = losses["loss"] + SHORT * losses["slope"]
+    second = (losses["uphill"][:, 0] - first) / (SHORT**2 / 2)
+    scale = np.abs(losses["curvature"]).max()
+    yield Agrees(
+        "second order of the loss one step uphill, against the curvature along the gradient: networks",
+        measured=second / scale,
+        predicted=losses["curvature"] / scale,
+        tolerance=0.005,
+        reason=f"the third order, for a step of {SHORT:g}, over the largest",
+        rival=Rival("none", 0),
+    )
+    rates = " ".join(map(str, RATES))
+    (ends,) = bench.map(
+        "cycles",
+        sharpness_aware_ends,
+        [
+            {
+                "curvature": CURVATURE,
+                "rates": rates,
+                "radius": RADIUS,
+                "steps": CYCLE_STEPS,
+                "device": bench.device,
+            }
+        ],
+    )
+    cycles = np.array([theory.sam_cycle(CURVATURE, rate, RADIUS) for rate in RATES])
+    last = ends["path"][:, -1]
+    signs = np.sign(last)[:, None] * np.array([1, -1])
+    yield Agrees(
+        "the last place and the one before: $a = 2$, four learning rates",
+        measured=ends["path"][:, :-3:-1],
+        predicted=signs * cycles[:, None],
+        tolerance=1e-12,
+        reason="rounding",
+        rival=Rival("the minimum", 0),
+    )
+    figure = bench.figure(
+        "cycle",
+        title="Sharpness-aware descent on a quadratic",
+        x="step",
+        y="$x$",
+        caption="On $x^2$ with a step of 0.3 uphill. It does not come to rest at the minimum but ends between two "
+        "places across it, whose distance the theory gives.",
+    )
+    for rate, path, cycle in zip(RATES[1:3], ends["path"][1:3], cycles[1:3], strict=True):
+        figure.points(np.arange(25), path[:25], f"learning rate {rate:g}")
+        figure.line([0, 24], [cycle, cycle], f"$x^*$, learning rate {rate:g}")
+
+
+@claim(
+    "flatness.local-entropy",
+    title="Local entropy caps every curvature",
+    source=Source(CHAUDHARI_2017, "for the local entropy", ALGORITHMS),
+    assumptions=(
+        "the loss is quadratic with all curvatures above $-\\gamma$; for the last part any loss for which the integral "
+        "converges",
+        "measured on quadratics of 8 weights, with a walk of 600 steps without noise",
+    ),
+    expects={Verdict.SUPPORTED},
+)
+def local_entropy(bench: Workbench) -> Iterator[Comparison]:
+    r"""Entropy-SGD optimises a different function, the local entropy. With the sign of a loss it is
+
+    $$F(x) = -\log \int e^{-L(x') - \frac{\gamma}{2} |x' - x|^2} \, dx', \qquad \nabla F(x) = \gamma\, (x - E x'),$$
+
+    $E$ over the density under the integral. On a quadratic it has the same minimum, the same eigenvectors, and each
+    curvature $\lambda$ becomes
+
+    $$\frac{\lambda \gamma}{\lambda + \gamma} < \min(\lambda, \gamma).$$
+
+    Sharp directions are capped at $\gamma$, flat ones stay as they are. For any loss $F'' = \gamma - \gamma^2
+    \operatorname{Var} x' \le \gamma$, in one weight. The entropy of a sharp minimum is the worse, as $F$ there is
+    $\frac12 \log \frac{\lambda + \gamma}{2 \pi}$ for each direction: that is the pull to flat minima.
+    """
+    import sympy as sp
+
+    curvature, scope = sp.symbols("lambda gamma", positive=True)
+    variance = sp.Symbol("V", real=True)
+    derivation = theory.local_entropy_of_a_quadratic()
+    yield Identity(
+        "curvature of the local entropy of a quadratic",
+        derivation=derivation,
+        part="curvature",
+        claimed=1 / (1 / curvature + 1 / scope),
+        rival=Rival("that of the loss", curvature),
+    )
+    yield Identity(
+        "curvature of the local entropy of any loss of one weight, $V$ the variance of the walk",
+        derivation=theory.local_entropy_gradient(),
+        part="curvature",
+        claimed=scope * (1 - scope * variance),
+        rival=Rival("the stiffness of the spring", scope),
+    )
+    item = {
+        "seed": bench.seeds("quadratics", 1)[0],
+        "members": bench.size(quick=6, standard=12, full=40),
+        "scope": SCOPE,
+        "device": bench.device,
+    }
+    (found,) = bench.map("quadratics", local_entropy_matrices, [item])
+    exact = np.array([theory.smoothed_hessian(hessian, SCOPE) for hessian in found["hessians"]])
+    yield Agrees(
+        "Hessian of the local entropy, from gradients that Entropy-SGD goes along",
+        measured=found["found"],
+        predicted=exact,
+        tolerance=1e-9,
+        reason="the walk has settled, up to rounding",
+        rival=Rival("the Hessian of the loss", found["hessians"]),
+    )
+    before = np.linalg.eigvalsh(found["hessians"])
+    after = np.linalg.eigvalsh((found["found"] + found["found"].transpose(0, 2, 1)) / 2)
+    yield Bounds(
+        "curvatures of the local entropy, at most $\\gamma$ and at most that of the loss",
+        smaller=after,
+        larger=np.minimum(before, SCOPE),
+        tolerance=1e-9,
+        reason="rounding",
+        rival=Rival("half of that", np.minimum(before, SCOPE) / 2),
+    )
+    places = np.geomspace(0.02, 50, 100)
+    figure = bench.figure(
+        "cap",
+        title="Curvature of the local entropy against that of the loss",
+        x="$\\lambda$",
+        y="curvature of the local entropy",
+        x_scale="log",
+        y_scale="log",
+        caption="For $\\gamma = 1$. Directions much flatter than $\\gamma$ stay as they are, sharper ones all look "
+        "alike. Points are eigenvalues of quadratics, measured from the gradients of Entropy-SGD.",
+    )
+    figure.line(places, places * SCOPE / (places + SCOPE), "$\\lambda \\gamma/(\\lambda + \\gamma)$")
+    figure.line(places, places, "$\\lambda$").line(places, np.full_like(places, SCOPE), "$\\gamma$")
+    figure.points(before.ravel(), after.ravel(), "measured")
+
+
+@claim(
+    "flatness.weight-averaging",
+    title="How much lower the average of the last iterates lies",
+    source=Source(IZMAILOV_2018, "for the average", ALGORITHMS),
+    assumptions=(
+        "SGD with a constant learning rate $\\eta$ on $a x^2/2$ has forgotten its start; the noise of a step is the "
+        "same everywhere and independent of that of the others",
+        "this is about the loss, not about flatness: on a quadratic the curvature is the same everywhere",
+    ),
+    expects={Verdict.SUPPORTED},
+)
+def weight_averaging(bench: Workbench) -> Iterator[Comparison]:
+    r"""Iterates of SGD with a constant learning rate surround a minimum, their average lies near its middle. For the
+    average $\bar x$ of the last $T$ iterates, with $q = 1 - \eta a$,
+
+    $$\frac{E L(\bar x)}{E L(x_T)} = \frac{T (1 - q^2) - 2 q (1 - q^T)}{T^2 (1 - q)^2} \approx
+      \frac{2 - \eta a}{\eta a\, T} .$$
+
+    It is not $1/T$, as it would be for independent iterates. In flat directions, with small $\eta a$, iterates are
+    alike and averaging helps little, up to $T = 2/(\eta a)$ hardly at all; in sharp ones, $\eta a > 1$, they lie on
+    either side, and it helps more than $1/T$.
+    """
+    import sympy as sp
+
+    p, count = sp.symbols("p T", positive=True)  # p = eta a
+    derivation = theory.averaged_variance()
+    q = 1 - p
+    yield Identity(
+        "loss of the average over that of the last iterate, $p = \\eta a$",
+        derivation=derivation,
+        claimed=(count * (1 - q**2) - 2 * q * (1 - q**count)) / (count**2 * (1 - q) ** 2),
+        rival=Rival("that of independent iterates", 1 / count),
+    )
+    yield Identity(
+        "its leading term for many iterates",
+        derivation=derivation,
+        part="limit",
+        claimed=(2 - p) / (p * count),
+        rival=Rival("that of independent iterates", 1 / count),
+    )
+    groups = bench.size(quick=40, standard=80, full=160)
+    items = [
+        {"seed": seed, "product": product, "steps": AVERAGED, "runs": 2000, "groups": groups}
+        for seed, product in zip(bench.seeds("runs", len(PRODUCTS)), PRODUCTS, strict=True)
+    ]
+    found = bench.map("runs", averaged_losses, items)
+    yield Equals(
+        f"loss of the average of {AVERAGED} over that of the last, $\\eta a$ = 0.1, 0.5, 1.5",
+        predicted=[theory.averaging_ratio(product, 1.0, AVERAGED) for product in PRODUCTS],
+        replicates=np.array([each["ratio"] for each in found]).T,
+        relative=0.1,
+        rival=Rival("that of independent iterates", [1 / AVERAGED] * len(PRODUCTS)),
+    )
+    counts = np.unique(np.geomspace(1, 1000, 40).astype(int))
+    figure = bench.figure(
+        "ratio",
+        title="Loss of the average over that of the last iterate",
+        x="number $T$ of iterates in the average",
+        y="ratio of mean losses",
+        x_scale="log",
+        y_scale="log",
+        caption="On $a x^2/2$ with constant noise. The flatter the direction and the smaller the learning rate, the "
+        "later averaging sets in.",
+    )
+    figure.line(counts, 1 / counts, "independent iterates")
+    for product, each in zip(PRODUCTS, found, strict=True):
+        figure.line(
+            counts,
+            [theory.averaging_ratio(product, 1.0, int(size)) for size in counts],
+            f"$\\eta a$ = {product:g}",
+        )
+        figure.points([AVERAGED], [float(each["ratio"].mean())], f"measured, $\\eta a$ = {product:g}")
