@@ -37,6 +37,12 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ),
     ),
     Statement(
+        BAYESIAN,
+        r"The Bayesian argument for flat minima does not depend on the parametrisation of the weights; the "
+        r"definitions of flatness do.",
+        ("rescaling.evidence-is-invariant",),
+    ),
+    Statement(
         Slide(DINH_TALK, "ε-flatness: For ε > 0, flatness is defined"),
         r"Flatness is the largest connected region of parameters in which the error is constant up to a factor of "
         r"$\epsilon$.",
@@ -50,7 +56,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         METHODOLOGY,
         r"ReLU units are homogeneous: $(\theta_1, \theta_2)$ and $(\alpha \theta_1, \alpha^{-1} \theta_2)$ give the "
         r"same outputs.",
-        ("rescaling.same-function",),
+        ("rescaling.same-function", "rescaling.symmetry-orbit"),
     ),
     Statement(
         NAVIGATING,
@@ -67,6 +73,17 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"The gradient at the rescaled weights is that before times $\operatorname{diag}(\alpha^{-1}, \alpha)$, the "
         r"Hessian has this matrix on both sides.",
         ("rescaling.hessian-transform",),
+    ),
+    Statement(
+        NON_DEGENERATE,
+        r"Given a minimum with a non-degenerate Hessian, there is an equivalent one with an arbitrarily large "
+        r"spectral norm.",
+        ("rescaling.non-degenerate-hessian-as-printed", "rescaling.singular-hessian"),
+    ),
+    Statement(
+        OTHER_COORDINATES,
+        r"In other coordinates the loss has the same minima with other curvatures.",
+        ("rescaling.any-coordinates",),
     ),
     Statement(
         Slide(DINH_TALK, "ε-flatness: Proof provided for a 2-dimensional NN"),

@@ -128,20 +128,21 @@ def transformed(
 def along_the_orbit(
     seed: int, networks: int, widths: str, activation: str, samples: int, exponents: str, device: str
 ) -> dict[str, Array]:
-    """The largest eigenvalue and the trace at minima (alpha theta_1, theta_2 / alpha), alpha ten to each exponent."""
+    """Spectra and traces at minima (alpha theta_1, theta_2 / alpha), alpha ten to each exponent."""
     import torch
 
     network, theta, x, y, losses = taught(seed, networks, widths, activation, samples, device)
     alphas = [10.0 ** float(exponent) for exponent in exponents.split()]
-    largest, traces = [], []
+    spectra, traces = [], []
     for alpha in alphas:
         scale = numerics.rescaling_factors(network, (alpha, 1 / alpha)).to(theta)
         hessian = numerics.dense_hessian(network, scale * theta, x, y, loss()).total
-        largest.append(torch.linalg.eigvalsh(hessian)[:, -1])
+        spectra.append(torch.linalg.eigvalsh(hessian))
         traces.append(hessian.diagonal(dim1=1, dim2=2).sum(1))
     return {
         "alphas": np.array(alphas),
-        "largest": torch.stack(largest, 1).cpu().numpy(),
+        "spectra": torch.stack(spectra, 1).cpu().numpy(),
+        "largest": torch.stack(spectra, 1)[:, :, -1].cpu().numpy(),
         "trace": torch.stack(traces, 1).cpu().numpy(),
         "fitted": (losses <= FITTED).cpu().numpy(),
     }
