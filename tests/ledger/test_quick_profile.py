@@ -16,6 +16,7 @@ EXPECTED = {
     "flatness.disjoint-factor-as-printed": "REFUTED",
     "flatness.entropy-sgd-finds-flatter": "REFUTED",
     "flatness.epsilon-sharpness": "SUPPORTED",
+    "flatness.escapes-sharp": "SUPPORTED",
     "flatness.infinite-volume": "SUPPORTED",
     "flatness.infinitely-flat-as-printed": "REFUTED",
     "flatness.local-entropy": "SUPPORTED",

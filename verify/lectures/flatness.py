@@ -12,6 +12,7 @@ ALGORITHMS: Final = Slide(EDINBURGH_MLT, "Algorithms")
 REDUNDANT: Final = Slide(EDINBURGH_MLT, "Flat minima")
 STABLE: Final = Slide(EDINBURGH_MLT, "Flat minima are also more likely to be stable")
 SHARPNESS: Final = Slide(EDINBURGH_MLT, "ε-Sharpness")
+FLAT_GENERALISE: Final = Slide(EDINBURGH_MLT, "Flat and sharp minima: Flat minima generalize better")
 SGD_AND_FLAT_MINIMA: Final = Slide(EDINBURGH_MLT, "SGD and Flat minima")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
@@ -69,7 +70,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         SGD_AND_FLAT_MINIMA,
         r"Small batches and large learning rates skip over sharp minima and jump away from them; at a flat one a step "
         r"away stays in the same basin.",
-        ("flatness.stability-edge",),
+        ("flatness.stability-edge", "flatness.escapes-sharp"),
     ),
 )
 """The statements of the lecture, in the order of the slides."""
