@@ -7,6 +7,7 @@ opening words follow. Text is Markdown with LaTeX between dollars.
 
 from typing import Final
 
+from verify.lectures.curvature import HESSIAN_MEASURES, OPEN_QUESTIONS
 from verify.sources import DINH_TALK, Slide, Slip, Statement
 
 NAVIGATING: Final = Slide(DINH_TALK, "Navigating the parameter space")
@@ -51,6 +52,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             "up to an added $\\epsilon$: the largest connected set that contains $\\theta$ and on which "
             "$L(\\theta') < L(\\theta) + \\epsilon$",
         ),
+    ),
+    Statement(
+        HESSIAN_MEASURES,
+        r"The trace norm is proportional to the sum of the eigenvalues.",
+        ("rescaling.trace-norm-as-printed", "rescaling.counts-are-not-invariant"),
     ),
     Statement(
         METHODOLOGY,
@@ -198,6 +204,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         WEIGHT_NORMALISED,
         r"Every minimum is equivalent to an infinitely flat one by the eigenvalues of the Hessian.",
         ("flatness.infinitely-flat-as-printed",),
+    ),
+    Statement(
+        OPEN_QUESTIONS,
+        r"What is the geometry induced on the parameter space by the size of each layer?",
+        ("rescaling.layer-sizes",),
     ),
 )
 """The statements of the talk on rescaling and flatness, in the order of the slides."""

@@ -7,7 +7,7 @@ import numerics
 from verify import Agrees, Rival, Verdict, discover
 from verify.claims.rescaling import minima, networks
 
-EXACT = ("symmetry-orbit", "any-coordinates", "evidence-is-invariant", "counts-are-not-invariant")
+EXACT = ("layer-sizes", "symmetry-orbit", "any-coordinates", "evidence-is-invariant", "counts-are-not-invariant")
 
 
 @pytest.mark.parametrize("name", EXACT)

@@ -27,7 +27,7 @@ def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -
 def test_what_is_printed_wrongly_is_expected_to_be_refuted_and_what_corrects_it_names_a_claim() -> None:
     printed = {id_ for id_, claim in CLAIMS.items() if id_.endswith("as-printed")}
     assert {id_ for id_, claim in CLAIMS.items() if claim.expects == frozenset({Verdict.REFUTED})} == printed
-    assert {claim.corrects for claim in CLAIMS.values() if claim.corrects} == printed
+    assert {claim.corrects for claim in CLAIMS.values() if claim.corrects} <= printed
 
 
 def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:

@@ -55,7 +55,7 @@ def zero_network_in_the_ball(seed: int, networks: int, device: str) -> dict[str,
 @claim(
     "flatness.sharp-equivalent",
     title="Every minimum is equivalent to one with the zero network nearby",
-    source=Source(DINH_2017, "theorem 3", SHARPNESS_PROVIDED),
+    source=Source(DINH_2017, "on sharpness", SHARPNESS_PROVIDED),
     assumptions=(
         NETWORK,
         DEFINED,
@@ -133,7 +133,7 @@ def sharp_equivalent(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "flatness.sharper-equivalent-as-printed",
     title="The equivalent minimum is sharper, as printed",
-    source=Source(DINH_2017, "theorem 3, where the sharpness is said to be high", SHARPNESS),
+    source=Source(printed=SHARPNESS),
     assumptions=(DEFINED, "one weight in each layer, the sample $x = 1$, $y = 1$, squared error, $\\epsilon = 1$"),
     expects={Verdict.REFUTED},
     flaw="overstatement",

@@ -135,7 +135,7 @@ def _items(bench: Workbench, purpose: str, **more: str) -> list[dict[str, str | 
 @claim(
     "flatness.infinite-volume",
     title="Every minimum is flat in a region of infinite volume",
-    source=Source(DINH_2017, "theorem 2", FLATNESS),
+    source=Source(DINH_2017, "on volume flatness", FLATNESS),
     assumptions=(*BOXED, "the loss is continuous, and neither layer of the minimum is zero"),
     expects={Verdict.SUPPORTED},
     corrects="flatness.disjoint-factor-as-printed",
@@ -176,7 +176,7 @@ def infinite_volume(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("2, its limit for small boxes", 2),
     )
     found = {}
-    for widths, words in ((EQUAL, "n_1 = n_2"), (MORE, "n_1 > n_2"), (FEWER, "n_1 < n_2")):
+    for widths, words in ((EQUAL, "$n_1 = n_2$"), (MORE, "$n_1 > n_2$"), (FEWER, "$n_1 < n_2$")):
         found[widths] = gathered(
             bench.map(f"boxes {widths}", boxes_around_minima, _items(bench, f"boxes {widths}", widths=widths))
         )
@@ -191,14 +191,14 @@ def infinite_volume(bench: Workbench) -> Iterator[Comparison]:
             ),
         )
     yield Agrees(
-        f"volume of the union of {BOXES} images over that of one, networks with n_1 = n_2",
+        f"volume of the union of {BOXES} images over that of one, networks with $n_1 = n_2$",
         measured=found[EQUAL]["boxes"],
         predicted=BOXES,
         tolerance=1e-4,
         reason="sides are differences of large numbers, rounded",
         rival=Rival("one, all images being the same box", 1),
     )
-    for widths, words in ((MORE, "n_1 > n_2"), (FEWER, "n_1 < n_2")):
+    for widths, words in ((MORE, "$n_1 > n_2$"), (FEWER, "$n_1 < n_2$")):
         sizes = block_sizes(widths)
         power = abs(sizes[0] - sizes[1]) * np.log(FACTOR) * np.arange(BOXES)
         yield Agrees(
@@ -217,7 +217,7 @@ def infinite_volume(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "flatness.box-volume-as-printed",
     title="Volume of a box, as printed",
-    source=Source(DINH_2017, "theorem 2", FLATNESS_CASE_1),
+    source=Source(printed=FLATNESS_CASE_1),
     assumptions=("the box holds all points whose $n_1 + n_2$ coordinates differ by less than $r$ from those of one",),
     expects={Verdict.REFUTED},
 )
@@ -241,7 +241,7 @@ def box_volume_as_printed(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "flatness.disjoint-factor-as-printed",
     title="Factor between disjoint boxes, as printed",
-    source=Source(DINH_2017, "theorem 2", FLATNESS_CASE_2),
+    source=Source(printed=FLATNESS_CASE_2),
     assumptions=(
         *BOXED,
         "of each function the weights with $|\\theta_2|_\\infty = 2 |\\theta_1|_\\infty + 3r$ are taken, to which "

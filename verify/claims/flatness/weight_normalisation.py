@@ -91,7 +91,7 @@ def _found(bench: Workbench) -> dict[str, Array]:
 @claim(
     "flatness.weight-normalised",
     title="Weight normalisation: sharp at will, flat only in the directions",
-    source=Source(DINH_2017, "section 5.1, on weight normalisation; with the scale", WEIGHT_NORMALISED),
+    source=Source(DINH_2017, "on reparametrisations of the model; with a trainable scale", WEIGHT_NORMALISED),
     assumptions=NORMALISED,
     expects={Verdict.SUPPORTED},
     corrects="flatness.infinitely-flat-as-printed",
@@ -173,7 +173,7 @@ def weight_normalised(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "flatness.infinitely-flat-as-printed",
     title="Infinitely flat minima under weight normalisation, as printed",
-    source=Source(DINH_2017, "section 5.1, on weight normalisation", WEIGHT_NORMALISED),
+    source=Source(printed=WEIGHT_NORMALISED),
     assumptions=NORMALISED,
     expects={Verdict.REFUTED},
     flaw="overstatement",
@@ -200,7 +200,7 @@ def infinitely_flat_as_printed(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "flatness.any-factor-as-printed",
     title="Directions times any number other than zero, as printed",
-    source=Source(DINH_2017, "section 5.1, on weight normalisation", WEIGHT_NORMALISATION),
+    source=Source(printed=WEIGHT_NORMALISATION),
     assumptions=NORMALISED[:2],
     expects={Verdict.REFUTED},
 )

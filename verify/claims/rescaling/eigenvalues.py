@@ -20,7 +20,7 @@ from verify.claims.rescaling.networks import (
     loss,
     taught,
 )
-from verify.lectures.curvature import HESSIAN_MEASURES
+from verify.lectures.curvature import HESSIAN_MEASURES, OPEN_QUESTIONS
 from verify.lectures.sharp_minima import FULL_SPECTRUM, SUMMARY
 from verify.sources import DINH_2017
 
@@ -147,7 +147,7 @@ def network_counts(bench: Workbench, name: str) -> tuple[dict[str, Array], int, 
 @claim(
     "rescaling.controllable-eigenvalues",
     title="Nearly all eigenvalues can be made large at once",
-    source=Source(DINH_2017, "theorem 5", FULL_SPECTRUM),
+    source=Source(DINH_2017, "on Hessian-based measures", FULL_SPECTRUM),
     assumptions=ASSUMED,
     expects={Verdict.SUPPORTED},
     corrects="rescaling.up-to-so-many-eigenvalues-as-printed",
@@ -214,7 +214,7 @@ def controllable_eigenvalues(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "rescaling.up-to-so-many-eigenvalues-as-printed",
     title="At most so many eigenvalues, as printed",
-    source=Source(DINH_2017, "theorem 5", SUMMARY),
+    source=Source(printed=SUMMARY),
     assumptions=ASSUMED,
     expects={Verdict.REFUTED},
 )
@@ -242,7 +242,7 @@ def up_to_so_many_eigenvalues_as_printed(bench: Workbench) -> Iterator[Compariso
 @claim(
     "rescaling.counts-are-not-invariant",
     title="Trace, largest eigenvalue and counts are no properties of the function",
-    source=Source(DINH_2017, "section 4.2", HESSIAN_MEASURES),
+    source=Source(DINH_2017, "on Hessian-based measures", HESSIAN_MEASURES),
     assumptions=(NETWORK, "the loss is the mean squared error, halved"),
     expects={Verdict.PROVED},
 )
@@ -274,6 +274,77 @@ def counts_are_not_invariant(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("as small as you like", 0),
     )
     _draw_orbit(bench)
+
+
+@claim(
+    "rescaling.trace-norm-as-printed",
+    title="Trace norm and sum of eigenvalues, as printed",
+    source=Source(printed=HESSIAN_MEASURES),
+    assumptions=("the trace norm of a symmetric matrix is the sum of the absolute values of its eigenvalues",),
+    expects={Verdict.REFUTED},
+    flaw="overstatement",
+)
+def trace_norm_as_printed(bench: Workbench) -> Iterator[Comparison]:
+    r"""As printed: the trace norm of the Hessian is the sum of its eigenvalues.
+
+    (Where none is negative, as at minima. Elsewhere it exceeds the sum, which is the trace, by twice the sum of the
+    sizes of the negative ones. A Hessian of two weights with the second derivatives $a$, $b$, $c$ and eigenvalues of
+    either sign has the trace norm $\sqrt{(a - c)^2 + 4b^2}$ and the trace $a + c$.)
+    """
+    import sympy as sp
+
+    derivation = theory.trace_norm_surplus()
+    norm = derivation.parts["plane"].rhs
+    letters = {symbol.name: symbol for symbol in norm.free_symbols}
+    a, b, c = (letters[name] for name in "abc")
+    yield Identity(
+        "trace norm of a Hessian with eigenvalues of either sign, two weights",
+        derivation=derivation,
+        part="plane",
+        claimed=a + c,
+        rival=Rival("the difference of the two eigenvalues", sp.sqrt((a - c) ** 2 + 4 * b**2)),
+    )
+
+
+@claim(
+    "rescaling.layer-sizes",
+    title="Wider layers: fewer eigenvalues are sure to become large",
+    source=Source(DINH_2017, "follows from the bound on controllable eigenvalues", OPEN_QUESTIONS),
+    assumptions=(
+        "two layers without biases: $d$ inputs, $h$ hidden units, $o \\le d$ outputs",
+        "the network fits its $N$ samples exactly under squared error, with a Jacobian of full rank",
+    ),
+    expects={Verdict.PROVED},
+)
+def layer_sizes(bench: Workbench) -> Iterator[Comparison]:
+    r"""What geometry do the sizes of the layers induce? With $n_1 = hd$ and $n_2 = ho$ weights the rescaling $(\alpha
+    \theta_1, \theta_2/\alpha)$ multiplies volumes by $\alpha^{h(d - o)}$: each hidden unit adds to the power, and
+    there is none for as many outputs as inputs. At an exact fit of $N$ samples the Hessian has rank $No$, so that
+
+    $$r - \min(n_1, n_2) = o\,(N - h)$$
+
+    eigenvalues are sure to become as large as you like: $o$ fewer with every hidden unit, and none once there are as many
+    units as samples. That is the bound, and not what happens: in wide layers all $No$ positive eigenvalues can grow, as
+    the derivation counts in an example.
+    """
+    derivation = theory.width_and_rescaling()
+    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    hidden, outputs, samples = letters["h"], letters["o"], letters["N"]
+    yield Identity(
+        "eigenvalues that are sure to grow",
+        derivation=derivation,
+        claimed=outputs * (samples - hidden),
+        rival=Rival("all positive ones", outputs * samples),
+    )
+    power = derivation.parts["volume"].rhs
+    inputs = next(symbol for symbol in power.free_symbols if symbol.name == "d")
+    yield Identity(
+        "power of alpha in volumes",
+        derivation=derivation,
+        part="volume",
+        claimed=hidden * (inputs - outputs),
+        rival=Rival("without the number of hidden units", inputs - outputs),
+    )
 
 
 def _draw(bench: Workbench, found: dict[str, Array]) -> None:

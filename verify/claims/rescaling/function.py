@@ -94,7 +94,7 @@ def before_and_after(seed: int, networks: int, device: str) -> dict[str, Array]:
 @claim(
     "rescaling.same-function",
     title="The same function and test error, any flatness",
-    source=Source(DINH_2017, "sections 3 and 4; filter normalisation: Li et al. (2018), section 4", METHODOLOGY),
+    source=Source(DINH_2017, "on rectified networks; filter normalisation: Li et al. (2018)", METHODOLOGY),
     assumptions=(
         f"networks {'-'.join(map(str, WIDTHS))} of ReLU units without biases, trained by gradient descent on the first "
         f"{TRAINED_ON} of scikit-learn's digits under cross-entropy; the other digits are the test set",
@@ -154,7 +154,7 @@ def same_function(bench: Workbench) -> Iterator[Comparison]:
     ):
         ratios = found[name][:, 1] / found[name][:, 0]
         yield Bounds(
-            f"{label} after the layers were rescaled, over that before",
+            f"1000, against the factor by which rescaling the layers multiplies the {label}",
             smaller=np.full(len(ratios), 1e3),
             larger=ratios,
             tolerance=1e-6,
@@ -172,7 +172,7 @@ def same_function(bench: Workbench) -> Iterator[Comparison]:
     )
     change = np.abs(filtered[:, 2] - filtered[:, 0]).max(axis=1)
     yield Bounds(
-        "largest change of slices in filter-normalised directions, after the units were rescaled",
+        "0.1, against the largest change of filter-normalised slices by rescaling the units",
         smaller=np.full(len(change), 0.1),
         larger=change,
         tolerance=1e-6,
@@ -243,7 +243,7 @@ def _draw(bench: Workbench, found: dict[str, Array]) -> None:
             y_scale="log",
             caption="The same trained network at three places of its orbit, along the same random draw. "
             + (
-                "The direction is as long as the trained weights. Rescaling makes of one minimum a ravine or a plain."
+                "The direction is as long as the trained weights. Rescaling makes a ravine of the minimum."
                 if kind == "none"
                 else "The slice after the layers were rescaled lies on that of the trained network; that after the "
                 "units were rescaled does not."

@@ -68,7 +68,7 @@ def _found(bench: Workbench, name: str) -> tuple[dict[str, Array], int, int]:
 @claim(
     "rescaling.singular-hessian",
     title="At every minimum the Hessian is singular",
-    source=Source(DINH_2017, "follows from the transformation of the Hessian", NON_DEGENERATE),
+    source=Source(DINH_2017, "follows from the Hessian of a rescaled network", NON_DEGENERATE),
     assumptions=(NETWORK, "no unit is on its kink at a sample, and the weights are not all zero", TAUGHT),
     expects={Verdict.SUPPORTED},
     corrects="rescaling.non-degenerate-hessian-as-printed",
@@ -121,7 +121,7 @@ def singular_hessian(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "rescaling.non-degenerate-hessian-as-printed",
     title="Minima with a non-degenerate Hessian, as printed",
-    source=Source(DINH_2017, "section 4.2; theorem 4 asks for a Hessian other than zero", NON_DEGENERATE),
+    source=Source(printed=NON_DEGENERATE),
     assumptions=(NETWORK, TAUGHT),
     expects={Verdict.REFUTED},
     flaw="assumption",

@@ -16,7 +16,7 @@ HIDDEN: Final = (1, 2, 3, 4, 5, 6, 7, 8)
 @claim(
     "rescaling.symmetry-orbit",
     title="How many networks of one shape compute one function",
-    source=Source(DINH_2017, "section 2.2, for the rescalings", METHODOLOGY),
+    source=Source(DINH_2017, "for the rescalings", METHODOLOGY),
     assumptions=(
         "two layers without biases, $h$ hidden units none of which is zero",
         "units are distinct: up to sign for odd activations, up to rescaling for ReLU",
@@ -69,7 +69,7 @@ def symmetry_orbit(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "rescaling.any-coordinates",
     title="In other coordinates a minimum is as sharp as you like",
-    source=Source(DINH_2017, "section 5", OTHER_COORDINATES),
+    source=Source(DINH_2017, "on reparametrisations of the model", OTHER_COORDINATES),
     assumptions=("the loss is twice differentiable at a critical point, and the change of coordinates is smooth",),
     expects={Verdict.PROVED},
 )
@@ -123,7 +123,7 @@ def any_coordinates(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "rescaling.evidence-is-invariant",
     title="The Bayesian evidence of a minimum does not depend on the coordinates, if the prior moves along",
-    source=Source(DINH_2017, "section 5, on priors", BAYESIAN),
+    source=Source(DINH_2017, "on reparametrisations of the model", BAYESIAN),
     assumptions=(
         "$Z$ is the evidence of a minimum by Laplace's method, $\\int e^{-L} p$ with $L$ quadratic around it",
         "the example: $y = v \\operatorname{relu}(w x)$, one sample $x = y = 1$, half squared error",
