@@ -323,9 +323,9 @@ def layer_sizes(bench: Workbench) -> Iterator[Comparison]:
 
     $$r - \min(n_1, n_2) = o\,(N - h)$$
 
-    eigenvalues are sure to become as large as you like: $o$ fewer with every hidden unit, and none once there are as many
-    units as samples. That is the bound, and not what happens: in wide layers all $No$ positive eigenvalues can grow, as
-    the derivation counts in an example.
+    eigenvalues are sure to become as large as you like: $o$ fewer with every hidden unit, and none once there are as
+    many units as samples. That is the bound, and not what happens: in wide layers all $No$ positive eigenvalues can
+    grow, as the derivation counts in an example.
     """
     derivation = theory.width_and_rescaling()
     letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
