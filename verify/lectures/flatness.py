@@ -6,12 +6,14 @@ Claims name a slide by its title here. Text is Markdown with LaTeX between dolla
 
 from typing import Final
 
-from verify.sources import EDINBURGH_MLT, Slide, Statement
+from verify.sources import EDINBURGH_MLT, Slide, Slip, Statement
 
 ALGORITHMS: Final = Slide(EDINBURGH_MLT, "Algorithms")
 REDUNDANT: Final = Slide(EDINBURGH_MLT, "Flat minima")
 STABLE: Final = Slide(EDINBURGH_MLT, "Flat minima are also more likely to be stable")
+CURVATURE: Final = Slide(EDINBURGH_MLT, "Curvature as a sharpness measure")
 SHARPNESS: Final = Slide(EDINBURGH_MLT, "ε-Sharpness")
+HIGH_DIMENSIONS: Final = Slide(EDINBURGH_MLT, "Model spaces are high dimensional")
 FLAT_GENERALISE: Final = Slide(EDINBURGH_MLT, "Flat and sharp minima: Flat minima generalize better")
 SGD_AND_FLAT_MINIMA: Final = Slide(EDINBURGH_MLT, "SGD and Flat minima")
 
@@ -22,9 +24,19 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("flatness.noise-robust", "flatness.bits"),
     ),
     Statement(
+        CURVATURE,
+        r"For one weight curvature is the second derivative; the larger it is, the sharper the minimum.",
+        ("flatness.epsilon-sharpness",),
+    ),
+    Statement(
         SHARPNESS,
         r"The sharpness of a minimum is the largest rise of the loss in a ball around it, over one plus the loss.",
         ("flatness.epsilon-sharpness",),
+    ),
+    Statement(
+        HIGH_DIMENSIONS,
+        r"In high dimensions the definition of $\epsilon$-sharpness applies directly, curvature takes the Hessian.",
+        ("flatness.epsilon-sharpness", "hessian.principal-curvatures"),
     ),
     Statement(
         ALGORITHMS,
@@ -48,7 +60,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         ALGORITHMS,
-        r"Entropy-SGD optimises a different function, and is computationally very expensive.",
+        r"Entropy-SGD is computationally very expensive, and finds flat minima.",
         ("flatness.cost-per-step", "flatness.entropy-sgd-finds-flatter"),
     ),
     Statement(
@@ -65,6 +77,15 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         SGD_AND_FLAT_MINIMA,
         r"Large batches approximate a smooth gradient, small batches make a more random, jumpy trajectory.",
         ("flatness.noise-covariance",),
+    ),
+    Statement(
+        SGD_AND_FLAT_MINIMA,
+        r"Small learning rates approximate a smooth gradient.",
+        Slip(
+            "large batches and small learning rates are said to approximate a smooth gradient",
+            r"the batch size alone sets the noise of the gradient; a small learning rate $\eta$ takes smaller steps "
+            r"and so averages over more batches, such that what counts for the weights is $\eta/B$",
+        ),
     ),
     Statement(
         SGD_AND_FLAT_MINIMA,

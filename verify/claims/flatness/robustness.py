@@ -84,19 +84,20 @@ def noise_robust(bench: Workbench) -> Iterator[Comparison]:
     (curve,) = bench.map(
         "sizes", rises_by_size, [{"seed": item["seed"], "draws": 2000, "sizes": sizes, "device": bench.device}]
     )
+    half = float(curve["half_trace"])
     figure = bench.figure(
         "noise",
         title="Mean rise of the loss under noise in the weights, a trained network",
-        x="standard deviation of the noise",
-        y="mean rise of the loss",
+        x="standard deviation $s$ of the noise",
+        y="mean rise of the loss, over $s^2$",
         x_scale="log",
-        y_scale="log",
         caption="Up to noise of a tenth the trace is all that counts; beyond, the loss is no longer quadratic. The "
-        "largest eigenvalue alone, in the place of the trace, falls short.",
+        "largest eigenvalue in the place of the trace falls short.",
     )
-    figure.line(SIZES, SIZES**2 * float(curve["half_trace"]), "$s^2 \\operatorname{tr} H/2$")
-    figure.line(SIZES, SIZES**2 * float(curve["half_trace"] * found["share"][0]), "$s^2 \\lambda_{\\max}/2$")
-    figure.points(SIZES, curve["rises"], "measured")
+    ends = SIZES[[0, -1]]
+    figure.line(ends, [half, half], "$\\operatorname{tr} H/2$")
+    figure.line(ends, np.full(2, half * found["share"][0]), "$\\lambda_{\\max}/2$")
+    figure.points(SIZES, curve["rises"] / SIZES**2, "measured")
 
 
 @claim(
@@ -173,7 +174,7 @@ def bits(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("no change", float((found["trace"] / found["trace_after"]).max())),
     )
     first, second = 1.0, 3.0
-    alphas = np.geomspace(1 / 8, 8, 61)
+    alphas = np.geomspace(1 / 16, 16, 61)
     figure = bench.figure(
         "orbit",
         title="Bits per weight along the rescalings of one function",

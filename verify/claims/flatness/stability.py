@@ -164,11 +164,11 @@ def _draw_trajectories(bench: Workbench, runs: dict[str, dict[str, Array]], rate
         title="Between the two thresholds of SGD",
         x="step",
         y="logarithm of the distance from the minimum",
-        caption="Three samples with the curvatures 1/2, 1 and 3, batches of one. The mean square grows, its logarithm "
-        "by the dashed slope, and yet every trajectory that is drawn shrinks.",
+        caption="Three samples with the curvatures 1/2, 1 and 3, batches of one. The root of the mean square "
+        "grows, and yet every trajectory that is drawn shrinks.",
     )
     paths = runs["between"]["paths"]
-    steps = np.arange(paths.shape[1]) * (STEPS // 200) + 1
+    steps = np.arange(paths.shape[1]) + 1
     for place, path in enumerate(paths[:4]):
         figure.line(steps, path, f"trajectory {place + 1}")
     growth = np.log(float(theory.second_moment_factor(SAMPLES, 1, f"{rate:.12f}"))) / 2
