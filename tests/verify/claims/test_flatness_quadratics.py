@@ -93,6 +93,13 @@ def test_the_second_moment_of_two_samples_neither_grows_nor_shrinks_at_the_thres
         assert factor == pytest.approx(1, abs=1e-12)
 
 
+def test_in_one_weight_the_mean_square_grows_by_its_factor_at_every_step() -> None:
+    found = thresholds.mean_square_growths(5, 2, 4, 1, 2, 3)
+    for growth, rate, hessians in zip(found["growth"], found["rate"], found["hessians"], strict=True):
+        factor = np.mean((1 - rate * thresholds.batch_means(hessians[:, 0, 0], 2)) ** 2)
+        assert growth == pytest.approx(factor)
+
+
 def test_trajectories_of_equal_samples_are_those_of_gradient_descent() -> None:
     found = thresholds.surviving_trajectories(1, "2.0 2.0", 1, 0.25, 10, 3)
     np.testing.assert_allclose(found["end"], 10 * np.log(0.5))

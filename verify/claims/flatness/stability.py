@@ -10,6 +10,7 @@ from verify import Agrees, Comparison, Identity, Proportion, Rival, Source, Verd
 from verify.claims.flatness.minima import TRAINED
 from verify.claims.flatness.thresholds import (
     descent_thresholds,
+    mean_square_growths,
     mean_square_thresholds,
     surviving_trajectories,
 )
@@ -46,7 +47,9 @@ def stability_edge(bench: Workbench) -> Iterator[Comparison]:
 
     $$\eta^* = \frac{2a}{a^2 + \kappa s^2}, \qquad \kappa = \frac{n - B}{B (n - 1)}.$$
 
-    So small batches ask for minima that are flat and, besides, equally curved for all samples. But that is the mean.
+    So small batches ask for minima that are flat and, besides, equally curved for all samples. In several weights the
+    second moment $X$ goes over to the mean of $(1 - \eta H_B) X (1 - \eta H_B)$, and the spectral radius of this map
+    decides. But that is the mean.
     A single trajectory shrinks as long as the mean of $\log |1 - \eta h_B|$ over batches is negative, $h_B$ their
     curvature. For two samples and $B = 1$ that goes on up to $\eta^{**} = 2a/(a^2 - s^2)$, if $s^2 < a^2/2$. In
     between the mean square grows because of ever fewer, ever larger excursions, while almost every trajectory ends at
@@ -107,6 +110,18 @@ def stability_edge(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding in a bisection",
             rival=Rival("that of gradient descent", 2 / tables.mean(axis=1)),
         )
+    item = {"seed": bench.seeds("matrices", 1)[0], "cases": 12, "samples": 6, "weights": 3, "batch": 2, "steps": 20_000}
+    (found,) = bench.map("mean squares of several weights", mean_square_growths, [item])
+    pairs = list(zip(found["hessians"], found["rate"], strict=True))
+    descent = [(1 - rate * np.linalg.eigvalsh(case.mean(axis=0))) ** 2 for case, rate in pairs]
+    yield Agrees(
+        "growth of the mean square at each step in the end: three weights, six samples of rank one, batches of two",
+        measured=found["growth"],
+        predicted=np.array([theory.mean_square_growth(case, 2, float(rate)) for case, rate in pairs]),
+        tolerance=1e-6,
+        reason="the growth has settled to 1e-13 a step",
+        rival=Rival("that of gradient descent", np.array([factors.max() for factors in descent])),
+    )
     mean_square = float(theory.mean_square_threshold(SAMPLES, 1))
     almost_sure = float(theory.almost_sure_threshold(SAMPLES, 1))
     between = mean_square + BETWEEN * (almost_sure - mean_square)

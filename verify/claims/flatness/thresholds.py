@@ -18,6 +18,7 @@ AWAY: Final = 1e-6  # distance from the minimum, over its norm, at which descent
 STEPS: Final = 600  # at most, until descent has left
 RATES: Final = 24  # tried at a time
 ROUNDS: Final = 2  # the second between two neighbours of the first: to 0.8 percent
+SETTLED: Final = 1e-13  # relative change of the growth of a mean square from step to step
 LEAST: Final = 1e-2
 LARGEST: Final = 1e2
 
@@ -87,6 +88,35 @@ def mean_square_thresholds(seed: int, cases: int, samples: int, batch: int) -> d
             low, high = (rate, high) if moment < 1 else (low, rate)
         found.append((low + high) / 2)
     return {"threshold": np.array(found), "curvatures": tables}
+
+
+def mean_square_growths(seed: int, cases: int, samples: int, weights: int, batch: int, steps: int) -> dict[str, Array]:
+    """Growth of the mean square of SGD in several weights at each step in the end, by following the second moment.
+
+    Every sample has a loss of rank one, (g'x)^2/2 with a normal g, as a network with one output has at zero loss. The
+    second moment E xx' goes over to its mean over all batches, again and again, from the unit matrix, until its growth
+    has settled or so many steps have been taken.
+
+    Returns:
+        "growth" and "rate", the learning rate, of every case; "hessians", of every sample.
+    """
+    generator = np.random.default_rng(seed)
+    slopes = generator.normal(size=(cases, samples, weights))
+    hessians = slopes[..., :, None] * slopes[..., None, :]
+    rates = generator.uniform(0.5, 1.5, cases) / np.linalg.eigvalsh(hessians.mean(axis=1))[:, -1]
+    chosen = np.array(list(combinations(range(samples), batch)))
+    growths = []
+    for case, rate in zip(hessians, rates, strict=True):
+        moves = np.eye(weights) - rate * case[chosen].mean(axis=1)
+        moment, growth = np.eye(weights) / weights, 1.0
+        for _ in range(steps):
+            moment = (moves @ moment @ moves).mean(axis=0)  # each move is symmetric
+            before, growth = growth, float(np.trace(moment))
+            moment /= growth
+            if abs(growth - before) <= SETTLED * growth:
+                break
+        growths.append(growth)
+    return {"growth": np.array(growths), "rate": rates, "hessians": hessians}
 
 
 def surviving_trajectories(
