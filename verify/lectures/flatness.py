@@ -19,6 +19,11 @@ SGD_AND_FLAT_MINIMA: Final = Slide(EDINBURGH_MLT, "SGD and Flat minima")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
+        FLAT_GENERALISE,
+        r"Flat minima generalise better; sharper ones are likely to represent overfitting.",
+        ("flatness.predicts-generalisation", "flatness.no-prediction-after-rescaling"),
+    ),
+    Statement(
         STABLE,
         r"Flat minima are also more likely to be stable.",
         ("flatness.noise-robust", "flatness.bits"),
@@ -86,6 +91,12 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             r"the batch size alone sets the noise of the gradient; a small learning rate $\eta$ takes smaller steps "
             r"and so averages over more batches, such that what counts for the weights is $\eta/B$",
         ),
+    ),
+    Statement(
+        SGD_AND_FLAT_MINIMA,
+        r"Descent by small batches is biased toward minima that are flat and generalise well; large batches are more "
+        r"likely to find a sharp one.",
+        ("flatness.small-batch-is-flatter",),
     ),
     Statement(
         SGD_AND_FLAT_MINIMA,

@@ -118,7 +118,7 @@ def winner_by_rescaling(bench: Workbench) -> Iterator[Comparison]:
     no eigenvalue of the Hessian can say.
     """
     target = bench.size(quick=0.05, standard=0.01, full=0.01)
-    together, count = TOGETHER, bench.size(quick=2, standard=4, full=8)
+    together, count = TOGETHER, bench.size(quick=1, standard=2, full=4)
     items = [
         {"seed": seed, "networks": together, "samples": samples(bench), "target": target, "device": bench.device}
         for seed in bench.seeds("networks", count)

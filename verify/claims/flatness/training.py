@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 HIDDEN: Final = 16
-TOGETHER: Final = 10  # networks that a worker trains in one batch
+TOGETHER: Final = 20  # networks that a worker trains in one batch
 MOST_GRADIENTS: Final = 60_000
 ACCURACY: Final = 1e-4  # of the largest eigenvalue, relative; differences that matter are a hundredth at least
 
@@ -56,6 +56,7 @@ def recipe(name: str) -> dict[str, Any]:
         "low rate": noisy | {"learning_rate": 0.1},
         "high rate": noisy,
         "average": noisy | {"average": numerics.WeightAverage(start=300)},
+        "small batch": noisy | {"check_every": 1},
         "large batch": noisy | {"batch_size": 512},
         "middle batch": noisy | {"batch_size": 32},
         "quiet": noisy | {"learning_rate": 0.0625},

@@ -29,7 +29,7 @@ def swa_finds_flatter(bench: Workbench) -> Iterator[Comparison]:
     high rate nothing is left of the smaller trace: it is the rate that makes it smaller.
     """
     target = bench.size(quick=0.02, standard=0.01, full=0.01)
-    pairs = bench.size(quick=30, standard=40, full=80)
+    pairs = bench.size(quick=40, standard=40, full=80)
     low, high, mean = (
         measured(bench, name, pairs=pairs, target=target) for name in ("low rate", "high rate", "average")
     )

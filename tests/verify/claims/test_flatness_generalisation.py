@@ -1,0 +1,159 @@
+"""Batch size, sharpness and generalisation: what is measured, and how the verdicts depend on it."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import numerics
+from verify import OPEN, Claim, Verdict, Workbench, discover
+from verify.claims.flatness import generalisation, small_batch, training
+from verify.report.formulas import refuse_bad_formula
+
+EXPECTED = {
+    "flatness.no-prediction-after-rescaling": frozenset({Verdict.SUPPORTED}),
+    "flatness.predicts-generalisation": OPEN,
+    "flatness.small-batch-is-flatter": OPEN,
+}
+CLAIMS = {claim.id: claim for claim in discover() if claim.id in EXPECTED}
+
+Array = np.ndarray
+S, R, U = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.UNDECIDED
+
+
+def test_the_claims_are_registered_with_their_expectation() -> None:
+    assert {id_: claim.expects for id_, claim in CLAIMS.items()} == EXPECTED
+
+
+@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
+def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -> None:
+    for text in (claim.statement, *claim.assumptions):
+        pieces = text.split("$")
+        assert len(pieces) % 2 == 1
+        for formula in pieces[1::2]:
+            refuse_bad_formula(formula)
+
+
+def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
+    program = (
+        "import sys; from verify.claims.flatness import generalisation, small_batch;"
+        "print([name for name in ('torch', 'sympy', 'scipy.stats') if name in sys.modules])"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_kendalls_tau_counts_pairs_in_order_less_pairs_out_of_order() -> None:
+    rows, values = np.random.default_rng(3).normal(size=(4, 9)), np.random.default_rng(4).normal(size=9)
+    pairs = list(itertools.combinations(range(9), 2))
+    alike = np.array([[(row[i] < row[j]) == (values[i] < values[j]) for i, j in pairs] for row in rows])
+    np.testing.assert_allclose(generalisation.kendall(rows, values), 2 * alike.mean(axis=1) - 1, rtol=1e-12)
+    np.testing.assert_array_equal(generalisation.kendall(np.exp(rows), values), generalisation.kendall(rows, values))
+
+
+def test_the_gap_is_that_of_the_losses_and_the_blocks_make_the_trace_of_a_rescaled_network() -> None:
+    found = generalisation.sharpness_and_gap(3, 2, "SGD", 100, 1.0, "cpu")
+    network, end = training.trained(3, 2, "SGD", 100, "cpu", target=1.0)
+    (x, labels), (others, theirs) = training.images(100, "cpu")
+    loss = numerics.CrossEntropy()
+    gap = loss.value(network.forward(end.theta, others), theirs) - loss.value(network.forward(end.theta, x), labels)
+    np.testing.assert_allclose(found["gap"], gap.numpy(), rtol=1e-10)
+    assert found["arrived"].tolist() == [1.0, 1.0]
+    moved = end.theta * numerics.rescaling_factors(network, (0.1, 10.0))
+    whole = training.traces(network, moved, x).numpy()
+    np.testing.assert_allclose(found["first"] * 100 + (found["trace"] - found["first"]) / 100, whole, rtol=1e-10)
+
+
+def test_the_sharpness_is_reached_within_the_ball() -> None:
+    found = generalisation.sharpness_and_gap(5, 1, "SGD", 60, 1.0, "cpu")
+    network, end = training.trained(5, 1, "SGD", 60, "cpu", target=1.0)
+    (x, labels), _ = training.images(60, "cpu")
+    value, slope = numerics.loss_and_gradient(network, end.theta, x, labels, numerics.CrossEntropy())
+    uphill = end.theta + generalisation.RADIUS * slope / slope.norm()
+    higher, _ = numerics.loss_and_gradient(network, uphill, x, labels, numerics.CrossEntropy())
+    assert found["sharpness"][0] >= float(torch.relu(higher - value)[0] / (1 + value[0])) * (1 - 1e-9)
+
+
+def _sharp(order: Array, gap: Array, place: int) -> dict[str, Array]:
+    """Twenty starts of the network at a place of an order, of which the gap knows."""
+    spread = np.linspace(0.9, 1.1, 20)
+    value = (1.0 + 0.1 * order[place]) * spread
+    return {
+        "largest": value,
+        "trace": 2 * value,
+        "first": value,
+        "sharpness": value / 3,
+        "gap": (1.0 + 0.1 * gap[place]) * spread,
+        "arrived": np.ones(20),
+    }
+
+
+@pytest.mark.parametrize(("direction", "verdict"), [(1, S), (-1, R)])
+def test_the_gap_has_to_grow_with_sharpness_from_every_start(
+    direction: int, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = np.array([0, 2, 4, 1, 3])
+    places = {name: place for place, name in enumerate(generalisation.RECIPES)}
+    monkeypatch.setattr(
+        generalisation, "_found", lambda bench, name, target, starts: _sharp(order, direction * order, places[name])
+    )
+    name = "flatness.predicts-generalisation"
+    found = [comparison.decide() for comparison in CLAIMS[name].check(Workbench(name, folder=tmp_path))]
+    assert [finding.verdict for finding in found] == [verdict] * 3
+
+
+@pytest.mark.parametrize(("spread", "verdict"), [(1e3, S), (1.0 + 1e-9, R)], ids=["rescaled", "left alone"])
+def test_only_rescaling_takes_the_order_away(
+    spread: float, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 40
+    trace = np.linspace(1.0, 1.5, count)
+    found = {"first": 0.4 * trace, "trace": trace, "gap": trace**2, "arrived": np.ones(count)}
+    found["trace"] = trace + 1e-9 * np.arange(count)
+    monkeypatch.setattr(generalisation, "_found", lambda bench, name, target, starts: found)
+    monkeypatch.setattr(generalisation, "SPREAD", spread)
+    name = "flatness.no-prediction-after-rescaling"
+    verdicts = {comparison.decide().verdict for comparison in CLAIMS[name].check(Workbench(name, folder=tmp_path))}
+    assert (verdicts == {S}) is (verdict is S)
+    assert (S in verdicts) is (verdict is S)
+
+
+def _ends(size: float, accuracy: float) -> dict[str, Array]:
+    spread = np.linspace(0.9, 1.1, 20)
+    return {
+        "largest": size * spread,
+        "trace": size * spread,
+        "loss": 0.05 * (1 + 1e-2 * size * np.sin(np.arange(20.0))),
+        "steps": np.full(20, 100.0),
+        "accuracy": accuracy * spread,
+        "arrived": np.ones(20),
+    }
+
+
+def test_pairs_decide_at_equal_rate_and_at_equal_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = {
+        "small batch": _ends(0.8, 0.6),
+        "large batch": _ends(1.0, 0.5),
+        "quiet": _ends(1.2, 0.4),
+        "middle batch": _ends(1.0, 0.5),
+    }
+    monkeypatch.setattr(small_batch, "measured", lambda bench, name, **settings: ends[name])
+    name = "flatness.small-batch-is-flatter"
+    bench = Workbench(name, folder=tmp_path)
+    found = [comparison.decide() for comparison in CLAIMS[name].check(bench)]
+    assert [finding.verdict for finding in found] == [S, S, S, S, S, R, R, R]
+    assert {figure.name for figure in bench.figures.values()} == {"equal-rate", "equal-noise"}
+    assert "batches of 512: learning rate 0.5" in bench.figures["equal-rate"].caption.lower()
+
+
+@pytest.mark.parametrize(("small", "large"), [("small batch", "large batch"), ("quiet", "middle batch")])
+def test_one_thing_is_the_same_for_both_sizes(small: str, large: str) -> None:
+    first, second = training.recipe(small), training.recipe(large)
+    noise = [each["learning_rate"] / each["batch_size"] for each in (first, second)]
+    assert first["batch_size"] < second["batch_size"]
+    assert (noise[0] == noise[1]) is (small == "quiet")
+    assert (first["learning_rate"] == second["learning_rate"]) is (small == "small batch")

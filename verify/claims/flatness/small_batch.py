@@ -1,0 +1,88 @@
+"""Small against large batches in fully connected networks: where they end, and how well what they learned serves."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from verify import OPEN, AtMost, Comparison, Ordering, Rival, Source, Workbench, claim
+from verify.claims.flatness.training import SETTING, Array, both_arrived, measured, recipe, samples
+from verify.lectures.flatness import SGD_AND_FLAT_MINIMA
+from verify.sources import KESKAR_2017
+
+
+@claim(
+    "flatness.small-batch-is-flatter",
+    title="Small batches against large ones: curvature and test accuracy at the same training loss",
+    source=Source(KESKAR_2017, "section 2 and table 3", printed=SGD_AND_FLAT_MINIMA),
+    assumptions=(
+        *SETTING,
+        "one learning rate, 0.5, for batches of 4 and of 512; at equal noise 0.0625 for batches of 4 and 0.5 for those "
+        "of 32, which is one ratio of learning rate to batch size",
+    ),
+    expects=OPEN,
+)
+def small_batch_is_flatter(bench: Workbench) -> Iterator[Comparison]:
+    r"""Do small batches lead to points where the largest eigenvalue and the trace of the Hessian are smaller, and to a
+    better accuracy on images that were not trained on?
+
+    Two controls tell what a batch might do by itself. The largest eigenvalue that full batches bear at a learning rate
+    $\eta$ is $2/\eta$; the captions say how far away it is. And at equal noise, $\eta/B$ the same for both sizes $B$,
+    a difference would have to come from the size alone; at equal $\eta$ it may come from the noise. For larger
+    networks see *hessian.large-batch-is-sharper*.
+    """
+    sizes = {
+        "equal rate": ("small batch", "large batch", "quick"),
+        "equal noise": ("quiet", "middle batch", "standard"),
+    }
+    for setting, (first, second, decided_from) in sizes.items():
+        pairs = bench.size(quick=20, standard=40, full=80)
+        target = bench.size(quick=0.05 if decided_from == "quick" else 0.3, standard=0.02, full=0.02)
+        small, large = (measured(bench, name, pairs=pairs, target=target) for name in (first, second))
+        kept, dropped = both_arrived(small, large)
+        yield AtMost(
+            f"{setting}: difference of the training losses of a pair, over the loss asked for",
+            bound=0.15,
+            replicates=np.abs(small["loss"] - large["loss"])[kept] / target,
+            rival=Rival("a quarter, which would explain a difference of a tenth in the eigenvalues", 0.25),
+            dropped=dropped,
+            decided_from=decided_from,
+        )
+        for name, label in (("largest", "largest eigenvalue"), ("trace", "trace")):
+            yield Ordering(
+                f"{setting}: {label} smaller with small batches",
+                lower=small[name][kept],
+                higher=large[name][kept],
+                dropped=dropped,
+                decided_from=decided_from,
+            )
+        yield Ordering(
+            f"{setting}: test accuracy better with small batches",
+            lower=large["accuracy"][kept],
+            higher=small["accuracy"][kept],
+            dropped=dropped,
+            decided_from=decided_from,
+        )
+        _draw(bench, setting, {first: small, second: large})
+
+
+def _draw(bench: Workbench, setting: str, ends: dict[str, dict[str, Array]]) -> None:
+    """Draw traces of pairs against each other, and say what else is different."""
+    names = {name: f"batches of {recipe(name)['batch_size']}" for name in ends}
+    small, large = ends
+    controls = " ".join(
+        f"{names[name].capitalize()}: learning rate {recipe(name)['learning_rate']:g}, "
+        f"{np.median(end['steps']) * recipe(name)['batch_size'] / samples(bench):.0f} epochs, largest eigenvalue "
+        f"{np.median(end['largest']):.2g} where full batches bear {2 / recipe(name)['learning_rate']:g}, test accuracy "
+        f"{end['accuracy'].mean():.2%}."
+        for name, end in ends.items()
+    )
+    figure = bench.figure(
+        setting.replace(" ", "-"),
+        title=f"Traces of pairs at {setting}",
+        x=f"trace, {names[large]}",
+        y=f"trace, {names[small]}",
+        caption=f"{len(ends[small]['trace'])} pairs. {controls}",
+    )
+    figure.points(ends[large]["trace"], ends[small]["trace"], "pairs")
+    edges = [ends[large]["trace"].min(), ends[large]["trace"].max()]
+    figure.line(edges, edges, "equal")
