@@ -1,1 +1,16 @@
 """How flat a minimum is: what measures it, what it does for a network, and what looks for it."""
+
+READING_ORDER = (
+    "quadratic_sharpness",
+    "volume",
+    "equivalents",
+    "weight_normalisation",
+    "robustness",
+    "noise",
+    "stability",
+    "wells",
+    "small_batch",
+    "optimisers_on_quadratics",
+    "sharpness_aware",
+    "generalisation",
+)

@@ -110,14 +110,14 @@ def stability_edge(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding in a bisection",
             rival=Rival("that of gradient descent", 2 / tables.mean(axis=1)),
         )
-    item = {"seed": bench.seeds("matrices", 1)[0], "cases": 12, "samples": 6, "weights": 3, "batch": 2, "steps": 20_000}
-    (found,) = bench.map("mean squares of several weights", mean_square_growths, [item])
+    case = {"seed": bench.seeds("matrices", 1)[0], "cases": 12, "samples": 6, "weights": 3, "batch": 2, "steps": 20_000}
+    (found,) = bench.map("mean squares of several weights", mean_square_growths, [case])
     pairs = list(zip(found["hessians"], found["rate"], strict=True))
-    descent = [(1 - rate * np.linalg.eigvalsh(case.mean(axis=0))) ** 2 for case, rate in pairs]
+    descent = [(1 - rate * np.linalg.eigvalsh(each.mean(axis=0))) ** 2 for each, rate in pairs]
     yield Agrees(
         "growth of the mean square at each step in the end: three weights, six samples of rank one, batches of two",
         measured=found["growth"],
-        predicted=np.array([theory.mean_square_growth(case, 2, float(rate)) for case, rate in pairs]),
+        predicted=np.array([theory.mean_square_growth(each, 2, float(rate)) for each, rate in pairs]),
         tolerance=1e-6,
         reason="the growth has settled to 1e-13 a step",
         rival=Rival("that of gradient descent", np.array([factors.max() for factors in descent])),
