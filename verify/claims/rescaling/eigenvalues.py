@@ -111,15 +111,18 @@ def counts_on_networks(
 
 
 def counts_on_matrices(seed: int, matrices: int, device: str) -> dict[str, Array]:
-    """Random positive definite matrices in blocks, A A'/n for a square standard normal A, and the same counts."""
+    """Random positive definite matrices in blocks and the same counts: A A'/2n for a standard normal A, n x 2n.
+
+    Twice as many columns as rows keep the least eigenvalue away from zero, where no count could tell it from one.
+    """
     import torch
 
     draw = torch.Generator().manual_seed(seed)
     rows = []
     for sizes in BLOCKS:
         for _ in range(matrices):
-            factor = torch.randn(sum(sizes), sum(sizes), generator=draw, dtype=torch.float64).numpy()
-            hessian = factor @ factor.T / len(factor)
+            factor = torch.randn(sum(sizes), 2 * sum(sizes), generator=draw, dtype=torch.float64).numpy()
+            hessian = factor @ factor.T / factor.shape[1]
             bound = BOUND * float(np.linalg.eigvalsh(hessian)[-1])
             alphas = np.concatenate(
                 [np.full(size, one) for size, one in zip(sizes, growing_factors(hessian, sizes, bound), strict=True)]
