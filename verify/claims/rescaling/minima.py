@@ -81,7 +81,7 @@ def singular_hessian(bench: Workbench) -> Iterator[Comparison]:
 
     At a minimum this is zero, and the Hessian singular. The results on the spectral norm need a Hessian other than
     zero, not an invertible one. The same holds for each hidden unit, so that there is at least one zero eigenvalue for
-    each. (There are more if, say, a unit is on one side of its kink at every sample.)
+    each. (There can be more if, say, a unit is on one side of its kink at every sample.)
     """
     import sympy as sp
 
