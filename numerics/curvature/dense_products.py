@@ -15,6 +15,7 @@ The lower triangle is the mirrored upper one, so that the matrix is symmetric to
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -22,6 +23,7 @@ from torch import Tensor
 from torch.func import jacrev, vmap
 
 from numerics.curvature.batch_curvature import GraphCurvature, Part, probed_graph
+from numerics.curvature.cost import DenseCost, seconds_of
 from numerics.curvature.memory_limits import halving, ran_out_of_memory
 from numerics.curvature.training_problem import TrainingProblem, differentiable_twice, first_batch
 from numerics.functional_module import FunctionalModule
@@ -67,36 +69,79 @@ def dense_part(
     Raises:
         ValueError: If the data are not the same at every pass.
     """
-    size, theta = sum(place.stop - place.start for place in places.values()), problem.theta
+    theta, size = problem.theta, _size(places)
     matrix = torch.zeros(size, size, dtype=theta.dtype, device=theta.device)
-    with torch.no_grad():
-        outputs = problem.outputs(theta, next(problem.batches(1))[0]).numel()
-    largest = max(1, min(examples, _WORK // (outputs * size)))
-    factorised = outputs <= _OUTPUTS and (
-        part == "gauss_newton" or (part == "hessian" and any(leaf.ndim > 2 for leaf in problem.leaves(places)))
-    )
-    if factorised:
-        factorised = _factors_agree(problem, places, *next(problem.batches(min(chunk, largest, _PROBED))))
-    rest: Part | None = part
-    if factorised:
-        rest = "residual" if part == "hessian" else None
-    room = _CPU_BYTES if theta.device.type == "cpu" else _DEVICE_BYTES
-    chunk = max(1, min(chunk, examples, int(room / bytes_per_example)))
+    way = _way(problem, part, places, chunk, bytes_per_example, examples)
 
     def fill(chunk: int) -> None:
         matrix.zero_()
-        if factorised:
-            for x, y in problem.batches(min(largest, 8 * chunk), examples):
+        if way.factorised:
+            for x, y in problem.batches(min(way.largest, 8 * chunk), examples):
                 _add_factors(matrix, *_factors(problem, places, x, y), len(x) / (total or examples))
-        if rest is not None:
-            block = max(1, min(_ROWS, int(room / (chunk * bytes_per_example))))
+        if way.rest is not None:
             with progress(size * -(-examples // chunk), "rows of a dense Hessian") as bar:
                 for x, y in problem.batches(chunk, examples):
-                    curvature = GraphCurvature(problem, x, y, part=rest, places=places)
-                    _add_rows(matrix, curvature, list(places.values()), len(x) / (total or examples), block, bar)
+                    curvature = GraphCurvature(problem, x, y, part=way.rest, places=places)
+                    _add_rows(
+                        matrix,
+                        curvature,
+                        list(places.values()),
+                        len(x) / (total or examples),
+                        way.rows_at_once(chunk),
+                        bar,
+                    )
 
-    halving(fill, chunk, theta.device)
+    halving(fill, way.chunk, theta.device)
     return matrix
+
+
+def dense_part_cost(
+    problem: TrainingProblem,
+    *,
+    part: Part,
+    places: Mapping[str, slice],
+    chunk: int,
+    bytes_per_example: float,
+    examples: int,
+) -> DenseCost:
+    """What ``dense_part`` takes, from a few rows of each parameter for one chunk and the factors of a few examples.
+
+    Args:
+        problem: The problem.
+        part: Which part.
+        places: Where each chosen parameter lies in the matrix, by name.
+        chunk: Examples at a time, at most.
+        bytes_per_example: What a graph keeps of an example.
+        examples: Number of examples of the problem.
+
+    Returns:
+        Seconds and multiplications.
+    """
+    device, size = problem.theta.device, _size(places)
+    way = _way(problem, part, places, chunk, bytes_per_example, examples)
+    seconds, multiplications = 0.0, 0.0
+    if way.factorised:
+        x, y = next(problem.batches(min(way.chunk, way.largest, _PROBED)))
+        seconds += seconds_of(lambda: _factors(problem, places, x, y), device, repeats=2) * examples / len(x)
+        multiplications += examples * way.outputs * size**2 / 2
+
+    def measure(chunk: int) -> float:
+        if way.rest is None:
+            return 0.0
+        x, y = next(problem.batches(chunk))
+        curvature = GraphCurvature(problem, x, y, part=way.rest, places=places)
+        whole = 0.0
+        for number, leaf in enumerate(curvature.leaves):
+            columns = _columns(curvature, number)
+            if columns:
+                block = _block(curvature, number, columns, way.rows_at_once(chunk))
+                some = _random_rows(block, leaf.numel(), leaf)
+                taken = seconds_of(lambda: curvature.rows(number, some, columns), device, repeats=2)  # noqa: B023
+                whole += taken * leaf.numel() / block
+        return whole * examples / len(x)
+
+    _, rows = halving(measure, way.chunk, device)
+    return DenseCost(seconds + rows, multiplications)
 
 
 def mirrored(matrix: Float[Tensor, "size size"], block: int = 1024) -> Float[Tensor, "size size"]:
@@ -225,6 +270,51 @@ def _jacobian(
     return jacobian.detach()
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How a part is made: by factors, by rows of what is left, or both, and in which chunks."""
+
+    factorised: bool
+    rest: Part | None
+    outputs: int
+    chunk: int
+    largest: int
+    room: int
+    bytes_per_example: float
+
+    def rows_at_once(self, chunk: int) -> int:
+        """How many rows of a chunk stay within a cache together."""
+        return max(1, min(_ROWS, int(self.room / (chunk * self.bytes_per_example))))
+
+
+def _way(
+    problem: TrainingProblem,
+    part: Part,
+    places: Mapping[str, slice],
+    chunk: int,
+    bytes_per_example: float,
+    examples: int,
+) -> _Way:
+    with torch.no_grad():
+        outputs = problem.outputs(problem.theta, next(problem.batches(1))[0]).numel()
+    largest = max(1, min(examples, _WORK // (outputs * _size(places))))
+    factorised = outputs <= _OUTPUTS and (
+        part == "gauss_newton" or (part == "hessian" and any(leaf.ndim > 2 for leaf in problem.leaves(places)))
+    )
+    if factorised:
+        factorised = _factors_agree(problem, places, *next(problem.batches(min(chunk, largest, _PROBED))))
+    rest: Part | None = part
+    if factorised:
+        rest = "residual" if part == "hessian" else None
+    room = _CPU_BYTES if problem.theta.device.type == "cpu" else _DEVICE_BYTES
+    chunk = max(1, min(chunk, examples, int(room / bytes_per_example)))
+    return _Way(factorised, rest, outputs, chunk, largest, room, bytes_per_example)
+
+
+def _size(places: Mapping[str, slice]) -> int:
+    return sum(place.stop - place.start for place in places.values())
+
+
 def _factors(
     problem: TrainingProblem, places: Mapping[str, slice], x: Tensor, y: Tensor
 ) -> tuple[Float[Tensor, "batch outputs size"], Float[Tensor, "batch outputs outputs"]]:
@@ -279,12 +369,8 @@ def _add_rows(
     """Add weight x the rows of a chunk to the upper triangle, ``at_once`` of them at a time where torch can."""
     for number, place in enumerate(places):
         own = place.stop - place.start
-        later = range(number, len(places))
-        found = curvature.rows(number, _random_rows(1, own, matrix), later)
-        columns = [column for column, piece in zip(later, found, strict=True) if piece is not None and piece.any()]
-        block = min(at_once, own)
-        if columns and block > 1 and not _rows_agree(curvature, number, columns, block, matrix):
-            block = 1
+        columns = _columns(curvature, number)
+        block = _block(curvature, number, columns, at_once) if columns else own
         for start in range(0, own, block):
             some = slice(start, min(start + block, own))
             if columns:
@@ -297,18 +383,31 @@ def _add_rows(
             bar.advance(some.stop - some.start)
 
 
-def _rows_agree(curvature: GraphCurvature, number: int, columns: list[int], block: int, like: Tensor) -> bool:
-    """Whether rows that are taken at once are those that come one after the other; a few layers have theirs wrong."""
-    vectors = _random_rows(block, curvature.leaves[number].numel(), like)
+def _columns(curvature: GraphCurvature, number: int) -> list[int]:
+    """The parameters from this one on whose blocks in its rows are not zero."""
+    leaf, later = curvature.leaves[number], range(number, len(curvature.leaves))
+    found = curvature.rows(number, _random_rows(1, leaf.numel(), leaf), later)
+    return [column for column, piece in zip(later, found, strict=True) if piece is not None and piece.any()]
+
+
+def _block(curvature: GraphCurvature, number: int, columns: list[int], most: int) -> int:
+    """How many rows are taken at once: ``most``, or one where torch has no such derivative, or a wrong one."""
+    leaf = curvature.leaves[number]
+    block = min(most, leaf.numel())
+    if block == 1:
+        return 1
+    vectors = _random_rows(block, leaf.numel(), leaf)
     single = curvature.rows(number, vectors.sum(dim=0, keepdim=True), columns)
     try:
         together = curvature.rows(number, vectors, columns)
     except RuntimeError as error:
         if ran_out_of_memory(error):
             raise
-        return False
-    pairs = zip(single, together, strict=True)
-    return all(one is not None and many is not None and _agree(many.sum(dim=0), one[0]) for one, many in pairs)
+        return 1
+    for one, many in zip(single, together, strict=True):
+        if one is None or many is None or not _agree(many.sum(dim=0), one[0]):
+            return 1
+    return block
 
 
 def _random_rows(count: int, size: int, like: Tensor) -> Float[Tensor, "count size"]:

@@ -22,7 +22,8 @@ from torch.distributed import ProcessGroup
 from numerics.arguments import checked_sizes, checked_tensors
 from numerics.curvature.assembly import assemble
 from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, probed_graph
-from numerics.curvature.dense_products import dense_part, mirrored
+from numerics.curvature.cost import DenseCost
+from numerics.curvature.dense_products import dense_part, dense_part_cost, mirrored
 from numerics.curvature.memory_limits import ran_out_of_memory, release_cached_memory
 from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
 from numerics.curvature.training_problem import Data, LossFunction, Passed, TrainingProblem, first_batch, verified
@@ -79,6 +80,8 @@ class HessianOperator:
 
     _chunk: int
     _cached: bool
+    _per_example: float
+    _dense_cost: DenseCost | None
 
     @torch.inference_mode(False)  # what is kept of it could not be differentiated
     def __init__(
@@ -161,11 +164,6 @@ class HessianOperator:
         """Whether what a product needs of the data is kept, or made again for every product."""
         return self._cached
 
-    @property
-    def dense_operations(self) -> float | None:
-        """Multiplications that the dense matrix takes, roughly; None where a row takes about as long as a product."""
-        return 2.0 * self._passed.examples * self._problem.network.parameters**2 if self._assembles else None
-
     def loss(self) -> float:
         """The loss."""
         return self._loss
@@ -224,6 +222,23 @@ class HessianOperator:
         matrix = self._assembled() if self._assembles else self._differentiated()
         return mirrored(summed(matrix, self.group))
 
+    @torch.inference_mode(False)
+    def dense_cost(self) -> DenseCost:
+        """What ``dense`` takes on this rank: counted for an assembled matrix, else measured once on a few rows."""
+        if self._assembles:
+            everything = self._problem.network.parameters
+            return DenseCost(0.0, 2.0 * self._passed.examples * everything * everything)
+        if self._dense_cost is None:
+            self._dense_cost = dense_part_cost(
+                self._problem,
+                part=self._part,
+                places=self._places,
+                chunk=self._chunk,
+                bytes_per_example=self._per_example,
+                examples=self._passed.examples,
+            )
+        return self._dense_cost
+
     def __repr__(self) -> str:
         kept = "cached" if self.cached else f"rebuilt {self.chunk} examples at a time"
         return f"HessianOperator({self.part}, {self.size} parameters, {self.examples} examples, {kept})"
@@ -248,6 +263,7 @@ class HessianOperator:
         """Choose the chunk from the bytes that a few examples need."""
         self._places = self.layers
         self._columns: int | None = None
+        self._dense_cost = None
         self._cache: list[tuple[int, PerceptronCurvature | GraphCurvature]] | None = None
         probe = min(_PROBE, self._limit or _PROBE)
         while True:

@@ -80,7 +80,8 @@ def inertia(
             critical point: linearly independent columns. They are projected out and counted apart.
         generator: On the CPU; draws the starts of a search. Needed for an operator above 512 parameters unless the
             method is "exact".
-        method: "auto" computes all eigenvalues of a matrix, and of an operator where that is cheap, see ``choose``.
+        method: "auto" computes all eigenvalues of a matrix, and of an operator where that is cheap, see ``choose``, or
+            where a search has ended before the cut and ``memory`` holds three matrices.
         max_products: Products that a search may take, ``SEARCH`` if None.
         memory: Bytes that the exact way, or a search, may allocate.
 
@@ -116,15 +117,19 @@ def inertia(
         raise ValueError("generator must be a torch.Generator on the CPU where the inertia may be estimated, got None.")
     modes, coupling = _checked_modes(operator, zero_modes)
     spent = 0 if modes is None else modes.shape[1]
-    reason = f"{method}: as asked for"
+    way, reason = method, f"{method}: as asked for"
     if method == "auto" and given:
-        method, reason = "exact", "exact: a matrix is at hand"
+        way, reason = "exact", "exact: a matrix is at hand"
     elif method == "auto":
         choice = choose(operator, products_if_estimated=min(limit, operator.size), memory=memory)
-        method, reason, spent = choice.method, choice.reason, spent + choice.products
-    if method == "exact":
+        way, reason, spent = choice.method, choice.reason, spent + choice.products
+    if way == "exact":
         return _exact(operator, tolerance, modes, coupling, reason, spent)
-    return _estimated(operator, tolerance, modes, coupling, reason, spent, generator, limit, memory)
+    found = _estimated(operator, tolerance, modes, coupling, reason, spent, generator, limit, memory)
+    if method == "auto" and not found.finished and 24 * operator.size**2 <= memory:
+        reason = f"exact: a search from both ends did not reach the cut in {found.products - spent} products"
+        return _exact(operator, tolerance, modes, coupling, reason, found.products)
+    return found
 
 
 def _of_batch(matrix: Tensor, tolerance: float) -> Inertia:

@@ -185,6 +185,26 @@ def test_a_budget_that_runs_out_leaves_the_rest_unresolved_and_says_so() -> None
     assert "GB of vectors were full before the cut" in small.reason
 
 
+def test_a_search_that_does_not_reach_the_cut_is_followed_by_the_exact_way_where_memory_holds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rather than the answer that nobody knows."""
+    speeds = cost.Speeds(product=1.0, dense=1e9, eigenvalues=0.0, orthogonalisation=0.0)
+    monkeypatch.setattr(cost, "measured_speeds", lambda operator: speeds)
+    diagonal = torch.linspace(-1.0, 1.0, 600, dtype=torch.float64)
+    for memory, method, products in ((24 * 600**2, "exact", 40 + 600), (24 * 600**2 - 1, "estimated", 40)):
+        operator = Counted(_Diagonal(diagonal))
+        found = inertia(operator, tolerance=0.1, generator=_generator(), max_products=40, memory=memory)
+        assert (found.method, found.products, operator.products) == (method, products, products)
+        assert found.finished == (method == "exact")
+        assert found.reason.startswith(method)
+        if method == "exact":
+            assert _counts(found) == [270, 60, 270, 0]
+            assert "a search from both ends did not reach the cut in 40 products" in found.reason
+    asked = inertia(_Diagonal(diagonal), tolerance=0.1, generator=_generator(), max_products=40, method="estimated")
+    assert (asked.method, asked.finished) == ("estimated", False)
+
+
 def test_ritz_values_count_before_they_converge() -> None:
     """Interlacing: 40 products show negative eigenvalues of a continuous spectrum, none of which has converged."""
     diagonal = torch.linspace(-1.0, 1.0, 5000, dtype=torch.float64)
