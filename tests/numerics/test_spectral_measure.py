@@ -132,15 +132,15 @@ def test_deflation_divides_the_error() -> None:
 
 
 @pytest.mark.parametrize(("probes", "steps"), [(6, 40), (10, 20)])
-def test_intervals_of_the_cdf_cover(probes: int, steps: int) -> None:
-    """At every place in 80 % of 50 draws or more; where the steps resolve the spectrum in 99 % or fewer on average.
+def test_intervals_of_the_cdf_cover(probes: int, steps: int, unchecked: None) -> None:
+    """90 % intervals hold the truth at every place in 80 % of 50 draws, and not always where the steps resolve it.
 
-    Near the atom the interval holds whatever the steps leave open, and covers more often.
+    Near the atom the steps' error is the same in all draws and the interval is as wide as it may be; it covers always.
     """
     values = _trained()
     bulk, near = [-0.8, -0.5, -0.3, 0.3, 0.6, 0.9], [-0.1, -0.03, -0.01, 0.01, 0.03, 0.1]
     x = torch.tensor(bulk + near, dtype=torch.float64)
-    truth = torch.searchsorted(values, x, right=True) / len(values)
+    truth = torch.searchsorted(values, x, right=True).double() / len(values)
     covered, scores = [], []
     for seed in range(50):
         cdf = _estimated(values, 1000 + seed, probes=probes, steps=steps).cdf(x)
@@ -148,8 +148,20 @@ def test_intervals_of_the_cdf_cover(probes: int, steps: int) -> None:
         scores.append(((cdf.value - truth) / cdf.error)[: len(bulk)])
     share = torch.stack(covered).mean(0)
     assert float(share.min()) >= 0.8
-    assert float(share[: len(bulk)].mean()) <= 0.99
-    assert 0.6 <= float(torch.stack(scores).square().mean().sqrt()) <= 1.25  # the standard error is one
+    assert 0.86 <= float(share[: len(bulk)].mean()) <= 0.97  # 300 draws, not independent: 90 % - 4 x 1 % or more
+    # the standard error is right: the root mean square of 50 independent draws is 1 +- 0.1
+    assert 0.8 <= float(torch.stack(scores).square().mean().sqrt()) <= 1.2
+
+
+def test_an_interval_of_a_higher_level_holds_the_others() -> None:
+    measure, x = _estimated(_trained()), torch.linspace(-1.1, 1.1, 45, dtype=torch.float64)
+    inner = measure.cdf(x, level=0.3)
+    for level in (0.5, 0.9, 0.999):
+        outer = measure.cdf(x, level=level)
+        assert torch.equal(outer.value, inner.value)
+        assert bool((outer.lower <= inner.lower + 1e-12).all() and (inner.upper <= outer.upper + 1e-12).all())
+        assert bool((outer.lower <= outer.value).all() and (outer.value <= outer.upper).all())
+        inner = outer
 
 
 def test_between_known_outliers_the_cdf_is_exact() -> None:
@@ -158,7 +170,7 @@ def test_between_known_outliers_the_cdf_is_exact() -> None:
     assert float((cdf.upper - cdf.lower).max()) < 0.004
 
 
-def test_moments_are_unbiased_and_their_jackknife_errors_cover() -> None:
+def test_moments_are_unbiased_and_their_jackknife_errors_cover(unchecked: None) -> None:
     values = _semicircle(400) + 0.2
     truth = [float(values.pow(order).mean()) for order in (1, 2, 3)]
     found = [_estimated(values, seed, probes=12, steps=10).moments(3) for seed in range(40)]
