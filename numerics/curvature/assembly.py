@@ -24,7 +24,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from numerics.arguments import checked_sizes
-from numerics.curvature.dense_products import module_jacobian, module_parts
+from numerics.curvature.dense_products import module_parts
+from numerics.curvature.example_jacobians import module_jacobian
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp

@@ -11,7 +11,6 @@ by batch otherwise. The loss is a mean over examples: batch b of n_b examples we
 
 import zlib
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import get_args
 
 import torch
@@ -26,7 +25,15 @@ from numerics.curvature.cost import DenseCost
 from numerics.curvature.dense_products import dense_part, dense_part_cost, mirrored
 from numerics.curvature.memory_limits import ran_out_of_memory, release_cached_memory
 from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
-from numerics.curvature.training_problem import Data, LossFunction, Passed, TrainingProblem, first_batch, verified
+from numerics.curvature.training_problem import (
+    Data,
+    LossFunction,
+    Passed,
+    TrainingProblem,
+    first_batch,
+    matching_names,
+    verified,
+)
 from numerics.functional_module import Network
 from numerics.losses import Loss
 from numerics.networks import Mlp
@@ -106,7 +113,7 @@ class HessianOperator:
             self._problem = TrainingProblem(model, loss, data, theta)
             self._memory = int(memory)
             self._all: Mapping[str, slice] = self._problem.network.layers
-            self._names = _matching(parameters, list(self._all))
+            self._names = matching_names(parameters, list(self._all))
             self._verify(chunk)
         except Exception as error:
             failure = error
@@ -190,7 +197,7 @@ class HessianOperator:
             TypeError: If a pattern is no text.
             ValueError: If a pattern names no parameter.
         """
-        return self._sibling(self._part, _matching(parameters, list(self._names)))
+        return self._sibling(self._part, matching_names(parameters, list(self._names)))
 
     def __matmul__(self, vectors: Float[Tensor, "size ..."]) -> Float[Tensor, "size ..."]:
         """The product with one vector, or with the columns of a matrix.
@@ -390,18 +397,3 @@ def _checked_part(part: Part) -> Part:
     if part not in get_args(Part):
         raise ValueError(f"part must be one of {', '.join(get_args(Part))}, got {part!r}.")
     return part
-
-
-def _matching(patterns: str | tuple[str, ...] | list[str] | None, names: list[str]) -> list[str]:
-    """The names, in order, that fit one of the patterns."""
-    if patterns is None:
-        return names
-    asked = [patterns] if isinstance(patterns, str) else list(patterns)
-    if not asked:
-        raise ValueError(f"parameters must name at least one of {', '.join(names)}, got none.")
-    for pattern in asked:
-        if not isinstance(pattern, str):
-            raise TypeError(f"parameters must be names or patterns, got {type(pattern).__name__}.")
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise ValueError(f"parameters must name some of {', '.join(names)}, got {pattern!r}.")
-    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in asked)]

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import torch
 from jaxtyping import Float
@@ -258,6 +259,26 @@ def verified(problem: TrainingProblem, chunk: int) -> Passed:
             )
         _refuse_other_than_mean(problem, chunk, tolerance)
     return first
+
+
+def matching_names(patterns: str | tuple[str, ...] | list[str] | None, names: list[str]) -> list[str]:
+    """The names, in order, that fit one of the patterns such as "0.*"; all without any.
+
+    Raises:
+        TypeError: If a pattern is no text.
+        ValueError: If there are no patterns, or one fits no name.
+    """
+    if patterns is None:
+        return names
+    asked = [patterns] if isinstance(patterns, str) else list(patterns)
+    if not asked:
+        raise ValueError(f"parameters must name at least one of {', '.join(names)}, got none.")
+    for pattern in asked:
+        if not isinstance(pattern, str):
+            raise TypeError(f"parameters must be names or patterns, got {type(pattern).__name__}.")
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"parameters must name some of {', '.join(names)}, got {pattern!r}.")
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in asked)]
 
 
 def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, start: int) -> tuple[Tensor, Tensor]:
