@@ -23,7 +23,7 @@ from numerics.curvature.assembly import assemble
 from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, probed_graph
 from numerics.curvature.cost import DenseCost
 from numerics.curvature.dense_products import dense_part, dense_part_cost, mirrored
-from numerics.curvature.memory_limits import ran_out_of_memory, release_cached_memory
+from numerics.curvature.memory_limits import halving, ran_out_of_memory, release_cached_memory
 from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
 from numerics.curvature.training_problem import (
     Data,
@@ -87,6 +87,7 @@ class HessianOperator:
 
     _chunk: int
     _cached: bool
+    _size: int
     _per_example: float
     _dense_cost: DenseCost | None
 
@@ -130,7 +131,7 @@ class HessianOperator:
     @property
     def size(self) -> int:
         """Number of chosen parameters."""
-        return sum(self._all[name].stop - self._all[name].start for name in self._names)
+        return self._size
 
     @property
     def dtype(self) -> torch.dtype:
@@ -254,34 +255,21 @@ class HessianOperator:
         """Choose the chunk and verify the problem, with smaller chunks if a device runs out of memory."""
         self._limit = chunk
         self._measure()
-        while True:
-            try:
-                self._passed: Passed = verified(self._problem, self._chunk)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if self._chunk == 1 or not ran_out_of_memory(error):
-                    raise
-            self._limit = max(1, self._chunk // 2)  # outside of the handler, which keeps what did not fit
-            self._chunk = self._limit
-            release_cached_memory(self.device)
+        self._passed: Passed
+        fitted, self._passed = halving(lambda chunk: verified(self._problem, chunk), self._chunk, self.device)
+        if fitted < self._chunk:
+            self._limit = self._chunk = fitted
         self._keep()
 
     def _measure(self) -> None:
         """Choose the chunk from the bytes that a few examples need."""
         self._places = self.layers
+        self._size = sum(place.stop - place.start for place in self._places.values())
         self._columns: int | None = None
         self._dense_cost = None
         self._cache: list[tuple[int, PerceptronCurvature | GraphCurvature]] | None = None
         probe = min(_PROBE, self._limit or _PROBE)
-        while True:
-            try:
-                self._per_example = self._bytes_per_example(probe)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if probe == 1 or not ran_out_of_memory(error):
-                    raise
-            probe = max(1, probe // 2)
-            release_cached_memory(self.device)
+        _, self._per_example = halving(self._bytes_per_example, probe, self.device)
         room = max(1, int(self._memory / (4 * self._per_example)))
         self._chunk = min(self._limit or room, room)
 
@@ -341,11 +329,15 @@ class HessianOperator:
         return total
 
     def _add(self, total: Tensor, curvature: PerceptronCurvature | GraphCurvature, count: int, rows: Tensor) -> None:
+        weight = count / self._examples
+        if len(rows) == 1:
+            total.add_(curvature.product(rows), alpha=weight)
+            return
         each = count * self._per_column + self.size * self.dtype.itemsize
         room = _CACHE_BYTES if self.device.type == "cpu" else self._memory // 4
         columns = max(1, min(len(rows), room // each, self._columns or len(rows)))
         for some, into in zip(torch.split(rows, columns), torch.split(total, columns), strict=True):
-            into.add_(curvature.product(some), alpha=count / self._examples)
+            into.add_(curvature.product(some), alpha=weight)
 
     @property
     def _assembles(self) -> bool:
