@@ -37,8 +37,8 @@ def interpolation_rank() -> Derivation:
 
     .. math:: \mathrm{rank}\, H = \mathrm{rank}\, J \le N k
 
-    With cross-entropy and hard labels no finite weights reach zero loss; the Gauss-Newton part alone has
-    rank at most N (k - 1), because shifting all the outputs of a sample together changes nothing.
+    With cross-entropy, hard labels and k >= 2 outputs no finite weights reach zero loss; the Gauss-Newton part alone
+    has rank at most N (k - 1), because shifting all the outputs of a sample together changes nothing.
 
     Returns:
         A derivation; the value is the rank N k. The parts are "cross-entropy", the rank of its Gauss-Newton part, and
@@ -104,8 +104,8 @@ def interpolation_rank() -> Derivation:
                 shown=r"\mathrm{rank} H = N k = " + ", ".join(map(str, full)),
             ),
             Step(
-                "With cross-entropy the derivative by the output of the label is p - 1, negative at finite weights: "
-                "H1 stays.",
+                "With cross-entropy and two or more outputs the derivative by the output of the label is p - 1, negative "
+                "at finite weights: H1 stays.",
                 Relation(chosen / (chosen + others) - 1, "<", 0),
                 "exact",
                 lambda: -others / (chosen + others),
@@ -223,17 +223,11 @@ def wider_layer() -> Derivation:
                 shown=r"\mathrm{zeros} = P - \mathrm{rank} H = r + n (d + a + u) - N k",
             ),
             Step(
-                "One more unit adds as many zeros as it has weights,",
+                "One more unit adds as many zeros as it has weights, and no positive eigenvalue.",
                 Relation(zeros.subs(width, width + 1) - zeros, "=", incoming + bias + outgoing),
                 "exact",
                 lambda: weights.diff(width),
                 shown=r"\mathrm{zeros}(n + 1) - \mathrm{zeros}(n) = d + a + u",
-            ),
-            Step(
-                "and no positive eigenvalue: N k does not know the width.",
-                Relation((weights - zeros).subs(width, width + 1) - _samples * _outputs, "=", 0),
-                "exact",
-                shown=r"P - \mathrm{zeros} = N k",
             ),
             Step(
                 "The share of zeros.",
@@ -242,7 +236,7 @@ def wider_layer() -> Derivation:
                 shown=r"\frac{\mathrm{zeros}}{P} = 1 - \frac{N k}{P} \to 1 \quad (n \to \infty)",
             ),
             Step(
-                "Exact instances, ReLU networks 3-n-2, n = 3, 4, 5, 6, that fit four samples: weights less the rank.",
+                "Exact instances, ReLU networks 3-n-2, n = 3, 4, 5, 6, that fit four samples: the rank stays N k = 8.",
                 Relation(
                     sp.Tuple(*(sp.Integer(net.parameters - exact_rank(net.hessian())) for net in nets)),
                     "=",
