@@ -107,7 +107,7 @@ def _estimated(
     size, budget = operator.size, probes * steps
     quadratures: list[GaussQuadrature] = []
     known = torch.zeros(0, dtype=torch.float64, device=operator.device)
-    locked = torch.zeros(size, 0, dtype=operator.dtype, device=operator.device)
+    locked = torch.zeros(0, size, dtype=operator.dtype, device=operator.device)
     used, radius = 0, 0.0
     with Bar(budget, "spectral measure: products") as bar:
         heard = _Heard(operator, bar)
@@ -169,7 +169,7 @@ class _Deflated:
         converged = (residuals <= CONVERGED * self.radius) & (masses <= _SIMPLE)
         found = int(converged.sum())
         self.values = values[converged]
-        self.vectors = basis.mT @ vectors[:, converged].to(basis)
+        self.vectors = vectors[:, converged].mT.to(basis) @ basis
         self.rest: GaussQuadrature | None = None
         nodes, weights = values[~converged], masses[~converged] / size
         enough = len(nodes) >= (1 if exhausted else max(2, steps // 4))
@@ -181,19 +181,19 @@ class _Deflated:
 
 def _krylov(
     operator: _Heard,
-    starts: Float[Tensor, "size probes"],
+    starts: Float[Tensor, "probes size"],
     steps: int,
-    locked: Float[Tensor, "size known"],
+    locked: Float[Tensor, "known size"],
     scale: float,
 ) -> list[tuple[GaussQuadrature, Float[Tensor, "steps size"]]]:
-    """Lanczos from several starts side by side, in the complement of orthonormal columns, one product a step for all.
+    """Lanczos from several starts side by side, in the complement of orthonormal rows, one product a step for all.
 
-    The three terms of the recurrence are taken off first, in float64, which leaves rounding along the locked columns
-    and the rest of the basis; that is taken off after, so that one pass leaves a basis orthonormal to a few units of
+    The three terms of the recurrence are taken off first, in float64, which leaves rounding along the locked rows and
+    the rest of the basis; that is taken off after, so that one pass leaves a basis orthonormal to a few units of
     rounding. Bases are kept in the dtype of the products, whose rounding is not worth more. A probe whose Krylov space
     is exhausted goes on with zeros.
     """
-    size, probes = starts.shape
+    probes, size = starts.shape
     bases = torch.zeros(probes, steps, size, dtype=operator.dtype, device=starts.device)
     diagonal = torch.zeros(probes, steps, dtype=torch.float64, device=starts.device)
     off_diagonal = torch.zeros_like(diagonal)
@@ -201,18 +201,17 @@ def _krylov(
     rounding = BREAKDOWN * torch.finfo(operator.dtype).eps
     current, last = starts, torch.zeros_like(starts)
     for _ in range(2):
-        current = current - (locked @ (locked.mT @ current.to(locked))).to(current)
-        current = current / torch.linalg.vector_norm(current, dim=0)
+        current = current - ((current.to(locked) @ locked.mT) @ locked).to(current)
+        current = current / torch.linalg.vector_norm(current, dim=1, keepdim=True)
     for step in range(steps):
-        narrow = current.to(operator.dtype)
-        bases[:, step] = narrow.mT
-        image = (operator @ narrow).to(torch.float64)
+        bases[:, step] = current
+        image = (operator @ bases[:, step].mT).mT.to(torch.float64)
         if not bool(image.isfinite().all()):
             raise ValueError("operator must have finite products, got NaN or infinity.")
-        ahead = (current * image).sum(0)
-        image = image - current * ahead
+        ahead = (current * image).sum(1)
+        image = torch.addcmul(image, current, ahead[:, None], value=-1)
         if step:
-            image -= last * off_diagonal[:, step - 1]
+            image.addcmul_(last, off_diagonal[:, step - 1, None], value=-1)
         left = _take_off(image, locked, bases[:, : step + 1])
         diagonal[:, step] = ahead
         scales = torch.maximum(scales, ahead.abs() + left)
@@ -220,7 +219,7 @@ def _krylov(
         off_diagonal[:, step] = left
         if not bool(left.any()):
             break
-        last, current = current, torch.where(left > 0, image / left.clamp(min=1e-300), 0.0)
+        last, current = current, torch.where(left[:, None] > 0, image / left[:, None].clamp(min=1e-300), 0.0)
     found = []
     for one, coupling, basis in zip(diagonal, off_diagonal, bases, strict=True):
         ended = (coupling == 0.0).nonzero()
@@ -230,24 +229,23 @@ def _krylov(
 
 
 def _take_off(
-    image: Float[Tensor, "size probes"],
-    locked: Float[Tensor, "size known"],
+    image: Float[Tensor, "probes size"],
+    locked: Float[Tensor, "known size"],
     bases: Float[Tensor, "probes steps size"],
 ) -> Float[Tensor, " probes"]:
-    """Make columns orthogonal to the locked ones, and each to its own basis, in place; the norms that are left.
+    """Make rows orthogonal to the locked ones, and each to its own basis, in place; the norms that are left.
 
     Where a norm fell by more than ``FALL`` the remainder may be rounding, and all is done once more (the criterion of
     Daniel, Gragg, Kaufman and Stewart, Math. Comp. 30 (1976) 772).
     """
-    left: Tensor = torch.linalg.vector_norm(image, dim=0)
+    left: Tensor = torch.linalg.vector_norm(image, dim=1)
     for _ in range(2):
         before = left
-        if locked.shape[1]:
-            image -= (locked @ (locked.mT @ image.to(locked))).to(image)
-        rows = image.mT.to(bases.dtype).contiguous()
-        for column, basis in enumerate(bases):
-            image[:, column] -= (basis.mT @ (basis @ rows[column])).to(image)
-        left = torch.linalg.vector_norm(image, dim=0)
+        if len(locked):
+            image -= ((image.to(locked) @ locked.mT) @ locked).to(image)
+        for row, basis in zip(image, bases, strict=True):
+            row -= (basis.mT @ (basis @ row.to(basis))).to(row)
+        left = torch.linalg.vector_norm(image, dim=1)
         if bool((left >= FALL * before).all()):
             break
     return left
@@ -277,8 +275,8 @@ def _diagonalised(operator: SymmetricOperator, spent: int, reason: str) -> Spect
 
 def _unit_vectors(
     size: int, count: int, generator: torch.Generator, device: torch.device
-) -> Float[Tensor, "size count"]:
-    """Columns uniform on the unit sphere."""
+) -> Float[Tensor, "count size"]:
+    """Rows uniform on the unit sphere."""
     draws = torch.randn(count, size, generator=generator, dtype=torch.float64)
-    columns: Tensor = (draws / torch.linalg.vector_norm(draws, dim=1, keepdim=True)).mT
-    return columns.to(device)
+    rows: Tensor = draws / torch.linalg.vector_norm(draws, dim=1, keepdim=True)
+    return rows.to(device)
