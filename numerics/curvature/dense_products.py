@@ -74,7 +74,8 @@ def dense_part(
     def fill(chunk: int) -> None:
         matrix.zero_()
         if way.factorised:
-            for x, y in problem.batches(min(way.largest, 8 * chunk), examples):
+            some = max(1, min(way.largest, 8 * way.chunk) * chunk // way.chunk)
+            for x, y in problem.batches(some, examples):
                 add_factors(matrix, *factors(problem, places, x, y), len(x) / (total or examples))
         if way.rest is not None:
             with progress(size * -(-examples // chunk), "rows of a dense Hessian") as bar:
@@ -239,7 +240,10 @@ def _way(
         part == "gauss_newton" or (part == "hessian" and any(leaf.ndim > 2 for leaf in problem.leaves(places)))
     )
     if factorised:
-        factorised = factors_agree(problem, places, *next(problem.batches(min(chunk, largest, _PROBED))))
+        few = min(chunk, largest, _PROBED)
+        _, factorised = halving(
+            lambda count: factors_agree(problem, places, *next(problem.batches(count))), few, problem.theta.device
+        )
     rest: Part | None = part
     if factorised:
         rest = "residual" if part == "hessian" else None

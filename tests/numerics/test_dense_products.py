@@ -241,6 +241,8 @@ def test_chunks_halve_where_memory_runs_out(error: Exception, monkeypatch: pytes
 
     monkeypatch.setattr(example_jacobians, "_jacobian", narrow)
     torch.testing.assert_close(output_jacobian(network, network.theta, x), jacobian, rtol=1e-13, atol=1e-15)
+    room = 9
+    _same(dense_hessian(network, network.theta, x, y, loss), whole, 1e-14)
 
 
 def test_the_module_is_left_alone() -> None:
