@@ -12,7 +12,8 @@ from verify.lectures.curvature import DATA
 from verify.sources import SAGUN_2018
 
 HIDDEN = (48, 64)  # with 20 inputs and k outputs 4144 + 65 k parameters
-FEATURES, SAMPLES, SPREAD = 20, 500, 2.5  # centres are 6.3 apart, two spreads and a half
+FEATURES, SAMPLES = 20, 500
+SPREADS = (1.5, 2.5, 3.5)  # around centres that are 6.3 apart: clusters that are far apart, that touch, that overlap
 CLUSTERS = range(2, 11)
 LOSS, LATER = 0.3, 0.1  # where spectra are taken
 TOGETHER = 4  # networks per item of work
@@ -26,7 +27,8 @@ SHOWN = (2, 5, 10)
     assumptions=(
         NETWORKS,
         TRAINING,
-        "$k$ Gaussian clusters of random centres in 20 dimensions, standard deviation 2.5 around each, $k$ outputs",
+        "$k$ Gaussian clusters of random centres in 20 dimensions, about 6.3 apart, $k$ outputs",
+        "standard deviation around each centre: quick 2.5; standard and full 1.5, 2.5 and 3.5 in equal parts",
         "outliers are those before the largest ratio of neighbours among the first 21 eigenvalues",
     ),
     expects={Verdict.SUPPORTED},
@@ -38,17 +40,26 @@ def outliers_count_clusters(bench: Workbench) -> Iterator[Comparison]:
     directions are curved.
 
     The detector does not know $k$; a number that did not depend on $k$ would be right for two of the nine values at
-    most. Spectra are taken where the loss has come down to 0.3, and once more at 0.1. As training goes on the outliers
-    move apart, and now and then a gap among them is wider than the one behind them.
+    most. Spectra are taken where the loss has come down to 0.3, and in the standard profile once more at 0.1, for
+    clusters that lie far apart and for clusters that overlap. As training goes on the outliers move apart, and now and
+    then a gap among them is wider than the one behind them.
     """
     later = bench.size(quick=False, standard=True, full=True)
     items = [
-        {"seed": seed, "networks": TOGETHER, "clusters": clusters, "device": bench.device, "later": later}
+        {
+            "seed": seed,
+            "networks": TOGETHER,
+            "clusters": clusters,
+            "spread": spread,
+            "device": bench.device,
+            "later": later,
+        }
         for clusters in CLUSTERS
-        for seed in bench.seeds(f"{clusters} clusters", bench.size(quick=2, standard=4, full=10))
+        for spread in (SPREADS if later else SPREADS[1:2])
+        for seed in bench.seeds(f"{clusters} clusters, spread {spread:g}", bench.size(quick=2, standard=2, full=4))
     ]
     results = bench.map("networks", largest_eigenvalues, items)
-    k = np.repeat([item["clusters"] for item in items], TOGETHER)
+    k, spreads = (np.repeat([item[name] for item in items], TOGETHER) for name in ("clusters", "spread"))
     for loss in (LOSS, LATER) if later else (LOSS,):
         values = np.concatenate([result[f"values at {loss:g}"] for result in results])
         sure = np.concatenate([result[f"sure at {loss:g}"] for result in results]).astype(bool)
@@ -71,14 +82,18 @@ def outliers_count_clusters(bench: Workbench) -> Iterator[Comparison]:
             dropped=dropped,
         )
         if loss == LOSS:
-            draw_counts(bench, count, true)
+            draw_counts(bench, count, true, spreads[sure])
             draw_eigenvalues(bench, values[sure], true)
 
 
-def draw_counts(bench: Workbench, count: NDArray[np.int64], true: NDArray[np.int64]) -> None:
+def draw_counts(bench: Workbench, count: NDArray[np.int64], true: NDArray[np.int64], spreads: Array) -> None:
     """The number of outliers against the number of clusters: every number that occurred, and both predictions."""
     k = np.array(CLUSTERS)
     shares = [np.mean(np.concatenate([count[true == one] == one - less for one in k])) for less in (1, 0)]
+    by_spread = ", ".join(
+        f"{np.mean(count[spreads == spread] == true[spreads == spread] - 1):.0%} at the standard deviation {spread:g}"
+        for spread in np.unique(spreads)
+    )
     seen = sorted({(int(one), int(number)) for one, number in zip(true, count, strict=True)})
     figure = bench.figure(
         "counts",
@@ -86,7 +101,7 @@ def draw_counts(bench: Workbench, count: NDArray[np.int64], true: NDArray[np.int
         x="clusters of the data, k",
         y="eigenvalues before the largest gap",
         caption=f"Every number that occurred in {len(count)} networks: k - 1 in {shares[0]:.0%} of them, k in "
-        f"{shares[1]:.0%}.",
+        f"{shares[1]:.0%}. k - 1 by the clusters' width: {by_spread}.",
     )
     figure.line(k, k, "k").line(k, k - 1, "k - 1")
     figure.points([one for one, _ in seen], [number for _, number in seen], "networks")
@@ -108,13 +123,15 @@ def draw_eigenvalues(bench: Workbench, values: Array, true: NDArray[np.int64]) -
         figure.line(places, relative, f"{k} clusters, joined").points(places, relative, f"{k} clusters")
 
 
-def largest_eigenvalues(seed: int, networks: int, clusters: int, device: str, later: bool) -> dict[str, Array]:
+def largest_eigenvalues(
+    seed: int, networks: int, clusters: int, spread: float, device: str, later: bool
+) -> dict[str, Array]:
     """Train networks on clusters of their own; the largest eigenvalues at one loss or two, and where they are sure."""
     x, labels = numerics.gaussian_clusters(
         clusters=clusters,
         features=FEATURES,
         samples=SAMPLES,
-        spread=SPREAD,
+        spread=spread,
         seeds=range(seed, seed + networks),
         device=device,
     )
