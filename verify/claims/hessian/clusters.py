@@ -120,7 +120,7 @@ def draw_eigenvalues(bench: Workbench, values: Array, true: NDArray[np.int64]) -
     )
     for k in SHOWN:
         relative = np.median(values[true == k] / values[true == k, :1], axis=0)
-        figure.line(places, relative, f"{k} clusters, joined").points(places, relative, f"{k} clusters")
+        figure.points(places, relative, f"{k} clusters")
 
 
 def largest_eigenvalues(
