@@ -28,6 +28,7 @@ SMALL = 0.1  # what counts as small, over the largest eigenvalue
 REMAINS, NONE = 1e-4, 1e-6  # what counts as negative, and what a minimum might show, over the largest eigenvalue
 ROUNDING = 1e-10  # of dense eigenvalues, over the largest
 CLASSES = 10
+SEEN = 1e-8  # the least size of a negative eigenvalue that is drawn, over the largest
 TAIL = 40  # most negative eigenvalues that are drawn where there is no whole spectrum
 BATCHES = (10, 512)
 
@@ -48,8 +49,8 @@ def negative_eigenvalues_are_small(bench: Workbench) -> Iterator[Comparison]:
     r"""Networks that have been trained still have many negative eigenvalues, but small ones:
     $|\lambda_{\min}| < 0.1\,\lambda_{\max}$, and smaller than before training.
 
-    The reason is exact. In $H = H_0 + H_1$ the Gauss-Newton part $H_0 = J^T \ell'' J$ has no negative eigenvalue if the
-    loss is convex in the outputs. By Weyl's inequality $\lambda_{\min}(H) \geq \lambda_{\min}(H_1)$, so that
+    What bounds them is exact. In $H = H_0 + H_1$ the Gauss-Newton part $H_0 = J^T \ell'' J$ has no negative eigenvalue
+    if the loss is convex in the outputs. By Weyl's inequality $\lambda_{\min}(H) \geq \lambda_{\min}(H_1)$, so that
     $|\lambda_{\min}(H)| \leq |\lambda_{\min}(H_1)| \leq \|H_1\|$ wherever $\lambda_{\min}(H) < 0$. The residual part
     itself is about as negative as it is positive; but it is linear in the errors and fades with them.
     """
@@ -84,7 +85,8 @@ def _two_hidden_layers(bench: Workbench, data: str) -> Iterator[Comparison]:
         "negative-tail",
         title="The negative tail before and after training, two hidden layers",
         x="percentage of smaller eigenvalues",
-        y="eigenvalue over the largest",
+        y="minus the eigenvalue, over the largest",
+        y_scale="log",
         caption=f"Medians over {count} networks {data_in_words(data)}, with the range of the middle 80 percent: "
         f"eigenvalues in ascending order, each over the largest of its network.",
     )
@@ -92,8 +94,10 @@ def _two_hidden_layers(bench: Workbench, data: str) -> Iterator[Comparison]:
         spectra = measured[f"spectrum {name}"]
         shown = spectra.shape[1] // 4
         percentage = 100 * np.arange(shown) / spectra.shape[1]
-        low, middle, high = np.quantile(spectra[:, :shown], [0.1, 0.5, 0.9], axis=0)
-        figure.band(percentage, low, high, f"{when}, 80 percent").line(percentage, middle, when)
+        low, middle, high = np.quantile(-spectra[:, :shown], [0.1, 0.5, 0.9], axis=0)
+        seen = high > SEEN
+        figure.band(percentage[seen], low[seen].clip(min=SEEN), high[seen], f"{when}, 80 percent")
+        figure.line(percentage, np.where(middle > SEEN, middle, np.nan), when)
 
 
 def _convolutional(bench: Workbench, batch_size: int) -> Iterator[Comparison]:
@@ -119,17 +123,21 @@ def _convolutional(bench: Workbench, batch_size: int) -> Iterator[Comparison]:
     label = f"convolutional, batches of {batch_size}"
     reason = "accuracy of the eigenvalues, over the largest"
     yield from _compare(label, measured, ACCURACY, reason, decided_from="standard")
+    if bench.profile == "quick":
+        return  # one network, hardly trained: nothing to look at
     figure = bench.figure(
         f"negative-tail-{batch_size}",
         title=f"The negative tail after training, convolutional, batches of {batch_size}",
         x="percentage of smaller eigenvalues",
-        y="eigenvalue over the largest",
+        y="minus the eigenvalue, over the largest",
+        y_scale="log",
         caption=f"The {TAIL} smallest eigenvalues of {together} networks {data_in_words(data)}, each over the largest "
         "of its network.",
     )
     tails, size = results[0]["tail after"], float(results[0]["tail parameters"])
     for member, tail in enumerate(tails):
-        figure.points(100 * np.arange(TAIL) / size, tail, f"network {member + 1}")
+        sizes = np.where(-tail > SEEN, -tail, np.nan)
+        figure.points(100 * np.arange(TAIL) / size, sizes, f"network {member + 1}")
 
 
 def data_in_words(data: str) -> str:
