@@ -37,7 +37,7 @@ def width_grows_the_bulk(bench: Workbench) -> Iterator[Comparison]:
     and number: both change by less than a factor of two, where width grows by more than six. What is added goes into
     the bulk: the share of the eigenvalues near zero rises.
 
-    Equal loss is essential: all eigenvalues fall along with it, and wide networks train in fewer steps.
+    Equal loss is essential, for all eigenvalues fall along with it.
     """
     images = bench.size(quick="digits", standard="half mnist", full="mnist")
     if images != "digits":
