@@ -113,7 +113,7 @@ def _convolutional(bench: Workbench, batch_size: int) -> Iterator[Comparison]:
             "batch_size": batch_size,
             "learning_rate": bench.size(quick=0.2, standard=0.2, full=0.1),
             "target": bench.size(quick=2.2, standard=0.2, full=0.1),
-            "tail": TAIL if place == 0 else 0,
+            "tail": bench.size(quick=0, standard=TAIL, full=TAIL) if place == 0 else 0,
         }
         for place, seed in enumerate(bench.seeds("convolutional networks", count // together))
     ]
@@ -123,8 +123,8 @@ def _convolutional(bench: Workbench, batch_size: int) -> Iterator[Comparison]:
     label = f"convolutional, batches of {batch_size}"
     reason = "accuracy of the eigenvalues, over the largest"
     yield from _compare(label, measured, ACCURACY, reason, decided_from="standard")
-    if bench.profile == "quick":
-        return  # one network, hardly trained: nothing to look at
+    if "tail after" not in results[0]:
+        return  # in quick one network, hardly trained: nothing to look at
     figure = bench.figure(
         f"negative-tail-{batch_size}",
         title=f"The negative tail after training, convolutional, batches of {batch_size}",
