@@ -36,8 +36,8 @@ def large_batch_is_sharper(bench: Workbench) -> Iterator[Comparison]:
 
     A reason why it should: at one learning rate $\eta$ the noise scale $\eta/B$ of batches of 10 is 51 times that of
     batches of 512, and noise makes sharp directions unstable long before $\lambda_{\max} = 2/\eta$, where gradient
-    descent with full batches becomes so. The pictures show both: with batches of 512 the largest eigenvalue ends near
-    that line, with batches of 10 below it.
+    descent with full batches becomes so. The pictures of the standard profile show both: with batches of 512 the
+    largest eigenvalue ends near that line, with batches of 10 well below it.
     """
     rate = bench.size(quick=0.2, standard=0.2, full=0.1)
     settings = bench.size(
