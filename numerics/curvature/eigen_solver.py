@@ -9,20 +9,14 @@ space. Write X for the k vectors that were found, r for the norm of their residu
    H is at least the i-th value, and at most r above it or above the level.
 2. H on the complement of X has an eigenvalue above the level if and only if the *tilted* operator A on the complement
    of the whole space has one (:meth:`KrylovSpace.tilt`). The space already holds what makes A small.
-3. After s Lanczos steps with A from a unit vector q, with Ritz values theta and off-diagonal entries beta, the unit
-   eigenvector u of an eigenvalue above the level has
+3. Lanczos steps with A from a random start bound the probability that it has one
+   (:func:`~numerics.curvature.lanczos.probability_of_missing`).
 
-.. math:: |\langle q, u\rangle| \le \prod_{j \le s} \beta_j \Big/ \prod_{j \le s} (level - \theta_j) = \gamma_s.
-
-4. u does not depend on q. For q uniform on the sphere in d dimensions,
-   :math:`P(|\langle q, u\rangle| \le t) \le t \sqrt{2 d/\pi}`.
-
-So as soon as :math:`\gamma_s \sqrt{2 d/\pi} \le p` it is safe to say that nothing was missed: one is wrong with a
-probability of at most p, whatever the matrix. Unlike the bound of Kuczynski and Wozniakowski (1992) this one makes
+So as soon as that bound is at most p it is safe to say that nothing was missed: one is wrong with a probability of at
+most p, whatever the matrix. Unlike the bound of Kuczynski and Wozniakowski (1992) this one makes
 use of what the steps have shown. If they do show something new, it belongs to the space, and all goes on.
 
 Probabilities are over the generator's draws; p is shared out between all second starts and both ends of the spectrum.
-Rounding errors are taken not to be directed at u: they add precision x radius / (level - theta) / sqrt(d) to gamma.
 """
 
 import math
@@ -36,7 +30,7 @@ from torch import Tensor
 from numerics.arguments import checked_number, checked_sizes, integer
 from numerics.curvature.cost import choose
 from numerics.curvature.krylov_space import KrylovSpace, Tilt
-from numerics.curvature.lanczos import norm, product
+from numerics.curvature.lanczos import norm, probability_of_missing, product
 from numerics.curvature.linear_operator import SymmetricOperator, as_operator
 from numerics.progress import Bar, progress
 
@@ -328,7 +322,7 @@ class _Search:
         self.attempts += 1
         share = 0.75 if self.attempts == 1 else 0.25 / (self.attempts * (self.attempts - 1))  # these sum up to 1
         known, free = space.dimension, self.operator.size - space.dimension
-        factor, allowed = math.sqrt(2 * free / math.pi) / share, self.missing * len(levels) / self.ends
+        allowed = self.missing * len(levels) / self.ends
         bounds, remainders, key, closed_at = dict.fromkeys(levels, 1.0), 0.0, None, 0
         while space.dimension < space.limit:
             space.extend(key, tilt)
@@ -339,11 +333,8 @@ class _Search:
             inner = torch.linalg.eigvalsh(sign * space.matrix[known:, known:] + tilt.seen_from(space.rows[known:]))
             for end, room in rooms.items():
                 gaps = room - sign * end * inner
-                bounds[end] = 1.0
-                if bool((gaps > 0.0).all()):
-                    gamma = math.exp(min(remainders - float(gaps.log().sum()), 0.0))
-                    rounding = self.rounding * radius / float(gaps.min()) / math.sqrt(free)
-                    bounds[end] = min(1.0, factor * (gamma + rounding))
+                chance = probability_of_missing(remainders, gaps, free=free, rounding=self.rounding * radius)
+                bounds[end] = min(1.0, chance / share)
             steps = space.dimension - known
             if bool((inner >= levels[sign]).any()) or sum(bounds.values()) <= allowed or key is None:
                 break

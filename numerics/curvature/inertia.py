@@ -35,8 +35,9 @@ class Inertia:
         tolerance: The absolute cut that was used.
         zero_modes: Eigenvalues that were known to be zero, and counted nowhere else.
         method: "exact", from all eigenvalues, or "estimated", by a search from both ends: then negative and positive
-            are lower bounds, and equal to the counts if ``finished``.
-        finished: Whether nothing seems to be left beyond the tolerance; else the unresolved hold what was not found.
+            are lower bounds.
+        finished: Whether nothing is left beyond the tolerance, of an estimate with a probability of at least 0.999;
+            else the unresolved hold what was not found.
         products: Products of an operator that were taken, those that the cost was measured by included.
         reason: Why this method, and how it ended, in a sentence.
     """

@@ -144,6 +144,32 @@ def lanczos(
     )
 
 
+def probability_of_missing(remainders: float, gaps: Float[Tensor, " steps"], *, free: int, rounding: float) -> float:
+    r"""Bound the probability that a random start has hidden an eigenvalue beyond a level.
+
+    After s steps from a unit vector q, with off-diagonal entries beta (the last is the norm of what is left) and Ritz
+    values theta below the level, a unit eigenvector u of an eigenvalue above it has
+
+    .. math:: |\langle q, u\rangle| \le \prod_{j \le s} \beta_j \Big/ \prod_{j \le s} (level - \theta_j) = \gamma_s,
+
+    and u does not depend on q: for q uniform on the sphere in d dimensions
+    :math:`P(|\langle q, u\rangle| \le t) \le t \sqrt{2 d/\pi}`. Rounding errors are taken not to be directed at u.
+
+    Args:
+        remainders: The sum of log beta_j.
+        gaps: level - theta_j.
+        free: The number of dimensions d.
+        rounding: Machine precision of the products times the radius; adds rounding / min(gaps) / sqrt(d) to gamma.
+
+    Returns:
+        The bound; 1 if a Ritz value lies beyond the level.
+    """
+    if not bool((gaps > 0.0).all()):
+        return 1.0
+    gamma = math.exp(min(remainders - float(gaps.log().sum()), 0.0))
+    return min(1.0, math.sqrt(2 * free / math.pi) * (gamma + rounding / float(gaps.min()) / math.sqrt(free)))
+
+
 def norm(vector: Float[Tensor, " size"]) -> float:
     """Euclidean norm of a vector whose squares may overflow or underflow; NaN or infinite only if an entry is."""
     length = float(torch.linalg.vector_norm(vector))

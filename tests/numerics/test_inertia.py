@@ -167,6 +167,30 @@ def test_a_large_operator_is_followed_from_both_ends_to_the_cut(device: str) -> 
     assert "both ends were followed to the cut" in found.reason
 
 
+@pytest.mark.parametrize("products", [66, 67, 130, 194])
+def test_a_search_that_a_budget_cuts_short_never_takes_what_it_has_not_seen_for_inside(products: int) -> None:
+    """Eight equal eigenvalues just beyond the cut: the last run has a few steps, and says nothing about them."""
+    bulk = torch.linspace(-0.05, 0.05, 3991, dtype=torch.float64)
+    diagonal = torch.cat([torch.tensor([1.0] + 8 * [0.105], dtype=torch.float64), bulk])
+    for seed in range(5):
+        found = inertia(
+            _Diagonal(diagonal), tolerance=0.1, generator=_generator(seed), method="estimated", max_products=products
+        )
+        assert int(found.positive) <= 9
+        assert int(found.negative) == 0
+        assert not found.finished or int(found.positive) == 9
+
+
+def test_a_count_against_an_early_and_smaller_cut_is_not_kept() -> None:
+    """The radius is seen late, at the end of a dense spectrum; what lay beyond the first cut lies inside the last."""
+    isolated = -torch.tensor([0.9993, 0.9990, 0.9985, 0.998, 0.997, 0.99], dtype=torch.float64)
+    diagonal = torch.cat([torch.linspace(0.001, 1.0, 994, dtype=torch.float64), isolated])
+    for seed in range(4):
+        found = inertia(_Diagonal(diagonal), tolerance=0.9995, generator=_generator(seed), method="estimated")
+        assert int(found.negative) == 0
+        assert int(found.positive) <= int((diagonal > 0.9995).sum())
+
+
 def test_a_budget_that_runs_out_leaves_the_rest_unresolved_and_says_so() -> None:
     diagonal = torch.linspace(-1.0, 1.0, 700, dtype=torch.float64)
     for products in (1, 2, 40, 300):
