@@ -49,11 +49,12 @@ class SpectralMeasure:
 
     Attributes:
         size: Rows of the matrix.
-        eigenvalues: Those that are known, ascending; each has mass 1/size and no error.
+        eigenvalues: Those that are known, ascending; each has mass 1/size.
         quadratures: Of the measure of all the others, one per probe, each of mass one; none if all are known.
         products: Products with the operator that were taken.
         method: "exact" if all eigenvalues are known, else "estimated".
         reason: Why this method, in a sentence, where it was chosen by the cost.
+        resolution: How far a known eigenvalue may lie from its place, at most; 0 to rounding if all are known.
 
     Examples:
         >>> measure = SpectralMeasure.exact(torch.tensor([0.0, 3.0, 0.0], dtype=torch.float64))
@@ -69,6 +70,7 @@ class SpectralMeasure:
     products: int
     method: Method
     reason: str = ""
+    resolution: float = 0.0
 
     @classmethod
     def exact(cls, eigenvalues: Float[Tensor, " size"], *, products: int = 0, reason: str = "") -> "SpectralMeasure":
@@ -114,24 +116,30 @@ class SpectralMeasure:
     def moments(self, order: int) -> tuple[Estimate, ...]:
         """The moments of order 1 to ``order``, the means of powers of the eigenvalues, with jackknife errors.
 
+        Gauss quadrature is exact up to the degree 2 steps - 1; a probe of fewer steps is left out of moments beyond.
+
         Raises:
-            ValueError: If the order is not between 1 and 2 steps - 1, up to which Gauss quadrature is exact.
+            ValueError: If the order is not positive, or beyond the degree of all quadratures but one.
 
         Examples:
             >>> print(*SpectralMeasure.exact(torch.tensor([1.0, 3.0])).moments(1))
             2 +- 0 (0 products, exact)
         """
         checked_sizes(order=order)
-        degree = min((quadrature.degree for quadrature in self.quadratures), default=math.inf)
-        if order > degree:
-            raise ValueError(f"order must be <= 2 steps - 1 = {degree:.0f}, got {order}.")
+        degrees = sorted((quadrature.degree for quadrature in self.quadratures), reverse=True)
+        if degrees and order > degrees[min(1, len(degrees) - 1)]:
+            raise ValueError(
+                f"order must be <= {degrees[min(1, len(degrees) - 1)]:.0f}, up to which two quadratures are exact, "
+                f"got {order}."
+            )
         found = []
         for power in range(1, order + 1):
             known = float(self.eigenvalues.pow(power).sum()) / self.size
             if not self.quadratures:
                 found.append(Estimate(known, 0.0, self.products, self.method))
                 continue
-            each = torch.stack([(one.weights * one.nodes.pow(power)).sum() for one in self.quadratures])
+            able = [quadrature for quadrature in self.quadratures if quadrature.degree >= power]
+            each = torch.stack([(one.weights * one.nodes.pow(power)).sum() for one in able])
             share = self.rest / self.size
             error = share * float(each.std()) / math.sqrt(len(each))
             found.append(Estimate(known + share * float(each.mean()), error, self.products, self.method))
@@ -153,6 +161,8 @@ class SpectralMeasure:
         is small, and the interval covers about as often as ``level`` says. Where they do not, in a cluster or beside an
         atom, the error hardly varies between draws: no interval could miss it in one draw of ten, and this one is wide
         and covers nearly always.
+
+        A known eigenvalue within ``resolution`` of x may lie on either side of it, and both count.
 
         Diagonalises one matrix of steps + 1 rows per point and probe, and one of half as many.
 
@@ -187,8 +197,12 @@ class SpectralMeasure:
             spread = (middle * (1 - middle) / draws).sqrt()
             z = _deviations(level, slack, spread)
             value, error = known + share * middle, share * spread
-            lower = (known + share * _score(middle - slack, draws, -z) - _ROUNDING).clamp(min=0.0)
-            upper = (known + share * _score(middle + slack, draws, z) + _ROUNDING).clamp(max=1.0)
+            at_least, at_most = (
+                torch.searchsorted(self.eigenvalues, points + side, right=True).to(points) / self.size
+                for side in (-self.resolution, self.resolution)
+            )
+            lower = (at_least + share * _score(middle - slack, draws, -z) - _ROUNDING).clamp(min=0.0)
+            upper = (at_most + share * _score(middle + slack, draws, z) + _ROUNDING).clamp(max=1.0)
         value, error, lower, upper = (part.reshape(shape) for part in (value, error, lower, upper))
         return CdfEstimate(value, error, lower, upper, level)
 

@@ -297,6 +297,25 @@ def test_the_cost_decides_and_the_measure_says_which() -> None:
     assert (few.method, few.reason) == ("exact", "exact: 100 parameters are few")
 
 
+def test_moments_reach_the_degree_of_the_steps_with_deflation_too() -> None:
+    """What deflation leaves of the long run has fewer nodes, and is left out of moments beyond its degree."""
+    spectrum = torch.cat([torch.linspace(0.1, 1, 60), 1e-3 * torch.linspace(-1, 1, 240)]).double()
+    measure = spectral_measure(Diagonal(spectrum), probes=8, steps=20, generator=_generator(1), method="estimated")
+    assert min(quadrature.degree for quadrature in measure.quadratures) < 39
+    for power, moment in enumerate(measure.moments(39), 1):
+        assert abs(moment.value - float(spectrum.pow(power).mean())) <= 5 * moment.error + 1e-9
+
+
+def test_known_eigenvalues_closer_to_x_than_they_are_known_widen_the_interval() -> None:
+    spectrum = torch.cat([torch.linspace(0.1, 1, 20), torch.zeros(240), torch.linspace(1e-7, 1e-5, 40)]).double()
+    x, truth = torch.tensor([1e-9, 1.00001]).double(), torch.tensor([0.8, 1.0]).double()
+    for seed in range(20):
+        found = spectral_measure(Diagonal(spectrum), probes=4, steps=30, generator=_generator(seed), method="estimated")
+        assert 0.0 < found.resolution <= 3e-6
+        interval = found.cdf(x)
+        assert bool(((interval.lower <= truth + 1e-12) & (truth - 1e-12 <= interval.upper)).all())
+
+
 def test_bad_arguments_are_refused_in_one_sentence(unchecked: None) -> None:
     operator = Diagonal(torch.linspace(0, 1, 30, dtype=torch.float64))
 
@@ -320,7 +339,7 @@ def test_bad_arguments_are_refused_in_one_sentence(unchecked: None) -> None:
             with pytest.raises(ValueError, match=r"operator must have finite products"):
                 spectral_measure(broken, probes=4, steps=5, generator=_generator(0), deflate=deflate, method=method)
     found = measured(deflate=False)
-    with pytest.raises(ValueError, match=r"order must be <= 2 steps - 1 = 9, got 10"):
+    with pytest.raises(ValueError, match=r"order must be <= 9, up to which two quadratures are exact, got 10"):
         found.moments(10)
     with pytest.raises(ValueError, match=r"level must lie in \(0, 1\), got 1"):
         found.cdf(0.0, level=1)
