@@ -104,7 +104,7 @@ def interpolation_rank() -> Derivation:
                 shown=r"\mathrm{rank} H = N k = " + ", ".join(map(str, full)),
             ),
             Step(
-                "With cross-entropy and two or more outputs the derivative by the output of the label is p - 1, negative "
+                "With cross-entropy and several outputs the derivative by the output of the label is p - 1, negative "
                 "at finite weights: H1 stays.",
                 Relation(chosen / (chosen + others) - 1, "<", 0),
                 "exact",

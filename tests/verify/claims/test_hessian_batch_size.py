@@ -17,7 +17,7 @@ from verify.report.formulas import refuse_bad_formula
 
 EXPECTED = {
     "hessian.large-batch-is-sharper": OPEN,
-    "hessian.large-batch-is-sharper-at-equal-noise": OPEN,
+    "hessian.large-batch-is-sharper-at-scaled-rates": OPEN,
     "hessian.negative-eigenvalues-are-small": frozenset({Verdict.SUPPORTED}),
 }
 CLAIMS = {claim.id: claim for claim in discover() if claim.id in EXPECTED}
@@ -117,8 +117,8 @@ def test_pairs_decide_by_their_order_and_are_dropped_where_one_has_not_arrived(
     assert len(orders) == (1 if top == 1 else 2)
     (figure,) = bench.figures.values()
     assert f": {arrived}. Batches" in figure.caption
-    assert "noise scale 0.01," in figure.caption
-    assert "noise scale 0.0002," in figure.caption
+    assert "0.01 over the batch size," in figure.caption
+    assert "0.0002 over the batch size," in figure.caption
 
 
 def test_networks_at_losses_a_factor_of_two_apart_are_told_from_networks_at_equal_loss(tmp_path: Path) -> None:

@@ -132,7 +132,9 @@ def test_networks_with_data_of_their_own_are_told_apart() -> None:
 def test_three_clusters_have_two_outliers_and_the_number_of_a_rival_would_be_refuted() -> None:
     counts, truth = [], []
     for k in (3, 6):
-        measured = clusters.largest_eigenvalues(seed=5, networks=4, clusters=k, spread=2.5, device="cpu", later=False)
+        measured = clusters.largest_eigenvalues(
+            seed=5, networks=4, clusters=k, classes=k, spread=2.5, device="cpu", later=False
+        )
         assert measured["sure at 0.3"].all()
         counts += networks.outliers(measured["values at 0.3"]).tolist()
         truth += [k] * 4

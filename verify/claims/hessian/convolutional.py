@@ -7,8 +7,9 @@ ends where the loss over all images has come down to a target: networks are comp
 time. How often the loss is looked at decides how equal that is, because it jumps where the largest eigenvalue is near
 the edge of stability.
 
-The noise of a step grows with the noise scale, learning rate over batch size; and where an eigenvalue exceeds
-2/(learning rate), gradient descent with full batches leaves along its eigenvector (on a quadratic function exactly so).
+Batches are drawn without replacement: the gradient of B of N examples has (N - B)/(B (N - 1)) times the variance of one
+example's, none if B is N. And where an eigenvalue exceeds 2/(learning rate), gradient descent with full batches leaves
+along its eigenvector (on a quadratic function exactly so).
 """
 
 from collections.abc import Sequence

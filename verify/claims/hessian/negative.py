@@ -52,7 +52,9 @@ def negative_eigenvalues_are_small(bench: Workbench) -> Iterator[Comparison]:
     What bounds them is exact. In $H = H_0 + H_1$ the Gauss-Newton part $H_0 = J^T \ell'' J$ has no negative eigenvalue
     if the loss is convex in the outputs. By Weyl's inequality $\lambda_{\min}(H) \geq \lambda_{\min}(H_1)$, so that
     $|\lambda_{\min}(H)| \leq |\lambda_{\min}(H_1)| \leq \|H_1\|$ wherever $\lambda_{\min}(H) < 0$. The residual part
-    itself is about as negative as it is positive; but it is linear in the errors and fades with them.
+    itself is about as negative as it is positive, and linear in the errors. That it becomes small beside
+    $\lambda_{\max}$ is a measurement: with cross-entropy $\ell''$ fades in proportion to the errors too, so that no
+    order of magnitude says which of the two parts fades faster.
     """
     data = bench.size(quick="digits", standard="mnist-12", full="mnist-12")
     if data != "digits":
