@@ -250,8 +250,8 @@ def claim(
 
 
 def discover(package: str = "verify.claims") -> tuple[Claim, ...]:
-    """Import every theme of a package and return its claims, themes in alphabetical order, claims in that of their
-    definition.
+    """Import every theme of a package and return its claims: themes in alphabetical order, modules in that of the
+    theme's ``READING_ORDER`` if it has one, then of the alphabet, claims in that of their definition.
 
     Raises:
         ClaimFileError: If two claims have one id, or an id does not start with the name of its theme.
@@ -326,8 +326,10 @@ def _modules(name: str) -> Iterator[types.ModuleType]:
     """Import a module and, if it is a package, all that is below it."""
     module = importlib.import_module(name)
     yield module
-    for below in sorted(item.name for item in pkgutil.iter_modules(getattr(module, "__path__", ()))):
-        yield from _modules(f"{name}.{below}")
+    below = sorted(item.name for item in pkgutil.iter_modules(getattr(module, "__path__", ())))
+    first = [one for one in getattr(module, "READING_ORDER", ()) if one in below]
+    for one in dict.fromkeys([*first, *below]):
+        yield from _modules(f"{name}.{one}")
 
 
 def _defined_in(module: types.ModuleType) -> list[Claim]:

@@ -286,6 +286,14 @@ def test_discovery_walks_modules_and_subpackages_and_ignores_imported_claims(
     assert [item.id for item in discover("ledger_demo")] == ["two-words.first", "zeta.last"]
 
 
+def test_a_theme_may_say_in_which_order_its_modules_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"index/__init__.py": 'READING_ORDER = ("c", "nowhere", "b")'}
+    files |= {f"index/{name}.py": claim_text(name, theme="index") for name in ("a", "b", "c", "d")}
+    make_package(tmp_path, "ledger_order", files)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert [item.id for item in discover("ledger_order")] == ["index.c", "index.b", "index.a", "index.d"]
+
+
 def test_an_id_that_does_not_start_with_its_theme_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_package(tmp_path, "ledger_stray", {"index.py": claim_text("a", theme="spectrum")})
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -204,6 +204,8 @@ def _compare(
         rival=Rival("losses a factor of two apart", math.log(2)),
         dropped=dropped,
     )
+    if len(first) < 2:
+        return  # in quick one pair, hardly trained: nothing to look at
     controls = " ".join(_controls(size, end, both, rates[size], _images(bench)) for size, end in ends.items())
     caption = f"Pairs of networks on {DATA[data]}: {np.count_nonzero(both)}. {controls}"
     if top == 1:
