@@ -112,7 +112,10 @@ class BulkFit:
             these are zero; the widest such gap if none is an outlier; none if there are too few to say.
         gap_below: The same below.
         searched: How many of the largest and of the smallest eigenvalues the gaps were looked for among.
-        at_zero: Eigenvalues that rounding cannot tell from zero, put aside.
+        unsearched_above: Why the upper end could not be searched; empty if it was.
+        unsearched_below: The same of the lower end.
+        at_zero: Eigenvalues that rounding cannot tell from zero, put aside; in an estimate they stay in the bulk.
+        zero: The absolute value up to which rounding cannot tell them.
         count: Eigenvalues in the bulk.
         laws: Those that fit, the one of fewest parameters first; then the others, the nearest first; then those that
             have no member with the bulk's edges.
@@ -125,7 +128,10 @@ class BulkFit:
     gap_above: float | None
     gap_below: float | None
     searched: tuple[int, int]
+    unsearched_above: str
+    unsearched_below: str
     at_zero: int
+    zero: float
     count: float
     laws: tuple[LawFit, ...]
     reason: str = ""

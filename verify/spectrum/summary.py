@@ -67,18 +67,20 @@ def inertia_sentence(inertia: Counts) -> str:
 def outlier_sentence(fit: BulkFit) -> str:
     """Say how many eigenvalues lie beyond the bulk, where its edges are, and what was put aside."""
     sides = []
-    for side, outliers, gap, searched in (
-        ("above", fit.outliers_above, fit.gap_above, fit.searched[0]),
-        ("below", fit.outliers_below, fit.gap_below, fit.searched[1]),
+    for side, outliers, gap, searched, unsearched in (
+        ("above", fit.outliers_above, fit.gap_above, fit.searched[0], fit.unsearched_above),
+        ("below", fit.outliers_below, fit.gap_below, fit.searched[1], fit.unsearched_below),
     ):
-        if outliers:
+        if unsearched:
+            sides.append(f"{side} the bulk not searched: {unsearched}")
+        elif outliers:
             parted = f"beyond a gap of {gap:.3g} spacings" if gap and math.isfinite(gap) else "with zero behind them"
             sides.append(f"{outliers} {side} the bulk, {parted}")
         else:
             sides.append(f"none {side} the bulk")
             if side == "above" and gap is not None:
                 sides[-1] += f" (the widest gap among the {searched} largest is {gap:.3g} spacings)"
-    zero = f"; {fit.at_zero} eigenvalues are zero to rounding" if fit.at_zero else ""
+    zero = f"; {counted(fit.at_zero, 'eigenvalue')} within {fit.zero:.1g} of zero to rounding" if fit.at_zero else ""
     return f"{'; '.join(sides)}; the bulk is [{fit.edges[0]:.4g}, {fit.edges[1]:.4g}]{zero}"
 
 
