@@ -145,6 +145,8 @@ def choose(
     work = f"{products_if_estimated} product{'s' if products_if_estimated > 1 else ''}"
     if exact <= PREMIUM * estimated:
         reason = f"exact: about {exact:.2g} s for the exact spectrum, against {estimated:.2g} s for {work}"
+        if exact > estimated:
+            reason += f"; what has no error may take up to {PREMIUM:g} times as long"
         return Choice("exact", exact, estimated, reason, speeds.products)
     reason = f"estimated: about {estimated:.2g} s for {work}, against {exact:.2g} s for the exact spectrum"
     return Choice("estimated", exact, estimated, reason, speeds.products)

@@ -21,6 +21,9 @@ from numerics.curvature.linear_operator import SymmetricOperator, as_operator
 SEARCH = 2000
 """Products that the search from both ends takes at most, unless told."""
 
+ROUNDING = 16.0
+"""Rounding of a matrix, in machine precisions of its Frobenius norm: some 7 times what assembled Hessians show."""
+
 _COLUMNS = 64  # of the unit vectors that make an operator dense
 
 
@@ -70,8 +73,9 @@ def inertia(
     its size, or the two ends of the spectrum are searched ("estimated").
 
     An eigenvalue of an operator counts as negative or positive only if it lies beyond the cut by more than the error of
-    the method: size times the machine precision of the radius, twice |H Z| for zero modes Z, and twice the residuals of
-    the search. What lies nearer to the cut is unresolved, so that a count is never too large.
+    the method: rounding (``rounding_level`` of all eigenvalues; in a search size times the machine precision of the
+    radius), twice |H Z| for zero modes Z, and twice the residuals of the search. What lies nearer to the cut is
+    unresolved, so that a count is never too large.
 
     Args:
         matrix: Symmetric matrices (members, size, size), or one operator or matrix, which is one member.
@@ -133,6 +137,25 @@ def inertia(
     return found
 
 
+def rounding_level(eigenvalues: Float[Tensor, " size"], dtype: torch.dtype) -> float:
+    """How far rounding may have moved each eigenvalue of a matrix that was made in ``dtype``.
+
+    Machine precision times the smaller of size times the radius, which bounds any rounding of the entries, and
+    ``ROUNDING`` times the Frobenius norm: errors of the entries are hardly correlated and add up as their squares do.
+
+    Args:
+        eigenvalues: All of the matrix.
+        dtype: In which its entries were computed.
+
+    Examples:
+        >>> rounding_level(torch.tensor([0.0, 2.0]), torch.float32) == 2 * 2 * torch.finfo(torch.float32).eps
+        True
+    """
+    values = eigenvalues.to(torch.float64)
+    bound = min(len(values) * float(values.abs().max()), ROUNDING * float(torch.linalg.vector_norm(values)))
+    return float(torch.finfo(dtype).eps) * bound
+
+
 def _of_batch(matrix: Tensor, tolerance: float) -> Inertia:
     checked_tensors(matrix=matrix)
     if matrix.ndim != 3 or matrix.shape[1] != matrix.shape[2] or 0 in matrix.shape:
@@ -162,7 +185,7 @@ def _of_batch(matrix: Tensor, tolerance: float) -> Inertia:
 def _exact(
     operator: SymmetricOperator, tolerance: float, modes: Tensor | None, coupling: float, reason: str, products: int
 ) -> Inertia:
-    size, eps = operator.size, torch.finfo(operator.dtype).eps
+    size = operator.size
     if hasattr(operator, "dense"):
         dense = operator.dense().to(torch.float64)
     else:
@@ -186,7 +209,7 @@ def _exact(
     cut = tolerance * radius
     if skew > cut:
         raise ValueError(f"operator must be symmetric, but differs from its transpose by {skew * unit:.1e}.")
-    error = size * eps * radius + 2 * coupling / unit
+    error = rounding_level(eigenvalues, operator.dtype) + 2 * coupling / unit
     negative, positive = (int((sign * eigenvalues > cut + error).sum()) for sign in (-1, 1))
     return _one(operator, negative, positive, cut * unit, modes, coupling, "exact", True, products, reason)
 

@@ -47,11 +47,13 @@ def test_what_does_not_fit_is_estimated_without_a_single_product() -> None:
 
 
 def test_the_seconds_decide_in_between_and_being_exact_is_worth_a_premium() -> None:
-    for products in (10, 999, 1000, 1001, 10**6):
+    for products in (10, 999, 1000, 1001, 1500, 2000, 2500, 10**6):
         choice = choose(_Scaled(1000), products_if_estimated=products, speeds=_speeds())
         assert choice.seconds_exact == 2.0
         assert choice.seconds_estimated == pytest.approx(products * 1e-3, rel=1e-12)
         assert (choice.method == "exact") == (PREMIUM * choice.seconds_estimated >= 2.0)
+        dearer = choice.method == "exact" and choice.seconds_estimated < 2.0
+        assert choice.reason.endswith("; what has no error may take up to 2 times as long") == dearer
         assert choice.reason.startswith(choice.method)
 
 

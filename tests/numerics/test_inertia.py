@@ -7,6 +7,7 @@ import torch
 
 from numerics import HessianOperator, Mlp, SquaredError, dense_hessian, inertia, sample_wishart
 from numerics.curvature import cost
+from numerics.curvature.inertia import rounding_level
 from numerics.curvature.linear_operator import Counted
 
 EPS = torch.finfo(torch.float64).eps
@@ -273,6 +274,31 @@ def test_single_precision_products_widen_the_error_and_not_the_count() -> None:
     for method in ("exact", "estimated"):
         found = inertia(_Diagonal(diagonal), tolerance=1e-3, method=method, generator=_generator())
         assert _counts(found) == [3, 50, 5, 0]
+
+
+def test_rounding_is_that_of_the_frobenius_norm_where_many_eigenvalues_are_small() -> None:
+    """Errors of a float32 matrix of a thousand rows reach 2e-6 of its radius, not size x eps = 1.2e-4."""
+    diagonal = torch.zeros(1000)
+    diagonal[:4] = torch.tensor([1.0, 1e-3 + 1e-5, -1e-3 - 1e-5, 1e-3 + 1e-6])
+    found = inertia(_Diagonal(diagonal), tolerance=1e-3, method="exact")
+    assert _counts(found) == [1, 997, 2, 0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_rounding_level_bounds_what_single_precision_does_to_a_hessian(seed: int) -> None:
+    """The same weights and data, assembled in float32 and in float64: every eigenvalue moves by less."""
+    network = Mlp((6, 12, 3), "tanh", bias=True)
+    theta = network.init([seed], dtype=torch.float32)
+    x, y = (torch.randn(50, n, generator=_generator(seed)) for n in (6, 3))
+    coarse, fine = (
+        torch.linalg.eigvalsh(
+            HessianOperator(network, SquaredError(), (x.to(kind), y.to(kind)), theta=theta.to(kind)).dense().double()
+        )
+        for kind in (torch.float32, torch.float64)
+    )
+    moved = float((coarse - fine).abs().max())
+    assert 0 < moved < rounding_level(coarse, torch.float32)
+    assert rounding_level(coarse, torch.float32) < 123 * torch.finfo(torch.float32).eps * float(coarse.abs().max())
 
 
 def test_the_measured_cost_decides_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
