@@ -42,14 +42,19 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of 
 
 @app.command("list")
 def list_claims(
+    patterns: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID-GLOB]...", help="Ids or globs; none means all claims.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
     claims: ClaimFiles = None,
 ) -> None:
-    """List the claims: id, what is expected of it, title."""
+    """List claims: id, what is expected of it, title."""
     from verify.report.console import ledger_lines
-    from verify.runner import known_claims
+    from verify.runner import known_claims, selected
 
     known = known_claims(claims or ())
+    if patterns:
+        known = selected(known, patterns)
     if not as_json:
         typer.echo("\n".join(ledger_lines(known)))
         return
