@@ -169,6 +169,7 @@ class LayerSpectrum:
 
     Attributes:
         name: Name of the layer in the model.
+        kind: Its class; empty for a parameter that the model holds itself.
         size: Its trainable parameters that were selected.
         largest: The block's largest eigenvalue.
         smallest: The block's smallest eigenvalue.
@@ -178,12 +179,18 @@ class LayerSpectrum:
     """
 
     name: str
+    kind: str
     size: int
     largest: Eigenvalue
     smallest: Eigenvalue
     trace: Quantity
     method: Method
     histogram: Histogram | None = None
+
+    @property
+    def title(self) -> str:
+        """Name and class."""
+        return f"{self.name} {self.kind}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
