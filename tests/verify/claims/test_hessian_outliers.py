@@ -53,6 +53,24 @@ def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
+def test_the_caption_counts_one_networks_eigenvalues_and_they_add_up() -> None:
+    after = np.stack([np.r_[5.0, np.zeros(first), -np.ones(9 - first)] for first in (2, 6, 6)])
+    words = bulk.end_in_words(after, np.full((3, 2), 0.01))
+    assert "it has 7 negative, 2 unresolved and 1 positive eigenvalues" in words
+    assert "Medians over 3 networks: 3 negative and 1 positive" in words
+
+
+def test_the_two_claims_on_width_refer_to_each_other_and_name_the_loss() -> None:
+    claims = {claim.id.removeprefix("hessian."): claim for claim in discover()}
+    bulk_grows, layer = claims["width-grows-the-bulk"], claims["one-wider-layer-top-eigenvalue"]
+    assert layer.id in bulk_grows.statement
+    assert bulk_grows.id in layer.statement
+    for claim in (bulk_grows, layer):
+        assert "cross-entropy" in claim.statement
+        assert "squared error" in claim.statement
+    assert layer.title.endswith("?")
+
+
 @pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
 @pytest.mark.parametrize("outliers", range(1, networks.PLACES + 1))
 def test_the_detector_finds_the_largest_ratio_at_every_place_and_in_every_unit(outliers: int, scale: float) -> None:

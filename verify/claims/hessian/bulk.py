@@ -133,22 +133,34 @@ def bulk_and_outliers(bench: Workbench) -> Iterator[Comparison]:
         dropped=dropped,
     )
     yield AtLeast(
-        f"fall of the loss as the last layer grows, -d log(loss) / d log(scale), at {LOSS:g} and at {LATER:g}",
+        rf"fall of the loss $L$ as the last layer grows by a factor $s$, $-d \log L / d \log s$, at the loss {LOSS:g} "
+        f"and at {LATER:g}",
         bound=(0.5, 0.5),
         replicates=fall,
         rival=Rival("a minimum, or any other critical point", (0.0, 0.0)),
         dropped=dropped,
     )
-    negative, positive = ((sign * after > RESOLVED * radius[:, None]).sum(axis=1) for sign in (-1, 1))
-    counts = [np.median(each) for each in (negative, before.shape[1] - negative - positive, positive)]
-    end = (
-        f"At the loss {LOSS:g} the inertia at a tolerance of 1e-6 of the radius is {counts[0]:.0f} negative, "
-        f"{counts[1]:.0f} unresolved and {counts[2]:.0f} positive eigenvalues, and the relative gradient norm is "
-        f"{np.median(gradient[:, 0]):.2g}; at the loss {LATER:g} it is {np.median(gradient[:, 1]):.2g}. Medians of "
-        f"{len(after)} networks: no minimum."
-    )
-    draw_in_order(bench, before[0], after[0], end)
+    draw_in_order(bench, before[0], after[0], end_in_words(after, gradient))
     draw_largest(bench, before, after)
+
+
+def end_in_words(after: Array, gradient: Array) -> str:
+    """Say of the first network, and of all by their medians, that training has not ended at a minimum.
+
+    Args:
+        after: Eigenvalues (networks, parameters) at the end of training.
+        gradient: Relative gradient norms (networks, 2) there and later.
+    """
+    edge = RESOLVED * np.abs(after).max(axis=1, keepdims=True)
+    negative, positive = (after < -edge).sum(axis=1), (after > edge).sum(axis=1)
+    unresolved = after.shape[1] - negative - positive
+    return (
+        f"At the loss {LOSS:g} it has {negative[0]} negative, {unresolved[0]} unresolved and {positive[0]} positive "
+        f"eigenvalues at a tolerance of 1e-6 of the radius, and the relative gradient norm {gradient[0, 0]:.2g}; at "
+        f"the loss {LATER:g} that norm is {gradient[0, 1]:.2g}: no minimum. Medians over {len(after)} networks: "
+        f"{np.median(negative):g} negative and {np.median(positive):g} positive eigenvalues, norms "
+        f"{np.median(gradient[:, 0]):.2g} and {np.median(gradient[:, 1]):.2g}."
+    )
 
 
 def draw_in_order(bench: Workbench, before: Array, after: Array, end: str) -> Figure:
@@ -161,7 +173,7 @@ def draw_in_order(bench: Workbench, before: Array, after: Array, end: str) -> Fi
         title="Eigenvalues in order, before and after training",
         x="place in ascending order",
         y="eigenvalue over spectral radius",
-        caption=f"One network with {parameters} parameters. {end}",
+        caption=f"One network, {parameters} parameters. {end}",
     )
     for spectrum, name in ((before, "before training"), (after, "after training")):
         figure.points(shown + 1, (spectrum[::-1] / np.abs(spectrum).max())[shown], name)

@@ -155,7 +155,7 @@ def _compare(
     dropped = int(np.count_nonzero(~arrived))
     kept = {name: values[arrived] for name, values in measured.items()}
     yield AtMost(
-        f"{label}: |lambda_min| over lambda_max at the end",
+        rf"{label}: $|\lambda_{{\min}}| / \lambda_{{\max}}$ at the end",
         bound=SMALL,
         replicates=kept["least after"],
         rival=Rival("as negative as positive, like the residual part alone", 1.0),
@@ -163,7 +163,7 @@ def _compare(
         decided_from=decided_from,
     )
     yield AtLeast(
-        f"{label}: |lambda_min| over lambda_max at the end is not zero",
+        rf"{label}: $|\lambda_{{\min}}| / \lambda_{{\max}}$ at the end is not zero",
         bound=REMAINS,
         replicates=kept["least after"],
         rival=Rival("no negative eigenvalue, as at a minimum", NONE),
@@ -171,18 +171,18 @@ def _compare(
         decided_from=decided_from,
     )
     yield Ordering(
-        f"{label}: |lambda_min| over lambda_max shrinks with training",
+        rf"{label}: $|\lambda_{{\min}}| / \lambda_{{\max}}$ shrinks with training",
         lower=kept["least after"],
         higher=kept["least before"],
         dropped=dropped,
         decided_from=decided_from,
     )
-    for bound, words in (("residual least", "|lambda_min(H1)|"), ("residual norm", "||H1||")):
+    for bound, words in (("residual least", r"|\lambda_{\min}(H_1)|"), ("residual norm", r"\|H_1\|")):
         least, limit = (
             np.concatenate([kept[f"{name} {when}"] for when in ("before", "after")]) for name in ("least", bound)
         )
         yield Bounds(
-            f"{label}: |lambda_min(H)| <= {words}, before and after training",
+            rf"{label}: $|\lambda_{{\min}}(H)| \leq {words}$, before and after training",
             smaller=least,
             larger=limit,
             tolerance=tolerance,
