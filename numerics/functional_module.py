@@ -58,6 +58,10 @@ class FunctionalModule:
         if len(kinds) > 1:
             raise ValueError(f"module must have parameters of one dtype and device, got {', '.join(kinds)}.")
         checked_tensors(**{f"module's parameter {name}": value for name, value in trainable.items()})
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"module must be one of Python, but {type(module).__name__} is compiled: give what it was made from."
+            )
         _refuse_impure(module)
         try:
             self.module = copy.deepcopy(module)
@@ -66,6 +70,9 @@ class FunctionalModule:
         self.module.requires_grad_(False)
         for parameter in self.module.parameters():
             parameter.grad = None
+        for layer in self.module.modules():
+            if isinstance(layer, nn.Embedding | nn.EmbeddingBag):
+                layer.sparse = False  # the same function, whose gradient then is dense like all others
         self._shapes = {name: value.shape for name, value in trainable.items()}
         places: dict[str, slice] = {}
         start = 0
@@ -77,6 +84,7 @@ class FunctionalModule:
         self._places: dict[str, slice] = places
         self._theta = torch.cat([value.detach().flatten() for value in trainable.values()])[None]
         checked_finite(**{"module's parameters": self._theta})
+        self._buffers = [name for name, _ in self.module.named_buffers()]
         self._constants: dict[tuple[torch.dtype, torch.device], dict[str, Tensor]] = {}
 
     @property
@@ -126,7 +134,7 @@ class FunctionalModule:
         sigma_w, sigma_b = checked_number("sigma_w", sigma_w, least=0.0), checked_number("sigma_b", sigma_b, least=0.0)
         dtype = self._theta.dtype if dtype is None else dtype
         checked_dtype(dtype)
-        scales = torch.zeros(self.parameters, dtype=torch.float64)
+        scales = torch.zeros(self.parameters, dtype=torch.float64, device="cpu")
         kept = self._theta[0].to(dtype=torch.float64, device="cpu").clone()
         for name, place in self._places.items():
             shape = self._shapes[name]
@@ -193,9 +201,18 @@ class FunctionalModule:
 
         Raises:
             TypeError: If the module does not return a tensor.
+            ValueError: If its forward fails.
         """
         constants = self._constants_like(next(iter(named.values())))
-        outputs = functional_call(self.module, (dict(named), constants), (x,))
+        buffers = {name: constants[name].clone() for name in self._buffers}  # may be changed in place, as may x
+        try:
+            outputs = functional_call(self.module, (dict(named), {**constants, **buffers}), (x.clone(),))
+        except (RuntimeError, IndexError, ValueError, MemoryError):  # these say themselves what does not fit
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"module must take x of shape {tuple(x.shape)}, but fails: {type(error).__name__}: {error}"
+            ) from error
         if not isinstance(outputs, Tensor):
             raise TypeError(f"module must return one tensor, got {type(outputs).__name__}.")
         return outputs

@@ -24,7 +24,8 @@ from numerics.curvature.batch_curvature import GraphCurvature, Part, probed_grap
 from numerics.curvature.cost import DenseCost, seconds_of
 from numerics.curvature.example_jacobians import WORK, add_factors, agree, factors, factors_agree, random_rows
 from numerics.curvature.memory_limits import halving, ran_out_of_memory
-from numerics.curvature.training_problem import TrainingProblem, first_batch
+from numerics.curvature.training_problem import TrainingProblem, own_precision, own_randomness
+from numerics.curvature.verification import first_batch, refuse_wrong_derivatives
 from numerics.functional_module import FunctionalModule
 from numerics.losses import Loss, Targets
 from numerics.objective import has_own_targets
@@ -90,7 +91,8 @@ def dense_part(
                         bar,
                     )
 
-    halving(fill, way.chunk, theta.device)
+    with own_precision():
+        halving(fill, way.chunk, theta.device)
     return matrix
 
 
@@ -192,8 +194,10 @@ def module_parts(
         problem = TrainingProblem(network, loss, (x[member], y[member]) if own else (x, y), point)
         examples = x.shape[1 if own else 0]
         if member == 0:
-            few = first_batch(problem, _PROBED)
-            kept = max(1.0, probed_graph(problem, *few, part="hessian", places=network.layers).nbytes / len(few[0]))
+            with own_randomness(theta.device):
+                few = first_batch(problem, _PROBED)
+                kept = max(1.0, probed_graph(problem, *few, part="hessian", places=network.layers).nbytes / len(few[0]))
+                refuse_wrong_derivatives(problem, _PROBED)
         names: tuple[Part, Part] = ("gauss_newton", "residual")
         for part, into in zip(names, parts[:, member], strict=True):
             found = dense_part(
@@ -263,7 +267,7 @@ def _add_rows(
     for number, place in enumerate(places):
         own = place.stop - place.start
         columns = _columns(curvature, number)
-        block = _block(curvature, number, columns, at_once) if columns else own
+        block = _block(curvature, number, columns, at_once) if columns else max(1, own)
         for start in range(0, own, block):
             some = slice(start, min(start + block, own))
             if columns:
@@ -277,8 +281,10 @@ def _add_rows(
 
 
 def _columns(curvature: GraphCurvature, number: int) -> list[int]:
-    """The parameters from this one on whose blocks in its rows are not zero."""
+    """The parameters from this one on whose blocks in its rows are not zero; none for an empty parameter."""
     leaf, later = curvature.leaves[number], range(number, len(curvature.leaves))
+    if not leaf.numel():
+        return []
     found = curvature.rows(number, random_rows(1, leaf.numel(), leaf), later)
     return [column for column, piece in zip(later, found, strict=True) if piece is not None and piece.any()]
 

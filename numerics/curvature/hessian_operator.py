@@ -11,7 +11,7 @@ by batch otherwise. The loss is a mean over examples: batch b of n_b examples we
 
 import zlib
 from collections.abc import Mapping
-from typing import get_args
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float
@@ -28,12 +28,12 @@ from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
 from numerics.curvature.training_problem import (
     Data,
     LossFunction,
-    Passed,
     TrainingProblem,
-    first_batch,
     matching_names,
-    verified,
+    own_precision,
+    own_randomness,
 )
+from numerics.curvature.verification import Passed, first_batch, refuse_wrong_derivatives, verified
 from numerics.functional_module import Network
 from numerics.losses import Loss
 from numerics.networks import Mlp
@@ -115,15 +115,16 @@ class HessianOperator:
             self._memory = int(memory)
             self._all: Mapping[str, slice] = self._problem.network.layers
             self._names = matching_names(parameters, list(self._all))
-            self._verify(chunk)
+            with own_precision(), own_randomness(self.device):
+                self._verify(chunk)
         except Exception as error:
             failure = error
         agree_on_failure(failure, group)
         agree_on_values("theta", self._problem.theta, group)
         chosen = zlib.crc32(f"{part} {self._names}".encode())
         agree_on_values("parameters and part", torch.tensor([chosen], device=self.device), group)
-        shares = torch.tensor([self._passed.examples, self._passed.loss * self._passed.examples], dtype=torch.float64)
-        total = summed(shares.to(self.device), group)
+        shares = [self._passed.examples, self._passed.loss * self._passed.examples]
+        total = summed(torch.tensor(shares, dtype=torch.float64, device=self.device), group)
         self._examples = int(total[0])
         self._loss = float(total[1]) / self._examples
         self._gradient = summed(self._passed.gradient * (self._passed.examples / self._examples), group)
@@ -132,6 +133,11 @@ class HessianOperator:
     def size(self) -> int:
         """Number of chosen parameters."""
         return self._size
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, both the number of chosen parameters."""
+        return self._size, self._size
 
     @property
     def dtype(self) -> torch.dtype:
@@ -219,6 +225,26 @@ class HessianOperator:
         product = self._product(rows)
         return product[0] if vectors.ndim == 1 else product.mT
 
+    def to_scipy(self) -> Any:
+        """The same as a ``scipy.sparse.linalg.LinearOperator`` on numpy arrays, for scipy's own solvers.
+
+        Products are computed where this operator lies, and copied from and to the CPU.
+
+        Examples:
+            >>> from numerics.losses import SquaredError
+            >>> x, y, theta = torch.ones(1, 1), torch.zeros(1, 1), torch.tensor([2.0, 3.0])
+            >>> hessian = HessianOperator(Mlp((1, 1, 1), "linear"), SquaredError(prefactor=0.5), (x, y), theta=theta)
+            >>> (hessian.to_scipy() @ [1.0, 0.0]).tolist()
+            [9.0, 12.0]
+        """
+        from scipy.sparse.linalg import LinearOperator
+
+        def product(vectors: Any) -> Any:
+            return (self @ torch.tensor(vectors, dtype=self.dtype, device=self.device)).cpu().numpy()
+
+        kind = torch.empty(0, dtype=self.dtype).numpy().dtype
+        return LinearOperator(self.shape, matvec=product, rmatvec=product, matmat=product, rmatmat=product, dtype=kind)
+
     @torch.inference_mode(False)
     def dense(self) -> Float[Tensor, "size size"]:
         """The matrix itself, exactly symmetric; no products are counted.
@@ -227,7 +253,8 @@ class HessianOperator:
         parameters, unless few of them are chosen; else as ``dense_products`` states, which allocates the result, a
         graph and at most 192 MiB.
         """
-        matrix = self._assembled() if self._assembles else self._differentiated()
+        with own_precision():
+            matrix = self._assembled() if self._assembles else self._differentiated()
         return mirrored(summed(matrix, self.group))
 
     @torch.inference_mode(False)
@@ -259,12 +286,15 @@ class HessianOperator:
         fitted, self._passed = halving(lambda chunk: verified(self._problem, chunk), self._chunk, self.device)
         if fitted < self._chunk:
             self._limit = self._chunk = fitted
+        halving(lambda few: refuse_wrong_derivatives(self._problem, few), self._chunk, self.device)
         self._keep()
 
     def _measure(self) -> None:
         """Choose the chunk from the bytes that a few examples need."""
         self._places = self.layers
         self._size = sum(place.stop - place.start for place in self._places.values())
+        if not self._size:
+            raise ValueError(f"parameters must hold at least one number, but {', '.join(self._names)} are empty.")
         self._columns: int | None = None
         self._dense_cost = None
         self._cache: list[tuple[int, PerceptronCurvature | GraphCurvature]] | None = None
@@ -303,7 +333,8 @@ class HessianOperator:
             return torch.zeros_like(rows)
         while True:
             try:
-                total = self._local_product(rows)
+                with own_precision():
+                    total = self._local_product(rows)
                 break
             except (RuntimeError, MemoryError) as error:
                 if (self._chunk == 1 and self._columns == 1) or not ran_out_of_memory(error):
@@ -316,6 +347,7 @@ class HessianOperator:
 
     @torch.inference_mode(False)
     def _local_product(self, rows: Tensor) -> Tensor:
+        self._problem.refuse_changed_data()
         total = torch.zeros_like(rows)
         batches = self._problem.batches(self._chunk, self._passed.examples)
         if self._cached and self._cache is None:
