@@ -113,6 +113,7 @@ def bulk_and_outliers(
         edges=edges,
         outliers_above=above,
         outliers_below=below,
+        outliers=(*map(float, largest[:above]), *map(float, smallest[:below])),
         gap_above=upper.gap,
         gap_below=lower.gap,
         searched=(len(largest), len(smallest)),

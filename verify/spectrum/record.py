@@ -44,7 +44,7 @@ class Eigenvalue:
 
     @property
     def shown(self) -> float:
-        """The value, or 0 if its residual does not tell it from 0."""
+        """What tables show: the value, or 0 if its residual does not tell it from 0."""
         return 0.0 if abs(self.value) <= self.residual else self.value
 
 
@@ -108,6 +108,7 @@ class BulkFit:
         edges: The bulk's own extreme eigenvalues, which the laws are fitted to.
         outliers_above: Eigenvalues beyond the right edge, parted from it by a gap.
         outliers_below: Eigenvalues beyond the left edge, parted from it by a gap.
+        outliers: These eigenvalues, each end from outside inwards.
         gap_above: The gap behind the outliers above, in median spacings of the eigenvalues that follow; infinite if
             these are zero; the widest such gap if none is an outlier; none if there are too few to say.
         gap_below: The same below.
@@ -125,6 +126,7 @@ class BulkFit:
     edges: tuple[float, float]
     outliers_above: int
     outliers_below: int
+    outliers: tuple[float, ...]
     gap_above: float | None
     gap_below: float | None
     searched: tuple[int, int]

@@ -3,7 +3,16 @@
 import math
 
 from verify.spectrum.bulk_fit import FITS_WITHIN
-from verify.spectrum.record import BulkFit, Counts, Eigenvalue, LawFit, LayerSpectrum, NetworkSpectrum, Quantity
+from verify.spectrum.record import (
+    BulkFit,
+    Counts,
+    Density,
+    Eigenvalue,
+    LawFit,
+    LayerSpectrum,
+    NetworkSpectrum,
+    Quantity,
+)
 
 PARTS = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton part", "residual": "residual part"}
 """What each part of the Hessian is called."""
@@ -15,7 +24,7 @@ def summary_lines(spectrum: NetworkSpectrum) -> list[str]:
     facts = [
         (PARTS[spectrum.part], f"of {spectrum.name}: {spectrum.model}, {scope(spectrum)}"),
         ("loss", f"{spectrum.loss:.6g} over {counted(spectrum.examples, 'example')}"),
-        ("gradient norm", f"{spectrum.gradient_norm:.6g}"),
+        ("gradient norm", f"{spectrum.gradient_norm:.6g}{', of the chosen parameters' if spectrum.parameters else ''}"),
         ("computed", f"{spectrum.reason}; {spectrum.dtype} on {spectrum.device}, {spectrum.seconds:.1f} s"),
         ("trace", str(spectrum.trace)),
         ("Frobenius norm", str(spectrum.frobenius_norm)),
@@ -84,6 +93,17 @@ def outlier_sentence(fit: BulkFit) -> str:
     return f"{'; '.join(sides)}; the bulk is [{fit.edges[0]:.4g}, {fit.edges[1]:.4g}]{zero}"
 
 
+def zeros_sentence(density: Density) -> str:
+    """Say what became of the eigenvalues that rounding cannot tell from zero."""
+    fit = density.fit
+    if density.method == "estimated":
+        return "Eigenvalues that rounding cannot tell from zero cannot be counted in an estimate, and are left in."
+    if not fit.at_zero:
+        return ""
+    verb = "is" if fit.at_zero == 1 else "are"
+    return f"{counted(fit.at_zero, 'eigenvalue')} within {fit.zero:.1g} of zero {verb} left out."
+
+
 def law_sentence(fit: BulkFit) -> str:
     """Say which law fits the bulk, or plainly that none does."""
     if fit.reason:
@@ -115,14 +135,14 @@ def _pair(pairs: tuple[Eigenvalue, ...], rank: int) -> list[str]:
     if rank >= len(pairs):
         return ["", ""]
     pair = pairs[rank]
-    return [f"{pair.value:.6g}", f"{pair.residual:.0e}{' ' if pair.converged else '*'}"]
+    return [f"{pair.shown:.6g}", f"{pair.residual:.0e}{' ' if pair.converged else '*'}"]
 
 
 def _layer_rows(layers: tuple[LayerSpectrum, ...]) -> list[list[str]]:
     rows = [["layer", "parameters", "largest", "smallest", "trace", ""]]
     for layer in layers:
         ends = [f"{pair.shown:.4g}{'' if pair.converged else '*'}" for pair in (layer.largest, layer.smallest)]
-        rows.append([layer.name, str(layer.size), *ends, str(layer.trace), layer.method])
+        rows.append([layer.title, str(layer.size), *ends, str(layer.trace), layer.method])
     return rows
 
 
