@@ -81,7 +81,7 @@ def checked_number(name: str, number: object, *, above: float = -math.inf, least
         except (TypeError, ValueError, OverflowError):
             value = math.nan
     if not (math.isfinite(value) and value > above and value >= least):
-        bound = f" > {above:g}" if above > -math.inf else f" >= {least:g}"
+        bound = f" > {above:g}" if above > -math.inf else f" >= {least:g}" if least > -math.inf else ""
         raise ValueError(f"{name} must be a finite number{bound}, got {number!r}.")
     return value
 
@@ -144,6 +144,25 @@ def checked_finite(**tensors: Tensor) -> None:
             raise ValueError(f"{name} must hold numbers, got a tensor on the meta device.")
         if not bool(tensor.isfinite().all()):
             raise ValueError(f"{name} must be finite, got NaN or infinity.")
+
+
+def checked_generator(generator: object) -> None:
+    """Refuse what is not a random generator on the CPU.
+
+    Raises:
+        TypeError: If it is no generator.
+        ValueError: If it is on another device.
+
+    Examples:
+        >>> checked_generator(5)
+        Traceback (most recent call last):
+        ...
+        TypeError: generator must be a torch.Generator, got int.
+    """
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}.")
+    if generator.device.type != "cpu":
+        raise ValueError(f"generator must be on the CPU, got one on {generator.device}.")
 
 
 def checked_scale(name: str, scale: float, draws: Tensor) -> Tensor:

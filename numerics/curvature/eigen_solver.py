@@ -27,11 +27,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_number, checked_sizes, integer
+from numerics.arguments import checked_generator, checked_number, checked_sizes, integer
 from numerics.curvature.cost import choose
 from numerics.curvature.krylov_space import KrylovSpace, Tilt
-from numerics.curvature.lanczos import norm, probability_of_missing, product
-from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+from numerics.curvature.lanczos import norm, probability_of_missing
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator, product, symmetric_part
 from numerics.progress import Bar, progress
 
 Which = Literal["LM", "LA", "SA", "BE"]
@@ -43,8 +43,6 @@ COMPARED = 4
 """So many products of a second start are enough to compare the relation with."""
 IDLE = 4
 """So many second starts in a row that decide nothing are enough."""
-BLOCK = 64
-"""Columns that are multiplied at once where a matrix is made of products."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +111,10 @@ def eigenpairs(
         The pairs. One that has not converged, or a spectrum that is not complete, is said to be so.
 
     Raises:
-        TypeError: If the operator is none.
-        ValueError: If an argument is out of range or a product is not finite.
+        TypeError: If it is no operator, or the generator none.
+        ValueError: If an argument is out of range, products are not finite, or they contradict symmetry: by a part of
+            the matrix as large as the cube root of machine precision, or in a space by ``CONTRADICTION``. Less than
+            that is found in the residuals.
 
     Examples:
         >>> matrix = torch.diag(torch.tensor([3.0, -5.0, 3.0, 1.0], dtype=torch.float64))
@@ -127,6 +127,7 @@ def eigenpairs(
         Matrix Anal. Appl. 13 (1992) 1094 (random starts).
     """
     operator = as_operator(operator)
+    checked_generator(generator)
     size = operator.size
     tol, missing, limit, budget = _checked(size, k, which, tol, missing, max_products, basis_limit)
     if method not in get_args(Method):
@@ -189,29 +190,15 @@ def _ordered(values: Float[Tensor, " n"], k: int, which: str) -> Int[Tensor, " k
 
 def _exact(operator: SymmetricOperator, k: int, which: str, tol: float, spent: int) -> Eigenpairs:
     """Assemble the matrix and diagonalise it."""
-    size = operator.size
-    matrix = torch.empty(size, size, dtype=torch.float64, device=operator.device)
-    assemble = getattr(operator, "dense", None)
-    if assemble is not None:
-        matrix.copy_(assemble())
-    else:
-        for first in progress(range(0, size, BLOCK), "columns of the matrix"):
-            columns = torch.zeros(size, min(BLOCK, size - first), dtype=operator.dtype, device=operator.device)
-            columns[first : first + BLOCK].fill_diagonal_(1.0)
-            matrix[:, first : first + BLOCK] = operator @ columns
-        spent += size
-    largest = float(matrix.abs().max())
-    if not math.isfinite(largest):
-        raise ValueError("operator must have finite products, got NaN or infinity.")
-    unit = 2.0 ** max(math.frexp(largest)[1], -1000)
-    matrix /= unit
-    values, vectors = torch.linalg.eigh((matrix + matrix.mT) / 2)
+    matrix, unit, products = symmetric_part(operator)
+    values, vectors = torch.linalg.eigh(matrix)
     places = _ordered(values, k, which)
     radius = float(values.abs().max())
     values, vectors = values[places], vectors[:, places]
     residuals = torch.linalg.vector_norm(matrix @ vectors - vectors * values, dim=0)
     converged = residuals <= tol * radius
-    return Eigenpairs(values * unit, vectors, residuals * unit, converged, 0.0, True, spent, "exact", radius * unit)
+    values, residuals, radius, products = values * unit, residuals * unit, radius * unit, spent + products
+    return Eigenpairs(values, vectors, residuals, converged, 0.0, True, products, "exact", radius)
 
 
 class _Search:

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_finite, checked_number, checked_sizes, checked_tensors
+from numerics.arguments import checked_finite, checked_generator, checked_number, checked_sizes, checked_tensors
 from numerics.curvature.cost import MEMORY, SMALL, choose
 from numerics.curvature.eigenvalue_count import eigenvalues_beyond
-from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator, product
 
 SEARCH = 2000
 """Products that the search from both ends takes at most, unless told."""
@@ -120,6 +120,8 @@ def inertia(
     given = isinstance(matrix, Tensor)
     if generator is None and (method == "estimated" or (method == "auto" and not given and operator.size > SMALL)):
         raise ValueError("generator must be a torch.Generator on the CPU where the inertia may be estimated, got None.")
+    if generator is not None:
+        checked_generator(generator)
     modes, coupling = _checked_modes(operator, zero_modes)
     spent = 0 if modes is None else modes.shape[1]
     way, reason = method, f"{method}: as asked for"
@@ -193,7 +195,7 @@ def _exact(
         for first in range(0, size, _COLUMNS):
             units = torch.zeros(size, min(_COLUMNS, size - first), dtype=operator.dtype, device=operator.device)
             units[range(first, first + units.shape[1]), range(units.shape[1])] = 1
-            dense[:, first : first + units.shape[1]] = operator @ units
+            dense[:, first : first + units.shape[1]] = product(operator, units)
         products += size
     checked_finite(operator=dense)
     unit = _unit(dense)
@@ -301,8 +303,7 @@ def _checked_modes(operator: SymmetricOperator, modes: Tensor | None) -> tuple[T
     sizes = torch.linalg.svdvals(r)
     if bool(sizes[-1] <= operator.size * torch.finfo(modes.dtype).eps * sizes[0]):
         raise ValueError("zero_modes must be linearly independent columns, but one is a combination of the others.")
-    images = (operator @ q.to(operator.dtype)).to(torch.float64)
-    checked_finite(operator=images)
+    images = product(operator, q)
     return q, float(torch.linalg.matrix_norm(images))
 
 

@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_finite, checked_sizes, checked_tensors
-from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+from numerics.arguments import checked_finite, checked_generator, checked_sizes, checked_tensors
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator, power_of_two, product, refuse_skew
 
 BREAKDOWN = 16.0
 """A remainder below this many units of the products' rounding, relative to the operator's scale, is nothing."""
@@ -83,8 +83,9 @@ def lanczos(
         The tridiagonal matrix, the basis, and what is left of the last product.
 
     Raises:
+        TypeError: If it is no operator, or the generator none.
         ValueError: If start or locked do not fit the operator, the start is zero or in the span of what is locked, the
-            locked columns are not orthonormal, or a product is not finite.
+            locked columns are not orthonormal, or products are not finite or contradict symmetry.
 
     Examples:
         >>> matrix = torch.diag(torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64))
@@ -101,6 +102,7 @@ def lanczos(
     operator = as_operator(operator)
     size = operator.size
     checked_sizes(steps=steps)
+    checked_generator(generator)
     checked_tensors(start=start)
     if tuple(start.shape) != (size,):
         raise ValueError(f"start must have shape ({size},), got {tuple(start.shape)}.")
@@ -118,13 +120,20 @@ def lanczos(
     vector, kept = normalised(first / length, rows[:frozen])
     if steps < 1 or kept < 1e-10:
         raise ValueError("start must not lie in the span of the locked vectors.")
-    diagonal, off_diagonal, scale, remainder = [], [], 0.0, 0.0
+    diagonal: list[float] = []
+    off_diagonal: list[float] = []
+    scale, remainder = 0.0, 0.0
     for step in range(frozen, frozen + steps):
         rows[step] = vector
         image, coefficients = orthogonalised(product(operator, vector), rows[: step + 1])
         remainder = norm(image)
         diagonal.append(float(coefficients[-1]))
         scale = max(scale, abs(diagonal[-1]) + remainder)
+        skew = coefficients[frozen:-1].clone()  # T is tridiagonal and symmetric if the operator is symmetric
+        if len(skew):
+            skew[-1] -= off_diagonal[-1]
+            unit = power_of_two(scale)
+            refuse_skew(skew / unit, skew.new_tensor(scale / unit), operator.dtype, unit)
         if remainder <= BREAKDOWN * torch.finfo(operator.dtype).eps * scale:
             remainder = 0.0
         if step + 1 == frozen + steps or (remainder == 0.0 and not go_on):
@@ -180,18 +189,6 @@ def norm(vector: Float[Tensor, " size"]) -> float:
         return largest
     unit = 2.0 ** max(math.frexp(largest)[1] - 1, -1000)  # a power of two: the division is exact
     return unit * float(torch.linalg.vector_norm(vector / unit))
-
-
-def product(operator: SymmetricOperator, vector: Float[Tensor, " size"]) -> Float[Tensor, " size"]:
-    """The operator's product with a float64 vector, rounded to the operator's dtype and widened after.
-
-    Raises:
-        ValueError: If the product is not finite.
-    """
-    image = (operator @ vector.to(operator.dtype)).to(torch.float64)
-    if not bool(image.isfinite().all()):
-        raise ValueError("operator must have finite products, got NaN or infinity.")
-    return image
 
 
 def orthogonalised(

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from numerics.arguments import checked_finite, checked_number, checked_sizes, checked_tensors
 from numerics.curvature.distances import Law, kolmogorov_distance, wasserstein_distance
-from numerics.curvature.estimate import Estimate, Method
+from numerics.curvature.estimate import Estimate, Method, widening
 from numerics.curvature.gauss_quadrature import GaussQuadrature
+from numerics.curvature.linear_operator import power_of_two
 
 _ROUNDING = 1e-13  # of a sum of masses: an interval may have shrunk to a point
 
@@ -117,9 +118,12 @@ class SpectralMeasure:
         """The moments of order 1 to ``order``, the means of powers of the eigenvalues, with jackknife errors.
 
         Gauss quadrature is exact up to the degree 2 steps - 1; a probe of fewer steps is left out of moments beyond.
+        The errors are widened so that two of them cover what they do for Student's t with one degree of freedom less
+        than there are probes.
 
         Raises:
-            ValueError: If the order is not positive, or beyond the degree of all quadratures but one.
+            ValueError: If the order is not positive, or beyond the degree of all quadratures but one, or the powers
+                leave the range of float64.
 
         Examples:
             >>> print(*SpectralMeasure.exact(torch.tensor([1.0, 3.0])).moments(1))
@@ -132,6 +136,11 @@ class SpectralMeasure:
                 f"order must be <= {degrees[min(1, len(degrees) - 1)]:.0f}, up to which two quadratures are exact, "
                 f"got {order}."
             )
+        if (radius := self.radius) > 0.0:
+            room = math.log(self.size) + 1.0
+            lowest, highest = math.log(2.0**-1022) + room, math.log(2.0**1023) - room
+            if not lowest <= order * math.log(radius) <= highest:
+                raise ValueError(f"order must leave powers of {radius:.1e} that float64 can hold, got {order}.")
         found = []
         for power in range(1, order + 1):
             known = float(self.eigenvalues.pow(power).sum()) / self.size
@@ -141,7 +150,8 @@ class SpectralMeasure:
             able = [quadrature for quadrature in self.quadratures if quadrature.degree >= power]
             each = torch.stack([(one.weights * one.nodes.pow(power)).sum() for one in able])
             share = self.rest / self.size
-            error = share * float(each.std()) / math.sqrt(len(each))
+            unit = power_of_two(float(each.abs().max()))  # the squares of moments must not overflow
+            error = share * unit * float((each / unit).std()) * widening(len(each) - 1) / math.sqrt(len(each))
             found.append(Estimate(known + share * float(each.mean()), error, self.products, self.method))
         return tuple(found)
 

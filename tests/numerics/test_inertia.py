@@ -346,7 +346,7 @@ def test_bad_input_of_an_operator_is_refused() -> None:
         inertia(operator, tolerance=1e-3, zero_modes=torch.ones(3, 1), generator=_generator())
     with pytest.raises(ValueError, match="zero_modes must have the operator's dtype and device"):
         inertia(operator, tolerance=1e-3, zero_modes=torch.ones(600, 1), generator=_generator())
-    with pytest.raises(ValueError, match="operator must be finite, got NaN or infinity"):
+    with pytest.raises(ValueError, match="operator must have finite products, got NaN or infinity"):
         inertia(_Diagonal(torch.full((3,), torch.inf)), tolerance=1e-3, method="exact")
     skew = _Diagonal(torch.ones(3, dtype=torch.float64))
     skew.__class__ = type("Skew", (_Diagonal,), {"__matmul__": lambda self, v: v.cumsum(0)})

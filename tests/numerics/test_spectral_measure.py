@@ -191,6 +191,56 @@ def test_scaling_and_shifting_the_matrix_moves_the_nodes() -> None:
     assert tiny.wasserstein(1e-120 * values) == pytest.approx(1e-120 * one.wasserstein(values), rel=1e-3)
 
 
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e300])
+@pytest.mark.parametrize("deflate", [False, True])
+def test_no_power_of_ten_is_too_much(scale: float, deflate: bool) -> None:
+    values = _semicircle(300)
+    one, other = (_estimated(factor * values, probes=4, steps=10, deflate=deflate) for factor in (1.0, scale))
+    torch.testing.assert_close(other.nodes / scale, one.nodes, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(other.weights, one.weights, rtol=1e-6, atol=1e-9)
+    assert other.moments(1)[0].error == pytest.approx(scale * one.moments(1)[0].error, rel=1e-6)
+    x = torch.linspace(-1.5, 1.5, 7, dtype=torch.float64)
+    torch.testing.assert_close(other.cdf(scale * x).value, one.cdf(x).value, rtol=0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-100, 1.0, 1e100])
+def test_far_outside_of_the_spectrum_the_cdf_is_zero_or_one(scale: float) -> None:
+    measure = _estimated(scale * _semicircle(300), probes=4, steps=20)
+    for far in (1e2, 1e4, 1e6, 1e9, 1e16, 1e30, 1e100):
+        above, below = measure.cdf(far * scale), measure.cdf(-far * scale)
+        assert float(above.value) == pytest.approx(1.0, abs=1e-12)
+        assert float(above.upper) == pytest.approx(1.0, abs=1e-12)
+        assert float(below.value) == pytest.approx(0.0, abs=1e-12)
+        assert float(below.lower) == pytest.approx(0.0, abs=1e-12)
+    assert float(measure.cdf(1e300).value) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_few_steps_prove_no_more_of_the_cdf_than_cantelli() -> None:
+    quadrature = GaussQuadrature(torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64))
+    x = torch.tensor([2.0, 1e2, 1e4], dtype=torch.float64)  # the mean is 0 and the variance 1
+    below, at = quadrature.bounds(x)
+    torch.testing.assert_close(1 - below, 1 / (1 + x * x), rtol=1e-6, atol=0.0)
+    torch.testing.assert_close(below + at, torch.ones(3, dtype=torch.float64), rtol=0.0, atol=1e-12)
+
+
+def test_powers_that_leave_the_range_of_floats_are_refused() -> None:
+    for values in torch.tensor([[1e200, -1e200], [1e-200, 0.0]], dtype=torch.float64):
+        found = SpectralMeasure.exact(values)
+        assert found.moments(1)[0].error == 0.0
+        with pytest.raises(ValueError, match=r"order must leave powers of 1.0e[+-]200 that float64 can hold, got 2"):
+            found.moments(2)
+    assert [one.value for one in SpectralMeasure.exact(torch.zeros(3)).moments(9)] == [0.0] * 9
+
+
+@pytest.mark.parametrize("probes", [2, 3, 6])
+def test_two_errors_of_a_moment_cover_what_students_t_says(probes: int, unchecked: None) -> None:
+    values = _semicircle(300)
+    truth = float(values.square().mean())
+    found = [_estimated(values, seed, probes=probes, steps=6, deflate=False).moments(2)[1] for seed in range(150)]
+    covered = sum(abs(one.value - truth) <= 2 * one.error for one in found)
+    assert covered >= 0.954 * 150 - 4 * (0.954 * 0.046 * 150) ** 0.5
+
+
 def test_float32_products_keep_the_distance() -> None:
     values = _trained()
     wide, narrow = (
@@ -359,5 +409,23 @@ def test_bad_arguments_are_refused_in_one_sentence(unchecked: None) -> None:
         found.wasserstein(lambda x: 0.5 + 0 * x)
     with pytest.raises(ValueError, match=r"other must be a cdf with one finite value for each x"):
         found.kolmogorov(lambda x: x * math.nan)
+    with pytest.raises(ValueError, match=r"other must be a cdf .* does not reach them"):
+        found.kolmogorov(lambda x: 0 * x)
+    for compare in (found.wasserstein, found.kolmogorov):
+        with pytest.raises(ValueError, match=r"other must be a cdf .*, but calling it raises ZeroDivisionError: "):
+            compare(lambda x: 1 / 0)
+        with pytest.raises(ValueError, match=r"other must be a cdf .*, but calling it raises TypeError: "):
+            compare(lambda x: None)
+    with pytest.raises(ValueError, match=r"x must be a finite number, got 'a'"):
+        found.cdf("a")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"left must come with the cdf of a law"):
         found.kolmogorov(torch.zeros(3), left=lambda x: x)
+
+
+def test_ten_probes_of_eighty_steps_are_taken_unless_said_and_a_small_operator_is_exact() -> None:
+    matrix = torch.diag(torch.linspace(-1, 1, 600, dtype=torch.float64))
+    given = {"method": "estimated", "deflate": False}
+    plain = spectral_measure(matrix, generator=torch.Generator().manual_seed(0), **given)
+    said = spectral_measure(matrix, probes=10, steps=80, generator=torch.Generator().manual_seed(0), **given)
+    assert plain.products == said.products == 800
+    assert spectral_measure(matrix[:40, :40], generator=torch.Generator()).method == "exact"
