@@ -271,7 +271,7 @@ def _refuse_broadcast(outputs: Tensor, y: Tensor) -> None:
     if not y.is_floating_point() or y.shape == outputs.shape:
         return
     try:
-        stretched = torch.broadcast_tensors(outputs, y)[0].shape
+        stretched = (torch.empty(outputs.shape, device="meta") + torch.empty(y.shape, device="meta")).shape
     except RuntimeError:
         return
     raise ValueError(
@@ -310,7 +310,7 @@ def _random(change: float, what: str) -> str:
 
 
 def _tolerance(problem: TrainingProblem) -> float:
-    return float(torch.finfo(problem.theta.dtype).eps) ** 0.5
+    return math.sqrt(torch.finfo(problem.theta.dtype).eps)
 
 
 def _distance(one: Tensor, other: Tensor) -> float:

@@ -261,7 +261,11 @@ def test_bad_input_is_refused() -> None:
     network, features = _module("tied")
     x, y = _problem(features, SquaredError())
     theta = network.theta
-    with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
+    with pytest.raises(
+        TypeError,
+        match=r"network must be an Mlp or a FunctionalModule, got Linear: take FunctionalModule\(module\), "
+        r"or HessianOperator\(module, loss, \(x, y\)\)\.dense\(\)\.$",
+    ):
         dense_hessian(nn.Linear(4, 3), theta, x, y, SquaredError())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
         output_jacobian(nn.Linear(4, 3), theta, x)  # type: ignore[arg-type]

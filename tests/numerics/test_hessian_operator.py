@@ -362,3 +362,22 @@ def test_no_vectors_give_no_products() -> None:
     for model, own in ((network, loss), (network, cross_entropy)):
         operator = HessianOperator(model, own, (x, y), theta=theta)
         assert (operator @ torch.zeros(operator.size, 0).double()).shape == (operator.size, 0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_scipys_solvers_take_the_operator(dtype: torch.dtype, device: torch.device) -> None:
+    from scipy.sparse.linalg import eigsh
+
+    module = _filled(nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2))).to(device, dtype)
+    x, y = _normal(20, 3).to(device, dtype), _normal(20, 2, seed=1).to(device, dtype)
+    operator = HessianOperator(module, mse_loss, (x, y))
+    linear, dense = operator.to_scipy(), operator.dense().cpu().double()
+    assert operator.shape == linear.shape == (32, 32)
+    assert linear.dtype == dense.to(dtype).numpy().dtype
+    accuracy = 1e-4 if dtype == torch.float32 else 1e-10
+    start = _normal(32, seed=2).numpy()
+    found = torch.from_numpy(eigsh(linear, 3, which="LA", v0=start, return_eigenvectors=False)).double()
+    torch.testing.assert_close(found.sort().values, torch.linalg.eigvalsh(dense)[-3:], rtol=accuracy, atol=accuracy)
+    block = _normal(32, 4, seed=3)
+    for product, vectors in ((linear @ block.numpy(), block), (linear @ block[:, 0].numpy(), block[:, 0])):
+        torch.testing.assert_close(torch.from_numpy(product).double(), dense @ vectors, rtol=accuracy, atol=accuracy)

@@ -100,6 +100,11 @@ WEIGHTED = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 5.0]).double())
 Refusal = tuple[Callable[[], object], type[Exception], str]
 
 
+def _stretching_mean(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """What MSELoss does with targets of another shape, without its warning."""
+    return (outputs - targets).square().mean()
+
+
 def _build(model: object = LINEAR, loss: object = mse_loss, data: object = (X, Y), **options: object) -> object:
     return HessianOperator(model, loss, data, **options)
 
@@ -156,12 +161,18 @@ REFUSED: dict[str, Refusal] = {
     "sum": (
         lambda: _build(loss=nn.MSELoss(reduction="sum")),
         ValueError,
-        r"loss must be a mean over examples, but for 20 of them it is .* and the mean over the two halves is",
+        r"loss must be a mean over examples, but for 20 of them it is .* and the mean over the two halves is .*, "
+        r"for it is their sum: use reduction='mean'\.$",
     ),
     "sum of single examples": (
         lambda: _build(loss=nn.MSELoss(reduction="sum"), data=list(zip(X.split(1), Y.split(1), strict=True))),
         ValueError,
         r"loss must be a mean over examples, but for 2 of them",
+    ),
+    "stretched targets": (
+        lambda: _build(model=_filled(nn.Linear(3, 1)), loss=_stretching_mean, data=(X, Y[:, 0])),
+        ValueError,
+        r"targets must have the shape of the outputs, \(20, 1\), got \(20,\): the loss compares them as \(20, 20\)",
     ),
     "class weights": (
         lambda: _build(loss=WEIGHTED, data=(X, _labels(20, 3))),
