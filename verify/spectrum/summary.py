@@ -89,19 +89,23 @@ def outlier_sentence(fit: BulkFit) -> str:
             sides.append(f"none {side} the bulk")
             if side == "above" and gap is not None:
                 sides[-1] += f" (the widest gap among the {searched} largest is {gap:.3g} spacings)"
-    zero = f"; {counted(fit.at_zero, 'eigenvalue')} within {fit.zero:.1g} of zero to rounding" if fit.at_zero else ""
+    verb = "is" if fit.at_zero == 1 else "are"
+    zero = f"; {counted(fit.at_zero, 'eigenvalue')} {verb} zero to rounding, {fit.zero:.1g}" if fit.at_zero else ""
     return f"{'; '.join(sides)}; the bulk is [{fit.edges[0]:.4g}, {fit.edges[1]:.4g}]{zero}"
 
 
 def zeros_sentence(density: Density) -> str:
-    """Say what became of the eigenvalues that rounding cannot tell from zero."""
+    """Say, for prose with formulas, what became of the eigenvalues that rounding cannot tell from zero."""
     fit = density.fit
     if density.method == "estimated":
         return "Eigenvalues that rounding cannot tell from zero cannot be counted in an estimate, and are left in."
     if not fit.at_zero:
         return ""
     verb = "is" if fit.at_zero == 1 else "are"
-    return f"{counted(fit.at_zero, 'eigenvalue')} within {fit.zero:.1g} of zero {verb} left out."
+    mantissa, _, exponent = f"{fit.zero:.0e}".partition("e")
+    power = f"10^{{{int(exponent)}}}"
+    level = f"${power}$" if mantissa == "1" else rf"${mantissa} \times {power}$"
+    return f"{counted(fit.at_zero, 'eigenvalue')} within {level} of zero {verb} left out."
 
 
 def law_sentence(fit: BulkFit) -> str:

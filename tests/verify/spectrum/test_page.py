@@ -71,9 +71,14 @@ def test_without_density_and_layers_the_page_has_neither(made: Made) -> None:
 
 def test_zeros_that_the_bulk_is_drawn_without_are_in_its_caption(made: Made) -> None:
     with_zeros = made(np.concatenate([spiked_wishart(), np.zeros(40)]))
-    assert figure_named(with_zeros, "bulk").caption == "40 eigenvalues within 1e-12 of zero are left out."
-    assert "40 eigenvalues within 1e-12 of zero are left out." in spectrum_page(with_zeros)
-    assert "40 eigenvalues within 1e-12 of zero" in str(with_zeros)
+    assert figure_named(with_zeros, "bulk").caption == "40 eigenvalues within $10^{-12}$ of zero are left out."
+    assert "of zero are left out." in spectrum_page(with_zeros)
+    assert "40 eigenvalues are zero to rounding, 1e-12" in str(with_zeros)
+    density = with_zeros.density
+    assert density is not None
+    one = dataclasses.replace(density, fit=dataclasses.replace(density.fit, zero=0.003, at_zero=1))
+    caption = figure_named(dataclasses.replace(with_zeros, density=one), "bulk").caption
+    assert caption == r"1 eigenvalue within $3 \times 10^{-3}$ of zero is left out."
     assert figure_named(made(), "bulk").caption == ""
     density = made().density
     assert density is not None
