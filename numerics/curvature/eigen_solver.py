@@ -113,7 +113,7 @@ def eigenpairs(
     Raises:
         TypeError: If it is no operator, or the generator none.
         ValueError: If an argument is out of range, products are not finite, or they contradict symmetry: by a part of
-            the matrix as large as the cube root of machine precision, or in a space by ``CONTRADICTION``. Less than
+            the matrix as large as the fourth root of machine precision, or in a space by ``CONTRADICTION``. Less than
             that is found in the residuals.
 
     Examples:

@@ -96,7 +96,8 @@ def eigenvalues_beyond(
                 ended = "memory" if room - len(kept) < min(2, free) else "products"
                 break
             start = random_direction(kept, generator)
-            run = lanczos(operator, start, length, generator=generator, locked=kept.mT if len(kept) else None)
+            locked_rows = kept.mT if len(kept) else None
+            run = lanczos(operator, start, length, generator=generator, locked=locked_rows, radius=radius)
             products += run.products
             bar.advance(run.products)
             values, vectors, residuals = run.ritz()

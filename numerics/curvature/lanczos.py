@@ -65,6 +65,7 @@ def lanczos(
     generator: torch.Generator,
     locked: Float[Tensor, "size columns"] | None = None,
     go_on: bool = True,
+    radius: float | None = None,
 ) -> Tridiagonal:
     """Tridiagonalise an operator on the Krylov space of a start vector.
 
@@ -78,6 +79,9 @@ def lanczos(
         locked: Orthonormal columns, such as known eigenvectors. The operator is projected to their complement.
         go_on: Whether an exhausted Krylov space is followed by that of a new random start, orthogonal to all before. If
             not, the result ends there, and has every piece of the start's spectral measure.
+        radius: A lower bound on the operator's norm where vectors are locked, which may hide it. What products along
+            older vectors must be for symmetry can only be told from rounding, and is only checked, if none are locked
+            or this is given.
 
     Returns:
         The tridiagonal matrix, the basis, and what is left of the last product.
@@ -130,10 +134,11 @@ def lanczos(
         diagonal.append(float(coefficients[-1]))
         scale = max(scale, abs(diagonal[-1]) + remainder)
         skew = coefficients[frozen:-1].clone()  # T is tridiagonal and symmetric if the operator is symmetric
-        if len(skew):
+        if len(skew) and (frozen == 0 or radius is not None):
             skew[-1] -= off_diagonal[-1]
-            unit = power_of_two(scale)
-            refuse_skew(skew / unit, skew.new_tensor(scale / unit), operator.dtype, unit)
+            largest = max(scale, radius or 0.0)
+            unit = power_of_two(largest)
+            refuse_skew(skew / unit, skew.new_tensor(largest / unit), operator.dtype, unit)
         if remainder <= BREAKDOWN * torch.finfo(operator.dtype).eps * scale:
             remainder = 0.0
         if step + 1 == frozen + steps or (remainder == 0.0 and not go_on):

@@ -87,6 +87,34 @@ def test_rounding_is_no_contradiction_of_symmetry(name: str, dtype: torch.dtype)
     METHODS[name](Operator(times, dtype=dtype))
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_half_a_percent_of_skew_is_rounding_in_float32(name: str) -> None:
+    """As much as the Hessian of a network has whose training loss is 1e-7: there probabilities cancel."""
+    rounding = _random().float()
+    rounding *= 5e-3 * float(SPECTRUM.norm() / (rounding - rounding.T).norm())
+
+    def times(vectors: torch.Tensor) -> torch.Tensor:
+        return _diagonal(vectors) + rounding @ vectors
+
+    METHODS[name](Operator(times, dtype=torch.float32))
+
+
+def test_locked_vectors_hide_the_size_of_rounding() -> None:
+    """Rounding is that of the largest eigenvalue, which a recurrence beside its vector never sees."""
+    q = torch.linalg.qr(_random()).Q
+    values = 1e-7 * SPECTRUM
+    values[0] = 1.0
+    matrix = ((q * values) @ q.T).float()
+    operator = Operator(((matrix + matrix.T) / 2).__matmul__, dtype=torch.float32)
+    start = torch.ones(SIZE, dtype=torch.float64)
+    for radius in (None, 1.0):
+        run = lanczos(operator, start, 20, generator=_generator(), locked=q[:, :1], radius=radius)  # type: ignore[arg-type]
+        assert float(run.diagonal.abs().max()) < 1e-6
+    skew = Operator((_random() - _random().T).__matmul__)
+    with pytest.raises(ValueError, match="operator must be symmetric, but differs from its transpose by"):
+        lanczos(skew, start, 20, generator=_generator(), locked=q[:, :1], radius=1.0)  # type: ignore[arg-type]
+
+
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", METHODS)
 def test_products_that_break_the_protocol_are_refused(name: str) -> None:
