@@ -11,6 +11,7 @@ import pytest
 
 from verify.notebook import Run
 from verify.report.junit import write_junit
+from verify.shell import BANNER
 from verify.store import RunFolder
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -227,6 +228,7 @@ def test_the_repl_has_everything_at_hand(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert "run numerics phi 0.5" in ended.stdout
+    assert "numerics.HessianOperator(model, loss, (x, y))" in BANNER
 
 
 @pytest.mark.parametrize(("option", "value"), [("--seed", "abc"), ("--seed", "1.5"), ("--jobs", "two")])
