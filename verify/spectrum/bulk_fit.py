@@ -92,6 +92,7 @@ def bulk_and_outliers(
         at_zero = int(exact.size - inside.size)
     else:
         at_zero = 0
+        left, right = (0.0 if abs(edge) <= zero else edge for edge in (left, right))
     slack = 1e-9 * max(abs(left), abs(right))
     member = (spectrum.nodes > -lower.cut) & (spectrum.nodes < upper.cut)
     if spectrum.probes == 0:

@@ -195,6 +195,21 @@ def test_an_estimated_spectrum_gives_the_fit_of_the_exact_one_with_an_error() ->
     assert sum(counts.expected) == pytest.approx(SIZE, rel=1e-6)
 
 
+def test_an_estimated_edge_that_rounding_cannot_tell_from_zero_is_zero() -> None:
+    """Or Marchenko-Pastur, which has nothing below zero, would not be tried."""
+    eigenvalues = np.concatenate([np.linalg.eigvalsh(wishart(15, 0.5)), np.linspace(-1e-16, 1e-16, 20)])
+    eigenvalues.sort()
+    fit, _ = bulk_and_outliers(
+        noisy(eigenvalues, 8, 0.1),
+        size=eigenvalues.size,
+        largest=eigenvalues[::-1][:20],
+        smallest=eigenvalues[:8],
+        zero=1e-13,
+    )
+    assert fit.edges[0] == 0.0
+    assert verdicts(fit)["Marchenko-Pastur"] == "does not fit"
+
+
 def test_an_edge_of_which_two_estimates_differ_loses_no_eigenvalue() -> None:
     eigenvalues = np.concatenate([np.linalg.eigvalsh(wishart(12, 0.5)), [7.0, 9.0]])
     measured = eigenvalues * (1 + 1e-6 * np.random.default_rng(0).normal(size=eigenvalues.size))
