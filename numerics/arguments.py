@@ -110,6 +110,28 @@ def checked_dtype(dtype: torch.dtype) -> None:
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}.")
 
 
+def checked_device(device: object) -> torch.device:
+    """Refuse a device that torch does not know or this machine does not have.
+
+    Raises:
+        ValueError: If it is one.
+
+    Examples:
+        >>> checked_device("cpu")
+        device(type='cpu')
+        >>> checked_device("gpu")
+        Traceback (most recent call last):
+        ...
+        ValueError: device must be one of this machine such as "cpu", got 'gpu'.
+    """
+    try:
+        if isinstance(device, str | torch.device):
+            return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError):  # an unknown name, or no such accelerator
+        pass
+    raise ValueError(f'device must be one of this machine such as "cpu", got {device!r}.')
+
+
 def checked_tensors(**tensors: object) -> None:
     """Refuse what is not a dense tensor of float32 or float64. No number is looked at.
 

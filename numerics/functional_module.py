@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.parameter import is_lazy
 
-from numerics.arguments import checked_dtype, checked_finite, checked_number, checked_scale, checked_tensors
+from numerics.arguments import (
+    checked_device,
+    checked_dtype,
+    checked_finite,
+    checked_number,
+    checked_scale,
+    checked_tensors,
+)
 from numerics.networks import Mlp
 from numerics.seeded import seeded_normal
 
@@ -129,11 +136,12 @@ class FunctionalModule:
 
         Raises:
             ValueError: If a scale is negative, not finite or too large for the dtype, the dtype is not real floating
-                point, or there is no seed.
+                point, or there is no seed or no such device.
         """
         sigma_w, sigma_b = checked_number("sigma_w", sigma_w, least=0.0), checked_number("sigma_b", sigma_b, least=0.0)
         dtype = self._theta.dtype if dtype is None else dtype
         checked_dtype(dtype)
+        device = self._theta.device if device is None else checked_device(device)
         scales = torch.zeros(self.parameters, dtype=torch.float64, device="cpu")
         kept = self._theta[0].to(dtype=torch.float64, device="cpu").clone()
         for name, place in self._places.items():
@@ -145,7 +153,7 @@ class FunctionalModule:
         draws = seeded_normal("network", (self.parameters,), seeds=seeds, dtype=torch.float64, device="cpu")
         scaled = (draws * scales + kept).to(dtype=dtype)
         checked_scale("sigma_w and sigma_b", max(sigma_w, sigma_b), scaled)
-        return scaled.to(device=self._theta.device if device is None else device)
+        return scaled.to(device=device)
 
     def unflatten(self, theta: Float[Tensor, "members parameters"]) -> dict[str, Tensor]:
         """Views of the flat parameters by name, each of shape (members, *its own shape).

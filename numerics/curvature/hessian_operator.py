@@ -11,6 +11,7 @@ by batch otherwise. The loss is a mean over examples: batch b of n_b examples we
 
 import zlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, get_args
 
 import torch
@@ -253,7 +254,7 @@ class HessianOperator:
         parameters, unless few of them are chosen; else as ``dense_products`` states, which allocates the result, a
         graph and at most 192 MiB.
         """
-        with own_precision():
+        with own_precision(), own_randomness(self.device):  # that of a loader
             matrix = self._assembled() if self._assembles else self._differentiated()
         return mirrored(summed(matrix, self.group))
 
@@ -333,7 +334,7 @@ class HessianOperator:
             return torch.zeros_like(rows)
         while True:
             try:
-                with own_precision():
+                with own_precision(), own_randomness(self.device) if self._cache is None else nullcontext():
                     total = self._local_product(rows)
                 break
             except (RuntimeError, MemoryError) as error:
