@@ -105,6 +105,8 @@ def bulk_and_outliers(
         reason = "the bulk is a single place" if count >= 1 else "nothing is left beside the outliers and zero"
     elif count < FEWEST:
         reason = f"the bulk has {count:.0f} eigenvalues, and a law is laid against {FEWEST} or more"
+    elif not 1e-100 < right - left < 1e100:
+        reason = f"the bulk is {right - left:.1g} wide, and laws are laid against one from 1e-100 to 1e100"
     elif any(unsearched):
         side = "upper" if unsearched[0] else "lower"
         reason = f"the {side} end was not searched for outliers: {unsearched[0] or unsearched[1]}"

@@ -1,6 +1,8 @@
 """What a user may ask of a spectrum, and what is taken unless told."""
 
 from dataclasses import dataclass
+from operator import index
+from typing import SupportsIndex
 
 from verify.refusal import BadInputError
 
@@ -47,11 +49,19 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in (("top", 1), ("probes", 2), ("steps", 2), ("products", 4), ("seed", 0)):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            if isinstance(value, bool) or not isinstance(value, SupportsIndex) or index(value) < least:
                 raise BadInputError(f"{name} must be a whole number >= {least}, got {value!r}.")
+            if index(value) >= 2**63:
+                raise BadInputError(f"{name} must be a whole number below 2^63, got {value!r}.")
+            object.__setattr__(self, name, index(value))  # numpy's integers count
+        for name in ("density", "per_layer"):
+            if not isinstance(getattr(self, name), bool):
+                raise BadInputError(f"{name} must be True or False, got {getattr(self, name)!r}.")
+        if not isinstance(self.parameters, tuple) or not all(isinstance(one, str) for one in self.parameters):
+            raise BadInputError(f"parameters must be patterns for names, got {self.parameters!r}.")
         if self.part not in ("hessian", "gauss_newton", "residual"):
             raise BadInputError(f"part must be 'hessian', 'gauss_newton' or 'residual', got {self.part!r}.")
         if self.method not in ("auto", "exact", "estimated"):
             raise BadInputError(f"method must be 'auto', 'exact' or 'estimated', got {self.method!r}.")
-        if self.tolerance is not None and not 0 < self.tolerance < 1:
+        if self.tolerance is not None and not (isinstance(self.tolerance, float) and 0 < self.tolerance < 1):
             raise BadInputError(f"tolerance must lie in (0, 1), got {self.tolerance!r}.")

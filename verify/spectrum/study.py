@@ -98,7 +98,7 @@ def network_spectrum(
         top=top,
         density=density,
         per_layer=per_layer,
-        parameters=(parameters,) if isinstance(parameters, str) else tuple(parameters),
+        parameters=(parameters,) if isinstance(parameters, str) else _as_tuple(parameters),
         part=part,
         tolerance=tolerance,
         probes=probes,
@@ -165,7 +165,7 @@ def measured(model: Any, loss: Any, data: Any, settings: Settings, *, name: str,
         size=operator.size,
         examples=operator.examples,
         loss=operator.loss(),
-        gradient_norm=float(operator.gradient().norm()),
+        gradient_norm=_norm(operator.gradient()),
         method=method,
         reason=reason,
         products=operator.products,
@@ -282,3 +282,14 @@ def _kind(model: Any, layer: str) -> str:
     """The class of a layer; nothing for a parameter that the model holds itself."""
     named = dict(model.named_modules()) if hasattr(model, "named_modules") else {}
     return type(named[layer]).__name__ if layer in named else ""
+
+
+def _as_tuple(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Patterns as a tuple; what is no sequence as it is, for the settings to refuse."""
+    return tuple(patterns) if isinstance(patterns, Sequence) else patterns
+
+
+def _norm(vector: "torch.Tensor") -> float:
+    """The length of a vector whose squares may leave the range of floats."""
+    largest = float(vector.abs().max())
+    return largest * float((vector / largest).norm()) if largest else 0.0

@@ -230,6 +230,13 @@ def test_too_few_probes_leave_the_fit_open() -> None:
     assert verdicts(fit)["Marchenko-Pastur"] == "cannot be told"
 
 
+@pytest.mark.parametrize("unit", [1e-200, 1e170])
+def test_no_law_is_laid_against_a_bulk_whose_squares_leave_the_range_of_floats(unit: float) -> None:
+    fit = fitted(unit * np.linalg.eigvalsh(wigner(0)))
+    assert fit.laws == ()
+    assert "laws are laid against one from 1e-100 to 1e100" in fit.reason
+
+
 def test_no_extreme_eigenvalue_is_refused() -> None:
     spectrum = WeightedSpectrum.of_eigenvalues([1.0, 2.0])
     with pytest.raises(ValueError, match="largest and smallest must hold at least one eigenvalue each, got none"):

@@ -214,11 +214,35 @@ def test_a_target_that_cannot_be_is_refused(tmp_path: Path, name: str, sentence:
         check_target(tmp_path / name)
 
 
-def test_a_file_that_cannot_be_written_is_told(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, content: object) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("failing", [".html", ".json"])
+def test_page_and_numbers_are_written_together_or_not_at_all(
+    failing: str, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
 
-    monkeypatch.setattr("verify.spectrum.page.write_json", full)
+    def full(path: Path, content: bytes) -> int:
+        if failing in path.name:
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    for name in ("spectrum.html", "spectrum.json"):
+        (tmp_path / name).write_text("old")
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ValueError, match=r"out must be a file that can be written, got .*: No space left on device"):
         write_spectrum(made(), tmp_path / "spectrum.html")
-    assert list(tmp_path.iterdir()) == []
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "spectrum.html": "old",
+        "spectrum.json": "old",
+    }
+
+
+def test_what_is_no_spectrum_and_no_path_is_refused(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"spectrum must be what network_spectrum returns, got dict"):
+        write_spectrum({}, tmp_path / "a.html")  # type: ignore[arg-type]
+    for out, kind in ((None, "NoneType"), (5, "int"), (b"a.html", "bytes")):
+        with pytest.raises(TypeError, match=rf"out must be the path of an .html file, got {kind}"):
+            write_spectrum(made(), out)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"out must be the path of an .html file, got 'a.*null"):
+        write_spectrum(made(), "a\0.html")
+    with pytest.raises(ValueError, match=r"out must be a file that can be written"):
+        write_spectrum(made(), tmp_path / f"{300 * 'a'}.html")

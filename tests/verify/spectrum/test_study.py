@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -298,6 +299,25 @@ def test_an_interrupt_writes_nothing(lossproof: Command, problem: Path, monkeypa
     ended = lossproof("spectrum", "mine.py:problem")
     assert (ended.returncode, ended.stderr) == (130, "interrupted; nothing was written.\n")
     assert not Path("spectrum.html").exists()
+
+
+def test_whole_numbers_of_numpy_count() -> None:
+    assert Settings(top=np.int64(3)) == Settings(top=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"density": "no"}, "density must be True or False, got 'no'"),
+        ({"parameters": (5,)}, r"parameters must be patterns for names, got \(5,\)"),
+        ({"parameters": None}, "parameters must be patterns for names, got None"),
+        ({"tolerance": "a"}, r"tolerance must lie in \(0, 1\), got 'a'"),
+        ({"steps": 10**20}, r"steps must be a whole number below 2\^63, got 100000000000000000000"),
+    ],
+)
+def test_settings_of_the_wrong_kind_are_refused(changes: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Settings(**changes)
 
 
 @pytest.mark.parametrize("changes", [{"probes": 1}, {"steps": 1}, {"seed": -1}, {"products": 2.5}, {"top": True}])
