@@ -46,8 +46,10 @@ _CACHE_BYTES = 2**22  # of a block of products on a CPU: beyond its cache a bloc
 class HessianOperator:
     """The Hessian, or one of its two parts, of a training loss at fixed parameters, as a symmetric operator.
 
-    The model is copied: its parameters, ``.grad``, buffers and mode are never touched, and later training does not
-    move the operator. Loss and data are verified once, by two passes over the data and by two halves of a batch.
+    The model is copied: its parameters, ``.grad``, buffers and mode are never touched, nor are the data, torch's global
+    random numbers or a caller's autocast, and later training does not move the operator. Model, loss and data are
+    verified once, by two passes over the data, the second in halves of the batches; in float64 a product for a few
+    examples is compared with differences of the gradient, which finds derivatives that are grossly wrong.
 
     An Mlp with one of this floor's losses is multiplied by hand, everything else through a recorded graph of
     derivatives. If a device runs out of memory the chunks halve, nothing is kept, and the product goes on.
@@ -71,8 +73,9 @@ class HessianOperator:
     Raises:
         TypeError: If an argument is nothing of the kind.
         ValueError: If model, parameters, loss and data do not fit each other, the model is random or mixes examples,
-            the loss is not finite or no mean over examples, torch lacks a second derivative or has it wrong, the data
-            are empty or change between two passes, a pattern names no parameter, or a size is not positive.
+            the loss is not finite or no mean over examples, torch lacks a second derivative or is found to have it
+            wrong, the data are empty or change between two passes, a pattern names no parameter, or a size is not
+            positive.
 
     Examples:
         >>> from numerics.losses import SquaredError

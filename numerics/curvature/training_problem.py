@@ -135,7 +135,7 @@ class TrainingProblem:
         if isinstance(self.loss, Loss):
             return self.loss.value(outputs[None], y)[0]
         try:
-            value = self.loss(outputs.clone(), y.clone())
+            value = self.loss(outputs.clone() if outputs.is_leaf else outputs, y.clone())
         except (RuntimeError, IndexError, MemoryError):  # torch's own: shapes that do not fit, or no memory
             raise
         except Exception as error:

@@ -115,13 +115,16 @@ def refuse_wrong_derivatives(problem: TrainingProblem, examples: int) -> None:
         curvature = GraphCurvature(problem, x, y, part="hessian", places=problem.network.layers)
         draws = torch.randn(len(theta), generator=torch.Generator().manual_seed(0), dtype=theta.dtype, device="cpu")
         direction = draws.to(theta.device)
-        direction *= (float(theta.norm()) or 1.0) / float(direction.norm())
         product = curvature.product(direction[None])[0]
 
     def gradient(point: Tensor) -> Tensor:
         return _slope(problem, point.requires_grad_(), x, y, 0)[2]
 
     here = gradient(theta.clone())
+    direction[_constant_rows(curvature, here, product)] = 0.0
+    direction *= (float(theta.norm()) or 1.0) / (float(direction.norm()) or 1.0)
+    with second_derivatives():
+        product = curvature.product(direction[None])[0]
     found = []
     for step in (sign * size for size in _STEPS for sign in (1.0, -1.0)):
         try:
@@ -136,6 +139,16 @@ def refuse_wrong_derivatives(problem: TrainingProblem, examples: int) -> None:
             f"model and loss must have right second derivatives, but a product misses the change of the gradient by "
             f"{misfit / scale:.0%}: does a custom backward, a checkpoint or a detach() hide a dependence?"
         )
+
+
+def _constant_rows(curvature: GraphCurvature, gradient: Tensor, product: Tensor) -> Tensor:
+    """Entries of rows that have no derivatives where other rows of their parameter have: a word that is padding."""
+    still = ((gradient == 0) & (product == 0)).split([leaf.numel() for leaf in curvature.leaves])
+    found = []
+    for one, leaf in zip(still, curvature.leaves, strict=True):
+        rows = one.reshape(len(leaf), -1).all(1) if leaf.ndim > 1 and leaf.numel() else one.new_zeros(1)
+        found.append((rows & ~rows.all())[:, None].expand(-1, one.numel() // len(rows)).flatten())
+    return torch.cat(found)
 
 
 def _whole_batches(problem: TrainingProblem, chunk: int) -> tuple[Passed, list[_Seen]]:
@@ -214,7 +227,7 @@ def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, start:
                 f"model must return one row of outputs per example, got {tuple(outputs.shape)} for {len(x)} examples."
             )
         try:
-            value = problem.value(outputs, y)
+            value = problem.value(outputs.clone(), y)
         except (RuntimeError, IndexError) as error:
             if ran_out_of_memory(error):
                 raise

@@ -234,6 +234,16 @@ def test_a_kink_is_no_wrong_derivative(activation: nn.Module) -> None:
             refuse_wrong_derivatives(TrainingProblem(model, loss, (images, targets), None), 8)
 
 
+def test_a_word_that_is_padding_is_no_hidden_dependence() -> None:
+    """Torch holds its vector constant, though the outputs depend on it."""
+    model = _filled(Words(sparse=False))
+    model.words.padding_idx = 0
+    words = torch.arange(48).reshape(12, 4) % 6
+    matrix = HessianOperator(model, cross_entropy, (words, LABELS)).dense()
+    assert not matrix[:4].any()
+    assert matrix[4:].any(1).all()
+
+
 def test_differences_beyond_the_edge_of_a_loss_are_not_held_against_it() -> None:
     edge = nn.Linear(1, 1, bias=False).double()
     nn.init.ones_(edge.weight)
