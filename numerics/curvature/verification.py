@@ -143,7 +143,7 @@ def refuse_wrong_derivatives(problem: TrainingProblem, examples: int) -> None:
 
 def _constant_rows(curvature: GraphCurvature, gradient: Tensor, product: Tensor) -> Tensor:
     """Entries of rows that have no derivatives where other rows of their parameter have: a word that is padding."""
-    still = ((gradient == 0) & (product == 0)).split([leaf.numel() for leaf in curvature.leaves])
+    still = torch.split((gradient == 0) & (product == 0), [leaf.numel() for leaf in curvature.leaves])
     found = []
     for one, leaf in zip(still, curvature.leaves, strict=True):
         rows = one.reshape(len(leaf), -1).all(1) if leaf.ndim > 1 and leaf.numel() else one.new_zeros(1)
