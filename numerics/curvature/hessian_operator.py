@@ -416,7 +416,8 @@ class HessianOperator:
         for name in ("group", "_problem", "_memory", "_all", "_passed", "_limit", "_examples", "_loss", "_gradient"):
             setattr(sibling, name, getattr(self, name))
         sibling._part, sibling._names, sibling.products = part, names, 0
-        sibling._measure()
+        with own_precision(), own_randomness(self.device):
+            sibling._measure()
         sibling._keep()
         return sibling
 

@@ -15,12 +15,13 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from numerics.curvature.batch_curvature import GraphCurvature, second_derivatives
 from numerics.curvature.memory_limits import ran_out_of_memory
 from numerics.curvature.training_problem import Batch, TrainingProblem, differentiable_twice, said
+from numerics.functional_module import FunctionalModule
 
 _COMPARED = 8  # examples whose product is compared with differences: few kinks lie near few examples
 _STEPS = (1e-7, 1e-8)  # of such a difference, relative to the parameters
@@ -122,6 +123,8 @@ def refuse_wrong_derivatives(problem: TrainingProblem, examples: int) -> None:
 
     here = gradient(theta.clone())
     direction[_constant_rows(curvature, here, product)] = 0.0
+    for place in _padding(problem):
+        direction[place] = 0.0
     direction *= (float(theta.norm()) or 1.0) / (float(direction.norm()) or 1.0)
     with second_derivatives():
         product = curvature.product(direction[None])[0]
@@ -149,6 +152,21 @@ def _constant_rows(curvature: GraphCurvature, gradient: Tensor, product: Tensor)
         rows = one.reshape(len(leaf), -1).all(1) if leaf.ndim > 1 and leaf.numel() else one.new_zeros(1)
         found.append((rows & ~rows.all())[:, None].expand(-1, one.numel() // len(rows)).flatten())
     return torch.cat(found)
+
+
+def _padding(problem: TrainingProblem) -> list[slice]:
+    """Where the vectors of padding lie, which torch holds constant even in an embedding that is a head as well."""
+    if not isinstance(problem.network, FunctionalModule):
+        return []
+    names = {id(weight): name for name, weight in problem.network.module.named_parameters()}
+    found = []
+    for layer in problem.network.module.modules():
+        if isinstance(layer, nn.Embedding | nn.EmbeddingBag) and layer.padding_idx is not None:
+            place = problem.network.layers.get(names.get(id(layer.weight), ""))
+            if place is not None:
+                start = place.start + layer.padding_idx * layer.embedding_dim
+                found.append(slice(start, start + layer.embedding_dim))
+    return found
 
 
 def _whole_batches(problem: TrainingProblem, chunk: int) -> tuple[Passed, list[_Seen]]:
