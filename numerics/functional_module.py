@@ -215,11 +215,12 @@ class FunctionalModule:
         buffers = {name: constants[name].clone() for name in self._buffers}  # may be changed in place, as may x
         try:
             outputs = functional_call(self.module, (dict(named), {**constants, **buffers}), (x.clone(),))
-        except (RuntimeError, IndexError, ValueError, MemoryError):  # these say themselves what does not fit
+        except (RuntimeError, IndexError, MemoryError):  # torch's own: shapes that do not fit, or no memory
             raise
         except Exception as error:
+            said = " ".join(str(error).split())
             raise ValueError(
-                f"module must take x of shape {tuple(x.shape)}, but fails: {type(error).__name__}: {error}"
+                f"module must take x of shape {tuple(x.shape)}, but fails: {type(error).__name__}: {said}"
             ) from error
         if not isinstance(outputs, Tensor):
             raise TypeError(f"module must return one tensor, got {type(outputs).__name__}.")
