@@ -268,7 +268,7 @@ def coverage(problem: Problem, eigenvalues: Tensor, seeds: int = 50) -> None:
     hits = torch.zeros(len(places))
     for seed in range(seeds):
         found = spectral_measure(
-            problem.exact_operator(), probes=PROBES, steps=40, generator=generator(seed), method="estimated"
+            problem.exact_operator(), probes=PROBES, steps=STEPS, generator=generator(seed), method="estimated"
         )
         for place, x in enumerate(places.tolist()):
             interval = found.cdf(x, level=0.9)

@@ -81,7 +81,7 @@ def checked_number(name: str, number: object, *, above: float = -math.inf, least
         except (TypeError, ValueError, OverflowError):
             value = math.nan
     if not (math.isfinite(value) and value > above and value >= least):
-        bound = f" > {above:g}" if above > -math.inf else f" >= {least:g}"
+        bound = f" > {above:g}" if above > -math.inf else f" >= {least:g}" if least > -math.inf else ""
         raise ValueError(f"{name} must be a finite number{bound}, got {number!r}.")
     return value
 
@@ -108,6 +108,28 @@ def checked_dtype(dtype: torch.dtype) -> None:
     """
     if dtype not in (torch.float32, torch.float64):
         raise ValueError(f"dtype must be torch.float32 or torch.float64, got {dtype}.")
+
+
+def checked_device(device: object) -> torch.device:
+    """Refuse a device that torch does not know or this machine does not have.
+
+    Raises:
+        ValueError: If it is one.
+
+    Examples:
+        >>> checked_device("cpu")
+        device(type='cpu')
+        >>> checked_device("gpu")
+        Traceback (most recent call last):
+        ...
+        ValueError: device must be one of this machine such as "cpu", got 'gpu'.
+    """
+    try:
+        if isinstance(device, str | torch.device):
+            return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError):  # an unknown name, or no such accelerator
+        pass
+    raise ValueError(f'device must be one of this machine such as "cpu", got {device!r}.')
 
 
 def checked_tensors(**tensors: object) -> None:
@@ -144,6 +166,25 @@ def checked_finite(**tensors: Tensor) -> None:
             raise ValueError(f"{name} must hold numbers, got a tensor on the meta device.")
         if not bool(tensor.isfinite().all()):
             raise ValueError(f"{name} must be finite, got NaN or infinity.")
+
+
+def checked_generator(generator: object) -> None:
+    """Refuse what is not a random generator on the CPU.
+
+    Raises:
+        TypeError: If it is no generator.
+        ValueError: If it is on another device.
+
+    Examples:
+        >>> checked_generator(5)
+        Traceback (most recent call last):
+        ...
+        TypeError: generator must be a torch.Generator, got int.
+    """
+    if not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}.")
+    if generator.device.type != "cpu":
+        raise ValueError(f"generator must be on the CPU, got one on {generator.device}.")
 
 
 def checked_scale(name: str, scale: float, draws: Tensor) -> Tensor:

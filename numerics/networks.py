@@ -15,7 +15,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from numerics.activations import Activation, activation
-from numerics.arguments import checked_dtype, checked_number, checked_scale, checked_sizes, checked_tensors
+from numerics.arguments import (
+    checked_device,
+    checked_dtype,
+    checked_number,
+    checked_scale,
+    checked_sizes,
+    checked_tensors,
+)
 from numerics.seeded import seeded_normal
 
 Layer = tuple[Float[Tensor, "members out in"], Float[Tensor, "members out"] | None]
@@ -132,11 +139,12 @@ class Mlp:
 
         Raises:
             ValueError: If a scale is negative, not finite or too large for the dtype, the dtype is not real floating
-                point, or there is no seed.
+                point, or there is no seed or no such device.
         """
         sigma_w, sigma_b = checked_number("sigma_w", sigma_w, least=0.0), checked_number("sigma_b", sigma_b, least=0.0)
         checked_dtype(dtype)
-        scales = torch.empty(self.parameters, dtype=torch.float64)
+        device = checked_device(device)
+        scales = torch.empty(self.parameters, dtype=torch.float64, device="cpu")
         for (start, middle, end), fan_in in zip(self.spans, self.widths[:-1], strict=True):
             scales[start:middle] = sigma_w / math.sqrt(fan_in)
             scales[middle:end] = sigma_b

@@ -16,7 +16,7 @@ targets have a members axis.
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import jacrev, vjp, vmap
 
 from numerics.arguments import checked_finite, checked_tensors
@@ -42,7 +42,10 @@ def check_problem(
             range, or a module does not give one row of outputs per example.
     """
     if not isinstance(network, Mlp | FunctionalModule):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
+        raise TypeError(
+            f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}"
+            + (": FunctionalModule(module) is a view of it." if isinstance(network, nn.Module) else ".")
+        )
     if isinstance(loss, type) or not isinstance(loss, Loss):
         raise TypeError(f"loss must be a loss such as SquaredError(), got {loss!r}.")
     network.unflatten(theta)

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_dtype, checked_sizes, integer
+from numerics.arguments import checked_device, checked_dtype, checked_sizes, integer
 
 
 def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
@@ -89,7 +89,8 @@ def seeded_normal(
         The blocks, members first.
 
     Raises:
-        ValueError: If a size is not positive, there is no seed, or the dtype is not real floating point.
+        ValueError: If a size is not positive, there is no seed or no such device, or the dtype is no real floating
+            point.
 
     Examples:
         >>> two = seeded_normal("noise", (3,), seeds=[7, 8], dtype=torch.float64, device="cpu")
@@ -99,7 +100,8 @@ def seeded_normal(
     """
     checked_sizes(**{f"shape[{axis}]": size for axis, size in enumerate(shape)})
     checked_dtype(dtype)
-    draws = [torch.randn(*shape, generator=one, dtype=torch.float64) for one in generators(purpose, seeds)]
+    device, home, double = checked_device(device), torch.device("cpu"), torch.float64
+    draws = [torch.randn(*shape, generator=one, dtype=double, device=home) for one in generators(purpose, seeds)]
     return torch.stack(draws).to(dtype=dtype).to(device=device)
 
 

@@ -155,7 +155,7 @@ def plane_curvatures() -> Derivation:
         assumptions=(
             "the function is twice differentiable at the weights",
             "directions are given by tau, the tangent of half the angle t to the first axis",
-            "tan 2t = 2b/(a - c) has one pair of solutions; with b = 0 and a = c every direction is principal",
+            "b is not 0, where v_1 and v_2 are named; with b = 0 the axes are principal, with a = c every direction is",
         ),
         source="Edinburgh, Machine Learning Theory, slide Curvature directions; Horn and Johnson, section 4.2",
         shown={

@@ -37,12 +37,11 @@ def interpolation_rank() -> Derivation:
 
     .. math:: \mathrm{rank}\, H = \mathrm{rank}\, J \le N k
 
-    With cross-entropy and hard labels no finite weights reach zero loss; the Gauss-Newton part alone has
-    rank at most N (k - 1), because shifting all the outputs of a sample together changes nothing.
+    With cross-entropy, hard labels and k >= 2 outputs no finite weights reach zero loss; the Gauss-Newton part alone
+    has rank at most N (k - 1), because shifting all the outputs of a sample together changes nothing.
 
     Returns:
-        A derivation; the value is the rank N k. The parts are "cross-entropy", the rank of its Gauss-Newton part, and
-        "pull", the squared length of the derivative of the squared error by the outputs, which multiplies H1.
+        A derivation; the value is the rank N k. The part "cross-entropy" is the rank of its Gauss-Newton part.
 
     Examples:
         >>> interpolation_rank().at(N=20, k=3)
@@ -77,7 +76,8 @@ def interpolation_rank() -> Derivation:
                 shown=r"\frac{\partial l}{\partial o_j} = 0 \quad \Rightarrow \quad H_1 = 0, \ H = H_0",
             ),
             Step(
-                "With squared error their squared length is 4f times the loss: zero loss is where they vanish.",
+                "With squared error l = f |e|^2, f its prefactor and e = o - y, their squared length is 4f times the "
+                "loss: zero loss is where they vanish.",
                 Relation(pull, "=", 4 * factor * loss),
                 "exact",
                 shown=r"\sum_{j=1}^{k} \left(\frac{\partial l}{\partial o_j}\right)^2"
@@ -95,17 +95,18 @@ def interpolation_rank() -> Derivation:
                     sp.Sum(_outputs, (sp.Symbol("b", integer=True), 1, _samples)).doit(), "=", _samples * _outputs
                 ),
                 "exact",
-                shown=r"\mathrm{rank} H = \mathrm{rank} J \le N k",
+                shown=r"\mathrm{rank}\, H = \mathrm{rank}\, J \le N k",
             ),
             Step(
                 "The same three networks have exactly this rank, fewer than their weights.",
                 Relation(sp.Tuple(*(sp.Integer(exact_rank(net.hessian())) for net in nets)), "=", full),
                 "exact",
-                shown=r"\mathrm{rank} H = N k = " + ", ".join(map(str, full)),
+                shown=r"\mathrm{rank}\, H = N k = " + ", ".join(map(str, full)),
             ),
             Step(
-                "With cross-entropy the derivative by the output of the label is p - 1, negative at finite weights: "
-                "H1 stays.",
+                "With cross-entropy and several outputs the derivative by the output of the label is p - 1, negative "
+                "at finite weights: H1 stays. Here p = q/(q + s), q the exponential of that output and s the sum of "
+                "those of the others.",
                 Relation(chosen / (chosen + others) - 1, "<", 0),
                 "exact",
                 lambda: -others / (chosen + others),
@@ -138,19 +139,18 @@ def interpolation_rank() -> Derivation:
                     _samples * (_outputs - 1),
                 ),
                 "exact",
-                shown=r"\mathrm{rank} A = k - 1, \quad \mathrm{rank} \sum_b J_b^{T} A_b J_b \le N (k - 1)",
+                shown=r"\mathrm{rank}\, A = k - 1, \quad \mathrm{rank}\, \sum_b J_b^{T} A_b J_b \le N (k - 1)",
             ),
             Step(
                 "Exact instances: the same networks with rational p.",
                 Relation(sp.Tuple(*(sp.Integer(_softmax_rank(net)) for net in nets)), "=", less),
                 "exact",
-                shown=r"\mathrm{rank} \sum_b J_b^{T} A_b J_b = N (k - 1) = " + ", ".join(map(str, less)),
+                shown=r"\mathrm{rank}\, \sum_b J_b^{T} A_b J_b = N (k - 1) = " + ", ".join(map(str, less)),
             ),
         ),
         Domain(N=(0, sp.oo), k=(0, sp.oo), f=(0, sp.oo), q=(0, sp.oo), s=(0, sp.oo)),
         parts={
             "cross-entropy": sp.Eq(sp.Symbol("rank"), _samples * (_outputs - 1)),
-            "pull": sp.Eq(sp.Symbol("g2"), 4 * factor * loss),
         },
         assumptions=(
             "the outputs are twice differentiable at the weights: no unit on a kink at a sample",
@@ -159,9 +159,8 @@ def interpolation_rank() -> Derivation:
         theorems=(_rank_of_products(),),
         source=_SOURCE,
         shown={
-            "result": r"\mathrm{rank} H = N k",
-            "cross-entropy": r"\mathrm{rank} H_0 = N (k - 1)",
-            "pull": r"\left|\frac{\partial l}{\partial o}\right|^2 = 4 f \, l",
+            "result": r"\mathrm{rank}\, H = N k",
+            "cross-entropy": r"\mathrm{rank}\, H_0 = N (k - 1)",
         },
     )
 
@@ -206,7 +205,7 @@ def wider_layer() -> Derivation:
                 "An exact instance, a ReLU network 3-4-2 with a silent unit: the Jacobian keeps its rank N k = 8.",
                 Relation(sp.Tuple(exact_rank(nets[1].jacobian()), exact_rank(grown.jacobian())), "=", sp.Tuple(8, 8)),
                 "exact",
-                shown=r"\mathrm{rank} J = 8 \to 8",
+                shown=r"\mathrm{rank}\, J = 8 \to 8",
             ),
             Step(
                 "The weights, by their kind.",
@@ -220,20 +219,14 @@ def wider_layer() -> Derivation:
                 "At full rank N k eigenvalues are positive, by the rank at zero loss; the others are 0.",
                 Relation(weights - interpolation_rank().value, "=", zeros),
                 "exact",
-                shown=r"\mathrm{zeros} = P - \mathrm{rank} H = r + n (d + a + u) - N k",
+                shown=r"\mathrm{zeros} = P - \mathrm{rank}\, H = r + n (d + a + u) - N k",
             ),
             Step(
-                "One more unit adds as many zeros as it has weights,",
+                "One more unit adds as many zeros as it has weights, and no positive eigenvalue.",
                 Relation(zeros.subs(width, width + 1) - zeros, "=", incoming + bias + outgoing),
                 "exact",
                 lambda: weights.diff(width),
                 shown=r"\mathrm{zeros}(n + 1) - \mathrm{zeros}(n) = d + a + u",
-            ),
-            Step(
-                "and no positive eigenvalue: N k does not know the width.",
-                Relation((weights - zeros).subs(width, width + 1) - _samples * _outputs, "=", 0),
-                "exact",
-                shown=r"P - \mathrm{zeros} = N k",
             ),
             Step(
                 "The share of zeros.",
@@ -242,14 +235,14 @@ def wider_layer() -> Derivation:
                 shown=r"\frac{\mathrm{zeros}}{P} = 1 - \frac{N k}{P} \to 1 \quad (n \to \infty)",
             ),
             Step(
-                "Exact instances, ReLU networks 3-n-2, n = 3, 4, 5, 6, that fit four samples: weights less the rank.",
+                "Exact instances, ReLU networks 3-n-2, n = 3, 4, 5, 6, that fit four samples: the rank stays N k = 8.",
                 Relation(
                     sp.Tuple(*(sp.Integer(net.parameters - exact_rank(net.hessian())) for net in nets)),
                     "=",
                     sp.Tuple(*(_at(zeros, net) for net in nets)),
                 ),
                 "exact",
-                shown=r"5 n - \mathrm{rank} H = 7, 12, 17, 22",
+                shown=r"5 n - \mathrm{rank}\, H = 7, 12, 17, 22",
             ),
         ),
         Domain(n=(0, sp.oo), N=(0, sp.oo), k=(0, sp.oo), d=(0, sp.oo), a=(-1, 2), u=(0, sp.oo), r=(-1, sp.oo)),

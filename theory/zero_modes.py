@@ -117,7 +117,7 @@ def gauge_zero_modes() -> Derivation:
                 "Exact instances, n = 1, 2, 2, 3 with m = 2, 2, 4, 3 samples: weights minus the rank of J.",
                 Relation(sp.Tuple(*(net.zero_modes() for net in squares)), "=", sp.Tuple(1, 4, 4, 9)),
                 "exact",
-                shown=r"2 n^2 - \mathrm{rank} J = 1, 4, 4, 9",
+                shown=r"2 n^2 - \mathrm{rank}\, J = 1, 4, 4, 9",
             ),
             Step(
                 "Rectangular weights of rank r1, r2, in normal form: invertible factors only change coordinates.",
@@ -139,7 +139,7 @@ def gauge_zero_modes() -> Derivation:
                 "Exact instances: six shapes and ranks, weights minus the rank of J.",
                 Relation(sp.Tuple(*(net.zero_modes() for net in shapes)), "=", sp.Tuple(*predicted)),
                 "exact",
-                shown=r"n_1 (n_0 + n_2) - \mathrm{rank} J = " + ", ".join(map(str, predicted)),
+                shown=r"n_1 (n_0 + n_2) - \mathrm{rank}\, J = " + ", ".join(map(str, predicted)),
             ),
         ),
         Domain(),
@@ -234,14 +234,14 @@ def rescaling_zero_modes() -> Derivation:
                 "Exact instances, n = 2 and 3, in which (a) and (b) hold: weights minus the rank of J.",
                 Relation(sp.Tuple(*(net.zero_modes() for net in full)), "=", sp.Tuple(2, 3)),
                 "exact",
-                shown=r"2 n^2 - \mathrm{rank} J = 2, 3",
+                shown=r"2 n^2 - \mathrm{rank}\, J = 2, 3",
             ),
             Step(
                 "Exact instances against the sum over ranks: those, one with few samples, one with a unit hardly "
                 "active, one with a unit that is always active.",
                 Relation(sp.Tuple(*(net.zero_modes() for net in nets)), "=", sp.Tuple(*map(_by_ranks, nets))),
                 "exact",
-                shown=r"2 n^2 - \mathrm{rank} J = \sum_k (2 n - \mathrm{rank} B_k)",
+                shown=r"2 n^2 - \mathrm{rank}\, J = \sum_k (2 n - \mathrm{rank}\, B_k)",
             ),
             Step(
                 "A unit active at fewer than n samples, against (a), leaves more than n = 3 zero modes.",
@@ -252,7 +252,7 @@ def rescaling_zero_modes() -> Derivation:
                 "A unit that is always active, against (b), need not.",
                 Relation(busy.zero_modes(), "=", 3),
                 "exact",
-                shown=r"2 n^2 - \mathrm{rank} J = 3 \quad (n = 3)",
+                shown=r"2 n^2 - \mathrm{rank}\, J = 3 \quad (n = 3)",
             ),
         ),
         Domain(),

@@ -42,14 +42,19 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of 
 
 @app.command("list")
 def list_claims(
+    patterns: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID-GLOB]...", help="Ids or globs; none means all claims.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything, as JSON.")] = False,
     claims: ClaimFiles = None,
 ) -> None:
-    """List the claims: id, what is expected of it, title."""
+    """List claims: id, what is expected of it, title."""
     from verify.report.console import ledger_lines
-    from verify.runner import known_claims
+    from verify.runner import known_claims, selected
 
     known = known_claims(claims or ())
+    if patterns:
+        known = selected(known, patterns)
     if not as_json:
         typer.echo("\n".join(ledger_lines(known)))
         return
@@ -207,13 +212,16 @@ def spectrum(
     ] = 400,
     seed: Annotated[int, typer.Option(parser=_whole_number, metavar="N", help="Seed of the random vectors.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    dtype: Annotated[str | None, typer.Option(help="float32 or float64, if not as the model is.")] = None,
+    dtype: Annotated[
+        str, typer.Option(help="float64 or float32, to which model and data are converted, or model: as they are.")
+    ] = "float64",
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """Draw the Hessian spectrum of a network of your own."""
     from verify.spectrum.loading import load_problem
     from verify.spectrum.page import check_target, write_spectrum
-    from verify.spectrum.study import Settings, measured_problem
+    from verify.spectrum.settings import Settings
+    from verify.spectrum.study import measured_problem
 
     settings = Settings(
         top=top,

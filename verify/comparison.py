@@ -117,7 +117,7 @@ class Comparison:
         sample_size: The number of independent replicates.
         level: The error probability, None where nothing is random.
         margin: The margin in words.
-        smallest_visible: The smallest error that the comparison is sure to see, in words.
+        smallest_visible: The smallest visible error, as docs/verdicts.md defines it, in words.
         advice: What would decide it, where it straddles.
         derivation: The record of the derivation that the comparison rests on.
 
@@ -340,14 +340,16 @@ def _text(value: object) -> str | None:
 def _bounds_record(interval: Interval | None, *, as_text: bool) -> dict[str, Any] | None:
     if interval is None:
         return None
+    opened = {name: True for name in ("lower_open", "upper_open") if getattr(interval, name)}
     if not as_text:
-        return {"lower": _float_bound(interval.lower, -1), "upper": _float_bound(interval.upper, +1)}
+        return {"lower": _float_bound(interval.lower, -1), "upper": _float_bound(interval.upper, +1), **opened}
     width = interval.upper - interval.lower
     digits = 20
     if 0 < width < math.inf:
         largest = max(abs(Fraction(interval.lower)), abs(Fraction(interval.upper)))
         digits += max(0, _magnitude(largest) - _magnitude(Fraction(width)))
-    return {"lower": decimal_bound(interval.lower, -1, digits), "upper": decimal_bound(interval.upper, +1, digits)}
+    ends = {"lower": decimal_bound(interval.lower, -1, digits), "upper": decimal_bound(interval.upper, +1, digits)}
+    return {**ends, **opened}
 
 
 def _float_bound(value: Number, side: int) -> float | int | None:

@@ -4,8 +4,9 @@ from typing import Any
 
 BANNER = """\
 lossproof: theory at hand (from theory import *), numerics and verify by name.
-  law = marchenko_pastur(phi) + semicircle(2*epsilon)     law.at(phi=.5, epsilon=.1).index()
-  critical_energy(law)                                    verify.run("index.*")
+  law = marchenko_pastur(phi) + semicircle(2*epsilon)      law.at(phi=.5, epsilon=.1).index()
+  critical_energy(law)                                     verify.run("index.*")
+  hessian = numerics.HessianOperator(model, loss, (x, y))  numerics.trace(hessian, generator=torch.Generator())
 """
 
 LINES = ("from theory import *", "import numerics", "import theory", "import verify")

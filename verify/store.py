@@ -47,23 +47,35 @@ def schema() -> Record:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write files so that all of them are there whole, or none is touched."""
+    drafts = {path: path.with_name(f".{path.name}.{os.getpid()}.draft") for path in contents}
     try:
-        draft.write_bytes(content)
-        draft.replace(path)
+        for path, draft in drafts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(contents[path])
+        for path, draft in drafts.items():
+            draft.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
 
 
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """Write JSON atomically; half a surrogate pair, which no file can hold, becomes a question mark.
+def json_bytes(record: Mapping[str, Any]) -> bytes:
+    """A record as the text of a JSON file; half a surrogate pair, which no file can hold, becomes a question mark.
 
     Raises:
         ValueError: If a number in it is not finite.
     """
-    text = json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1)
-    write_bytes(path, text.encode(errors="replace") + b"\n")
+    return json.dumps(record, allow_nan=False, ensure_ascii=False, indent=1).encode(errors="replace") + b"\n"
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write JSON atomically, as ``json_bytes`` gives it."""
+    write_bytes(path, json_bytes(record))
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -21,10 +21,11 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from numerics.arguments import checked_sizes
-from numerics.curvature.dense_products import module_jacobian, module_parts
+from numerics.curvature.dense_products import module_parts
+from numerics.curvature.example_jacobians import module_jacobian
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
@@ -81,6 +82,8 @@ def dense_hessian(
         The two parts.
 
     Raises:
+        TypeError: If the network is a ``torch.nn.Module``: take ``FunctionalModule(module)``, or, for the Hessian of
+            the module as it is, ``HessianOperator(module, loss, (x, y)).dense()``.
         ValueError: If shapes, dtypes or devices do not fit, something is not finite, a label is out of range, the
             chunk is not positive, or the Hessian overflows.
 
@@ -96,6 +99,11 @@ def dense_hessian(
         tensor([[[0., 6.],
                  [6., 0.]]])
     """
+    if isinstance(network, nn.Module):
+        raise TypeError(
+            f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}: take "
+            f"FunctionalModule(module), or HessianOperator(module, loss, (x, y)).dense()."
+        )
     check_problem(network, theta, x, y, loss)
     if chunk is not None:
         checked_sizes(chunk=chunk)

@@ -11,7 +11,9 @@ the residual part. Two ways to multiply by them:
   the residual part the same with dL/do held constant, and J v the derivative by u of (J' u) . v.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from numerics.curvature.memory_limits import ran_out_of_memory
-from numerics.curvature.training_problem import TrainingProblem, differentiable_twice
+from numerics.curvature.training_problem import TrainingProblem, differentiable_twice, own_precision, said
 from numerics.losses import Loss
 from numerics.networks import Mlp
 
@@ -226,7 +228,7 @@ class GraphCurvature:
         slopes = [self.slopes[number] for number in numbers]
         many = len(pieces[0]) > 1
         shaped = [
-            piece.reshape(*([len(piece)] if many else []), *slope.shape)
+            piece.reshape((len(piece), *slope.shape) if many else slope.shape)
             for piece, slope in zip(pieces, slopes, strict=True)
         ]
         if self.pushed is None:
@@ -244,9 +246,29 @@ def _grad(
     outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor], batched: bool
 ) -> tuple[Tensor | None, ...]:
     """One gradient for each cotangent; one cotangent unless batched."""
-    return torch.autograd.grad(
-        outputs, inputs, cotangents, retain_graph=True, allow_unused=True, is_grads_batched=batched
-    )
+    with own_precision():
+        return torch.autograd.grad(
+            outputs, inputs, cotangents, retain_graph=True, allow_unused=True, is_grads_batched=batched
+        )
+
+
+@contextmanager
+def second_derivatives() -> Iterator[None]:
+    """A context in which torch's complaints about derivatives become one sentence.
+
+    Raises:
+        ValueError: If torch cannot differentiate a layer or the loss.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if ran_out_of_memory(error):
+            raise
+        if "checkpoint" in str(error):
+            raise ValueError(
+                "model must keep what its layers compute, but it checkpoints some: switch checkpointing off."
+            ) from error
+        raise ValueError(f"model and loss must have second derivatives, but torch says: {said(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -268,7 +290,8 @@ def probed_graph(
     """Record the graph of a few examples, weigh it, and multiply by it.
 
     Raises:
-        ValueError: If a layer or the loss has no second derivative, or a wrong one that makes products asymmetric.
+        ValueError: If a layer or the loss has no second derivative, one that is not finite or vanishes by underflow,
+            or a wrong one that makes products asymmetric.
     """
     known = {tensor.untyped_storage().data_ptr() for tensor in (problem.theta, x, y)}
     found: dict[int, int] = {}
@@ -279,7 +302,7 @@ def probed_graph(
             found[storage.data_ptr()] = storage.nbytes()
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    with second_derivatives(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         curvature = GraphCurvature(problem, x, y, part=part, places=places)
         for leaf in curvature.leaves:
             found.pop(leaf.untyped_storage().data_ptr(), None)
@@ -289,17 +312,24 @@ def probed_graph(
 
 def _checked_products(curvature: GraphCurvature) -> tuple[Tensor, Tensor]:
     """Two vectors u, v and their products, where u'(H v) is v'(H u): derivatives that torch has wrong show up here."""
-    draws = torch.randn(2, curvature.size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    vectors = draws.to(dtype=curvature.leaves[0].dtype).to(device=curvature.leaves[0].device)
-    try:
+    kind = curvature.leaves[0]
+    generator = torch.Generator().manual_seed(0)
+    draws = torch.randn(2, curvature.size, generator=generator, dtype=torch.float64, device="cpu")
+    vectors = draws.to(dtype=kind.dtype).to(device=kind.device)
+    with second_derivatives():
         products = curvature.product(vectors)
-    except RuntimeError as error:
-        if ran_out_of_memory(error):
-            raise
-        raise ValueError(f"model and loss must have second derivatives, but torch says: {error}") from error
-    skew = float((vectors[0] @ products[1] - vectors[1] @ products[0]).abs())
-    scale = float(products.norm() * vectors.norm())
-    if skew > torch.finfo(vectors.dtype).eps ** 0.5 * scale:
+    largest, limits = float(products.abs().max()), torch.finfo(kind.dtype)
+    if not math.isfinite(largest):
+        raise ValueError("model and loss must have finite second derivatives, but a product holds NaN or infinity.")
+    if 0 < largest < limits.tiny / limits.eps:
+        raise ValueError(
+            f"loss must have second derivatives that {kind.dtype} can hold, but the largest number of a product is "
+            f"{largest:.1e}: multiply the loss by a constant."
+        )
+    unit = products / (largest or 1.0)  # whose squares neither overflow nor vanish
+    skew = float((vectors[0] @ unit[1] - vectors[1] @ unit[0]).abs())
+    scale = float(unit.norm() * vectors.norm())
+    if skew > limits.eps**0.5 * scale:
         raise ValueError(
             f"model and loss must have symmetric second derivatives, but u'(H v) and v'(H u) differ by "
             f"{skew / scale:.1e} of their size: torch has those of a layer wrong."
@@ -311,9 +341,11 @@ def _blocks_agree(curvature: GraphCurvature, vectors: Tensor, products: Tensor) 
     """Whether a block gives the products of its vectors: some layers have no batched derivative, some a wrong one."""
     curvature.batched = True
     try:
-        error = float((curvature.product(vectors) - products).norm())
+        together = curvature.product(vectors)
     except RuntimeError as error:
         if ran_out_of_memory(error):
             raise
         return False
-    return bool(error <= torch.finfo(vectors.dtype).eps ** 0.75 * float(products.norm()))
+    largest = float(products.abs().max()) or 1.0
+    apart, size = ((together - products) / largest).norm(), (products / largest).norm()
+    return bool(apart <= torch.finfo(vectors.dtype).eps ** 0.75 * size)

@@ -6,8 +6,9 @@ orthogonal twice over. For n parameters and p products in bases of b vectors
 .. math::
     t_{exact} = t_{dense} + a n^2 + c n^3, \qquad t_{estimated} = p\,(t_{product} + 2 r\, b\, n),
 
-with t_product measured on the operator, t_dense from its columns or from what the operator says of itself, and the
-machine's own a, c (eigenvalues of two small matrices) and r (one orthogonalisation) measured once per device and dtype.
+with t_product measured on the operator, t_dense measured on its columns unless the operator has a ``dense_cost`` of its
+own, and the machine's a, c (eigenvalues of two small matrices) and r (one orthogonalisation) measured once per device
+and dtype.
 An exact answer has no error, so it is worth some waiting: it is preferred until it takes ``PREMIUM`` times as long.
 """
 
@@ -33,7 +34,7 @@ MEMORY = 2**31
 PREMIUM = 2.0
 """How many times longer an exact answer may take than an estimate."""
 
-_PATIENCE = 0.1  # seconds: a product that takes longer is measured once, and stands for the columns of a block too
+_PATIENCE = 0.1  # seconds: a product that takes longer is not repeated, and stands for the columns of a block too
 _COLUMNS = 4  # of the block on which columns are measured
 
 
@@ -54,6 +55,19 @@ class Choice:
     seconds_estimated: float
     reason: str
     products: int = 0
+
+
+@dataclass(frozen=True)
+class DenseCost:
+    """What it takes to make an operator's matrix, as a method ``dense_cost()`` of the operator may say.
+
+    Attributes:
+        seconds: Predicted from a sample of the work.
+        multiplications: In products of matrices, beside that.
+    """
+
+    seconds: float
+    multiplications: float
 
 
 @dataclass(frozen=True)
@@ -87,12 +101,11 @@ def choose(
 
     Small matrices (``SMALL``) are exact, matrices of which three do not fit into ``memory`` are estimated; in between
     the predicted seconds decide. The choice may therefore differ between machines, never the meaning of the result.
-    Measuring takes at most 7 products of the operator, 1 if it is slow.
+    Measuring takes at most 7 products of the operator, 2 if it is slow.
 
     Args:
-        operator: The operator, or a matrix, which is its own dense form. If it has a number ``dense_operations``, that
-            many multiplications are taken to build its dense form; if not, or if that is None, one product a column,
-            which is about what a row of a differentiated Hessian takes. If it has a process
+        operator: The operator, or a matrix, which is its own dense form. If it has a method ``dense_cost()``, that is
+            taken for its dense form, instead of one product a column. If it has a process
             ``group``, the slowest rank's seconds count on all of them, so that all choose alike.
         products_if_estimated: Products that an estimate would take.
         basis: Vectors of the Krylov basis that is kept orthogonal; all products of the estimate if None.
@@ -132,6 +145,8 @@ def choose(
     work = f"{products_if_estimated} product{'s' if products_if_estimated > 1 else ''}"
     if exact <= PREMIUM * estimated:
         reason = f"exact: about {exact:.2g} s for the exact spectrum, against {estimated:.2g} s for {work}"
+        if exact > estimated:
+            reason += f"; what has no error may take up to {PREMIUM:g} times as long"
         return Choice("exact", exact, estimated, reason, speeds.products)
     reason = f"estimated: about {estimated:.2g} s for {work}, against {exact:.2g} s for the exact spectrum"
     return Choice("estimated", exact, estimated, reason, speeds.products)
@@ -151,16 +166,19 @@ def measured_speeds(operator: SymmetricOperator) -> Speeds:
     def product() -> object:
         return operator @ vectors[:, 0]
 
-    (one,), products = _agreed([_seconds(product, device, repeats=1)], group), 1
-    if one < _PATIENCE:  # the first one may have built a graph
-        (one,), products = _agreed([_seconds(product, device, repeats=2)], group), 3
-    operations = 0.0 if isinstance(inner, MatrixOperator) else getattr(inner, "dense_operations", None)
-    if operations is not None:
-        dense = operations * machine.multiplication
+    (first,) = _agreed([seconds_of(product, device)], group)
+    repeats = 1 if first > _PATIENCE else 2
+    (one,) = _agreed([seconds_of(product, device, repeats=repeats)], group)  # the first one may have built a graph
+    products = 1 + repeats
+    if isinstance(inner, MatrixOperator):
+        dense = 0.0
+    elif hasattr(inner, "dense_cost"):
+        cost = inner.dense_cost()
+        dense = cost.seconds + cost.multiplications * machine.multiplication
     else:
         column = one
         if one < _PATIENCE:
-            column = min(one, _seconds(lambda: operator @ vectors, device, repeats=1) / _COLUMNS)
+            column = min(one, seconds_of(lambda: operator @ vectors, device) / _COLUMNS)
             products += _COLUMNS
         dense = size * column
     seconds = [one, dense, machine.eigenvalues(size), machine.orthogonalisation]
@@ -199,7 +217,7 @@ def _machine(device: str, dtype: torch.dtype, threads: int) -> _Machine:
     matrix = torch.randn(many, many, dtype=dtype, generator=torch.Generator().manual_seed(0)).to(where)
     matrix = matrix + matrix.mT
     small, large = (
-        _seconds(lambda n=n: torch.linalg.eigvalsh(matrix[:n, :n]), where, repeats=3)  # type: ignore[misc]
+        seconds_of(lambda n=n: torch.linalg.eigvalsh(matrix[:n, :n]), where, repeats=3)  # type: ignore[misc]
         for n in (few, many)
     )
     cube = max(large / many**2 - small / few**2, 0.0) / (many - few)
@@ -210,12 +228,12 @@ def _machine(device: str, dtype: torch.dtype, threads: int) -> _Machine:
     return _Machine(
         square,
         cube,
-        _seconds(lambda: matrix @ matrix, where, repeats=3) / many**3,
-        _seconds(lambda: vector - basis @ (basis.mT @ vector), where, repeats=3) / basis.numel(),
+        seconds_of(lambda: matrix @ matrix, where, repeats=3) / many**3,
+        seconds_of(lambda: vector - basis @ (basis.mT @ vector), where, repeats=3) / basis.numel(),
     )
 
 
-def _seconds(work: Callable[[], object], device: torch.device, *, repeats: int) -> float:
+def seconds_of(work: Callable[[], object], device: torch.device, *, repeats: int = 1) -> float:
     """The least of a few runs, in seconds; a device that works on its own is waited for."""
     least = math.inf
     for _ in range(repeats):

@@ -1,4 +1,4 @@
-r"""Dense Hessian and Jacobian of any module and any loss, by automatic differentiation.
+r"""Dense Hessian of any module and any loss, by automatic differentiation.
 
 The Gauss-Newton part, the sum over examples of J_b' L''_b J_b, comes from the Jacobians of single examples, one matrix
 product for each chunk of them, as long as there are few outputs. The residual part comes row by row, each a backward
@@ -10,26 +10,27 @@ many of those of the residual part are zero, so that the sum of the two parts is
 - what is not zero: a block whose product with a random vector is exactly 0 is 0 and left out. In the residual part of a
   piecewise linear network all blocks on the diagonal are.
 
-is computed.
-The lower triangle is the mirrored upper one, so that the matrix is symmetric to the last bit.
+is computed. The lower triangle is the mirrored upper one, so that the matrix is symmetric to the last bit.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.func import jacrev, vmap
 
 from numerics.curvature.batch_curvature import GraphCurvature, Part, probed_graph
+from numerics.curvature.cost import DenseCost, seconds_of
+from numerics.curvature.example_jacobians import WORK, add_factors, agree, factors, factors_agree, random_rows
 from numerics.curvature.memory_limits import halving, ran_out_of_memory
-from numerics.curvature.training_problem import TrainingProblem, differentiable_twice, first_batch
+from numerics.curvature.training_problem import TrainingProblem, own_precision, own_randomness
+from numerics.curvature.verification import first_batch, refuse_wrong_derivatives
 from numerics.functional_module import FunctionalModule
 from numerics.losses import Loss, Targets
 from numerics.objective import has_own_targets
 from numerics.progress import Bar, progress
 
-_WORK = 2**23  # numbers in the Jacobians of one chunk: 64 MiB in float64
 _OUTPUTS = 64  # of an example, up to which its Jacobian is cheaper than rows
 _CPU_BYTES = 2**22  # that the graph of a chunk may keep: beyond a processor's cache a row takes longer per example
 _DEVICE_BYTES = 2**28  # the same on an accelerator
@@ -67,36 +68,81 @@ def dense_part(
     Raises:
         ValueError: If the data are not the same at every pass.
     """
-    size, theta = sum(place.stop - place.start for place in places.values()), problem.theta
+    theta, size = problem.theta, _size(places)
     matrix = torch.zeros(size, size, dtype=theta.dtype, device=theta.device)
-    with torch.no_grad():
-        outputs = problem.outputs(theta, next(problem.batches(1))[0]).numel()
-    largest = max(1, min(examples, _WORK // (outputs * size)))
-    factorised = outputs <= _OUTPUTS and (
-        part == "gauss_newton" or (part == "hessian" and any(leaf.ndim > 2 for leaf in problem.leaves(places)))
-    )
-    if factorised:
-        factorised = _factors_agree(problem, places, *next(problem.batches(min(chunk, largest, _PROBED))))
-    rest: Part | None = part
-    if factorised:
-        rest = "residual" if part == "hessian" else None
-    room = _CPU_BYTES if theta.device.type == "cpu" else _DEVICE_BYTES
-    chunk = max(1, min(chunk, examples, int(room / bytes_per_example)))
+    way = _way(problem, part, places, chunk, bytes_per_example, examples)
 
     def fill(chunk: int) -> None:
         matrix.zero_()
-        if factorised:
-            for x, y in problem.batches(min(largest, 8 * chunk), examples):
-                _add_factors(matrix, *_factors(problem, places, x, y), len(x) / (total or examples))
-        if rest is not None:
-            block = max(1, min(_ROWS, int(room / (chunk * bytes_per_example))))
+        if way.factorised:
+            some = max(1, min(way.largest, 8 * way.chunk) * chunk // way.chunk)
+            for x, y in problem.batches(some, examples):
+                add_factors(matrix, *factors(problem, places, x, y), len(x) / (total or examples))
+        if way.rest is not None:
             with progress(size * -(-examples // chunk), "rows of a dense Hessian") as bar:
                 for x, y in problem.batches(chunk, examples):
-                    curvature = GraphCurvature(problem, x, y, part=rest, places=places)
-                    _add_rows(matrix, curvature, list(places.values()), len(x) / (total or examples), block, bar)
+                    curvature = GraphCurvature(problem, x, y, part=way.rest, places=places)
+                    _add_rows(
+                        matrix,
+                        curvature,
+                        list(places.values()),
+                        len(x) / (total or examples),
+                        way.rows_at_once(chunk),
+                        bar,
+                    )
 
-    halving(fill, chunk, theta.device)
+    with own_precision():
+        halving(fill, way.chunk, theta.device)
     return matrix
+
+
+def dense_part_cost(
+    problem: TrainingProblem,
+    *,
+    part: Part,
+    places: Mapping[str, slice],
+    chunk: int,
+    bytes_per_example: float,
+    examples: int,
+) -> DenseCost:
+    """What ``dense_part`` takes, from a few rows of each parameter for one chunk and the factors of a few examples.
+
+    Args:
+        problem: The problem.
+        part: Which part.
+        places: Where each chosen parameter lies in the matrix, by name.
+        chunk: Examples at a time, at most.
+        bytes_per_example: What a graph keeps of an example.
+        examples: Number of examples of the problem.
+
+    Returns:
+        Seconds and multiplications.
+    """
+    device, size = problem.theta.device, _size(places)
+    way = _way(problem, part, places, chunk, bytes_per_example, examples)
+    seconds, multiplications = 0.0, 0.0
+    if way.factorised:
+        x, y = next(problem.batches(min(way.chunk, way.largest, _PROBED)))
+        seconds += seconds_of(lambda: factors(problem, places, x, y), device, repeats=2) * examples / len(x)
+        multiplications += examples * way.outputs * size**2 / 2
+
+    def measure(chunk: int) -> float:
+        if way.rest is None:
+            return 0.0
+        x, y = next(problem.batches(chunk))
+        curvature = GraphCurvature(problem, x, y, part=way.rest, places=places)
+        whole = 0.0
+        for number, leaf in enumerate(curvature.leaves):
+            columns = _columns(curvature, number)
+            if columns:
+                block = _block(curvature, number, columns, way.rows_at_once(chunk))
+                some = random_rows(block, leaf.numel(), leaf)
+                taken = seconds_of(lambda: curvature.rows(number, some, columns), device, repeats=2)  # noqa: B023
+                whole += taken * leaf.numel() / block
+        return whole * examples / len(x)
+
+    _, rows = halving(measure, way.chunk, device)
+    return DenseCost(seconds + rows, multiplications)
 
 
 def mirrored(matrix: Float[Tensor, "size size"], block: int = 1024) -> Float[Tensor, "size size"]:
@@ -148,8 +194,10 @@ def module_parts(
         problem = TrainingProblem(network, loss, (x[member], y[member]) if own else (x, y), point)
         examples = x.shape[1 if own else 0]
         if member == 0:
-            few = first_batch(problem, _PROBED)
-            kept = max(1.0, probed_graph(problem, *few, part="hessian", places=network.layers).nbytes / len(few[0]))
+            with own_randomness(theta.device):
+                few = first_batch(problem, _PROBED)
+                kept = max(1.0, probed_graph(problem, *few, part="hessian", places=network.layers).nbytes / len(few[0]))
+                refuse_wrong_derivatives(problem, _PROBED)
         names: tuple[Part, Part] = ("gauss_newton", "residual")
         for part, into in zip(names, parts[:, member], strict=True):
             found = dense_part(
@@ -164,113 +212,52 @@ def module_parts(
     return parts[0], parts[1]
 
 
-def module_jacobian(
-    network: FunctionalModule,
-    theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "..."],
-    *,
-    shared: bool = True,
-) -> Float[Tensor, "members batch outputs parameters"]:
-    """Jacobian of all outputs with respect to the parameters, chunk by chunk of examples.
+@dataclass(frozen=True)
+class _Way:
+    """How a part is made: by factors, by rows of what is left, or both, and in which chunks."""
 
-    Allocates the result and the Jacobian of a chunk, at most 64 MiB, once more. Where memory runs out the chunks halve.
+    factorised: bool
+    rest: Part | None
+    outputs: int
+    chunk: int
+    largest: int
+    room: int
+    bytes_per_example: float
 
-    Args:
-        network: The module; one row of outputs per example.
-        theta: Parameters, one row per member.
-        x: Inputs, (batch, ...), or (members, batch, ...) if not shared.
-        shared: Whether all members have the same inputs.
+    def rows_at_once(self, chunk: int) -> int:
+        """How many rows of a chunk stay within a cache together."""
+        return max(1, min(_ROWS, int(self.room / (chunk * self.bytes_per_example))))
 
-    Returns:
-        d output / d parameter for every member and example.
 
-    Raises:
-        ValueError: If theta or x is empty, does not fit, or the outputs are no row per example.
-    """
-    if 0 in theta.shape or 0 in x.shape:
-        raise ValueError(f"theta and x must not be empty, got shapes {tuple(theta.shape)} and {tuple(x.shape)}.")
+def _way(
+    problem: TrainingProblem,
+    part: Part,
+    places: Mapping[str, slice],
+    chunk: int,
+    bytes_per_example: float,
+    examples: int,
+) -> _Way:
     with torch.no_grad():
-        outputs = network.forward(theta[:1], x[:1] if shared else x[:1, :1], shared=shared)
-        if not shared and len(x) != len(theta):
-            network.forward(theta, x, shared=False)
-    if outputs.ndim != 3 or outputs.shape[1] != 1:
-        raise ValueError(
-            f"network must give one row of outputs per example, got {tuple(outputs.shape[1:])} for one example."
+        outputs = problem.outputs(problem.theta, next(problem.batches(1))[0]).numel()
+    largest = max(1, min(examples, WORK // (outputs * _size(places))))
+    factorised = outputs <= _OUTPUTS and (
+        part == "gauss_newton" or (part == "hessian" and any(leaf.ndim > 2 for leaf in problem.leaves(places)))
+    )
+    if factorised:
+        few = min(chunk, largest, _PROBED)
+        _, factorised = halving(
+            lambda count: factors_agree(problem, places, *next(problem.batches(count))), few, problem.theta.device
         )
-    batch = x.shape[0 if shared else 1]
-    result = theta.new_empty(len(theta), batch, outputs.shape[2], theta.shape[1])
-    chunk = max(1, min(batch, _WORK // result[0, 0].numel()))
-
-    def row(point: Tensor, example: Tensor) -> Tensor:
-        return network.forward(point[None], example[None])[0, 0]
-
-    for member, point in enumerate(theta):
-        own = x if shared else x[member]
-
-        def fill(size: int, member: int = member, point: Tensor = point, own: Tensor = own) -> None:
-            for start in range(0, batch, size):
-                some = own[start : start + size]
-                result[member, start : start + size] = _jacobian(row, point, some)
-
-        chunk, _ = halving(fill, chunk, theta.device)
-    return result
+    rest: Part | None = part
+    if factorised:
+        rest = "residual" if part == "hessian" else None
+    room = _CPU_BYTES if problem.theta.device.type == "cpu" else _DEVICE_BYTES
+    chunk = max(1, min(chunk, examples, int(room / bytes_per_example)))
+    return _Way(factorised, rest, outputs, chunk, largest, room, bytes_per_example)
 
 
-def _jacobian(
-    row: Callable[[Tensor, Tensor], Tensor], point: Float[Tensor, " size"], x: Tensor
-) -> Float[Tensor, "batch outputs size"]:
-    """Derivatives by a point of what ``row`` makes of single examples, all at once."""
-    with differentiable_twice():
-        jacobian: Tensor = vmap(jacrev(row), in_dims=(None, 0))(point.detach(), x)
-    return jacobian.detach()
-
-
-def _factors(
-    problem: TrainingProblem, places: Mapping[str, slice], x: Tensor, y: Tensor
-) -> tuple[Float[Tensor, "batch outputs size"], Float[Tensor, "batch outputs outputs"]]:
-    """Jacobian and second derivative of the loss by the outputs, example by example."""
-    shapes = [leaf.shape for leaf in problem.leaves(places)]
-    point = torch.cat([problem.theta[problem.network.layers[name]] for name in places])
-
-    def row(point: Tensor, example: Tensor) -> Tensor:
-        pieces = torch.split(point, [shape.numel() for shape in shapes])
-        shaped = [piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True)]
-        return problem.outputs_through(dict(zip(places, shaped, strict=True)), example[None]).flatten()
-
-    jacobian = _jacobian(row, point, x)
-    with differentiable_twice():
-        at = problem.outputs(problem.theta, x).detach().requires_grad_()
-        (pull,) = torch.autograd.grad(problem.value(at, y), at, create_graph=True)
-        if not pull.requires_grad:  # a loss that is linear in the outputs
-            return jacobian, jacobian.new_zeros(*jacobian.shape[:2], jacobian.shape[1])
-        sums = pull.flatten(1).sum(0).unbind()  # over examples, none of which moves another one's derivative
-        rows = [torch.autograd.grad(one, at, retain_graph=True, materialize_grads=True)[0] for one in sums]
-    return jacobian, torch.stack([one.flatten(1) for one in rows], dim=1)
-
-
-def _factors_agree(problem: TrainingProblem, places: Mapping[str, slice], x: Tensor, y: Tensor) -> bool:
-    """Whether the factors of a few examples multiply a vector as their graph does.
-
-    Some layers have no batched derivative, some a wrong one, and a loss may couple examples.
-    """
-    curvature = GraphCurvature(problem, x, y, part="gauss_newton", places=places)
-    vector = _random_rows(1, curvature.size, problem.theta)
-    expected = curvature.product(vector)[0]
-    try:
-        jacobian, inner = _factors(problem, places, x, y)
-    except RuntimeError as error:
-        if ran_out_of_memory(error):
-            raise
-        return False
-    pushed = inner @ (jacobian @ vector[0])[..., None]
-    return _agree((jacobian.mT @ pushed).sum(0)[:, 0], expected)
-
-
-def _add_factors(matrix: Tensor, jacobian: Tensor, inner: Tensor, weight: float, block: int = 512) -> None:
-    """Add weight x sum of J' L'' J to the upper triangle."""
-    left, right = jacobian.flatten(0, 1).mT, (inner @ jacobian).flatten(0, 1)
-    for row in range(0, len(matrix), block):
-        matrix[row : row + block, row:].addmm_(left[row : row + block], right[:, row:], alpha=weight)
+def _size(places: Mapping[str, slice]) -> int:
+    return sum(place.stop - place.start for place in places.values())
 
 
 def _add_rows(
@@ -279,12 +266,8 @@ def _add_rows(
     """Add weight x the rows of a chunk to the upper triangle, ``at_once`` of them at a time where torch can."""
     for number, place in enumerate(places):
         own = place.stop - place.start
-        later = range(number, len(places))
-        found = curvature.rows(number, _random_rows(1, own, matrix), later)
-        columns = [column for column, piece in zip(later, found, strict=True) if piece is not None and piece.any()]
-        block = min(at_once, own)
-        if columns and block > 1 and not _rows_agree(curvature, number, columns, block, matrix):
-            block = 1
+        columns = _columns(curvature, number)
+        block = _block(curvature, number, columns, at_once) if columns else max(1, own)
         for start in range(0, own, block):
             some = slice(start, min(start + block, own))
             if columns:
@@ -297,26 +280,30 @@ def _add_rows(
             bar.advance(some.stop - some.start)
 
 
-def _rows_agree(curvature: GraphCurvature, number: int, columns: list[int], block: int, like: Tensor) -> bool:
-    """Whether rows that are taken at once are those that come one after the other; a few layers have theirs wrong."""
-    vectors = _random_rows(block, curvature.leaves[number].numel(), like)
+def _columns(curvature: GraphCurvature, number: int) -> list[int]:
+    """The parameters from this one on whose blocks in its rows are not zero; none for an empty parameter."""
+    leaf, later = curvature.leaves[number], range(number, len(curvature.leaves))
+    if not leaf.numel():
+        return []
+    found = curvature.rows(number, random_rows(1, leaf.numel(), leaf), later)
+    return [column for column, piece in zip(later, found, strict=True) if piece is not None and piece.any()]
+
+
+def _block(curvature: GraphCurvature, number: int, columns: list[int], most: int) -> int:
+    """How many rows are taken at once: ``most``, or one where torch has no such derivative, or a wrong one."""
+    leaf = curvature.leaves[number]
+    block = min(most, leaf.numel())
+    if block == 1:
+        return 1
+    vectors = random_rows(block, leaf.numel(), leaf)
     single = curvature.rows(number, vectors.sum(dim=0, keepdim=True), columns)
     try:
         together = curvature.rows(number, vectors, columns)
     except RuntimeError as error:
         if ran_out_of_memory(error):
             raise
-        return False
-    pairs = zip(single, together, strict=True)
-    return all(one is not None and many is not None and _agree(many.sum(dim=0), one[0]) for one, many in pairs)
-
-
-def _random_rows(count: int, size: int, like: Tensor) -> Float[Tensor, "count size"]:
-    draws = torch.randn(count, size, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return draws.to(dtype=like.dtype).to(device=like.device)
-
-
-def _agree(found: Tensor, expected: Tensor) -> bool:
-    """Whether two vectors differ by rounding only."""
-    tolerance = torch.finfo(expected.dtype).eps ** 0.75
-    return bool((found - expected).norm() <= tolerance * expected.norm())
+        return 1
+    for one, many in zip(single, together, strict=True):
+        if one is None or many is None or not agree(many.sum(dim=0), one[0]):
+            return 1
+    return block

@@ -75,6 +75,7 @@ def kolmogorov_distance(
         return float(difference.abs().max())
     mine, mass = _arrays(nodes, weights)
     law = _vectorised(other, mine)
+    _support(law, float(mine[0]), float(mine[-1]), _width(mine))  # refuses what does not rise from 0 to 1
     below = law if left is None else _vectorised(left, mine)
     last = np.append(np.diff(mine) > 0, True)  # the last of equal nodes
     places, upto = mine[last], mass[last]
@@ -123,11 +124,17 @@ def _vectorised(law: Law, sample: Array) -> Callable[[Array], Array]:
             if read(way, trial).shape == trial.shape:
                 chosen = way
                 break
-        except (TypeError, ValueError, AttributeError, RuntimeError):
+        except Exception:  # whatever a law may raise: the last way says it
             continue
 
     def checked(x: Array) -> Array:
-        values = read(chosen, x)
+        try:
+            values = read(chosen, x)
+        except Exception as error:  # whatever a law may raise
+            raise ValueError(
+                "other must be a cdf of an array, a tensor or a number, but calling it raises "
+                f"{type(error).__name__}: {error}."
+            ) from error
         if values.shape != x.shape or not np.all(np.isfinite(values)):
             raise ValueError("other must be a cdf with one finite value for each x.")
         order = np.argsort(x, kind="stable")
@@ -142,8 +149,7 @@ def _vectorised(law: Law, sample: Array) -> Callable[[Array], Array]:
 
 def _area(nodes: Array, mass: Array, law: Callable[[Array], Array]) -> float:
     """The integral of |F - G| for the cdf of nodes and a law's."""
-    width = max(float(nodes[-1] - nodes[0]), 1e-3 * float(np.abs(nodes).max()), 1e-300)
-    low, high = _support(law, float(nodes[0]), float(nodes[-1]), width)
+    low, high = _support(law, float(nodes[0]), float(nodes[-1]), _width(nodes))
     places = np.unique(np.concatenate([[low], nodes, [high], np.linspace(low, high, 257)]))
     values = law(places)
     while True:
@@ -161,6 +167,11 @@ def _area(nodes: Array, mass: Array, law: Callable[[Array], Array]) -> float:
     span = np.where(np.abs(rises) > 0, rises, 1.0)
     straight = np.where(same, np.abs(ends[0] + ends[1]) / 2, (ends[0] ** 2 + ends[1] ** 2) / (2 * span))
     return float((gaps * straight).sum())
+
+
+def _width(nodes: Array) -> float:
+    """By what an interval that does not hold a law is made longer at first."""
+    return max(float(nodes[-1] - nodes[0]), 1e-3 * float(np.abs(nodes).max()), 1e-300)
 
 
 def _support(law: Callable[[Array], Array], low: float, high: float, width: float) -> tuple[float, float]:

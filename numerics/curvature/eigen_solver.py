@@ -9,20 +9,14 @@ space. Write X for the k vectors that were found, r for the norm of their residu
    H is at least the i-th value, and at most r above it or above the level.
 2. H on the complement of X has an eigenvalue above the level if and only if the *tilted* operator A on the complement
    of the whole space has one (:meth:`KrylovSpace.tilt`). The space already holds what makes A small.
-3. After s Lanczos steps with A from a unit vector q, with Ritz values theta and off-diagonal entries beta, the unit
-   eigenvector u of an eigenvalue above the level has
+3. Lanczos steps with A from a random start bound the probability that it has one
+   (:func:`~numerics.curvature.lanczos.probability_of_missing`).
 
-.. math:: |\langle q, u\rangle| \le \prod_{j \le s} \beta_j \Big/ \prod_{j \le s} (level - \theta_j) = \gamma_s.
-
-4. u does not depend on q. For q uniform on the sphere in d dimensions,
-   :math:`P(|\langle q, u\rangle| \le t) \le t \sqrt{2 d/\pi}`.
-
-So as soon as :math:`\gamma_s \sqrt{2 d/\pi} \le p` it is safe to say that nothing was missed: one is wrong with a
-probability of at most p, whatever the matrix. Unlike the bound of Kuczynski and Wozniakowski (1992) this one makes
+So as soon as that bound is at most p it is safe to say that nothing was missed: one is wrong with a probability of at
+most p, whatever the matrix. Unlike the bound of Kuczynski and Wozniakowski (1992) this one makes
 use of what the steps have shown. If they do show something new, it belongs to the space, and all goes on.
 
 Probabilities are over the generator's draws; p is shared out between all second starts and both ends of the spectrum.
-Rounding errors are taken not to be directed at u: they add precision x radius / (level - theta) / sqrt(d) to gamma.
 """
 
 import math
@@ -33,11 +27,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_number, checked_sizes, integer
+from numerics.arguments import checked_generator, checked_number, checked_sizes, integer
 from numerics.curvature.cost import choose
 from numerics.curvature.krylov_space import KrylovSpace, Tilt
-from numerics.curvature.lanczos import norm, product
-from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+from numerics.curvature.lanczos import norm, probability_of_missing
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator, product, symmetric_part
 from numerics.progress import Bar, progress
 
 Which = Literal["LM", "LA", "SA", "BE"]
@@ -49,8 +43,6 @@ COMPARED = 4
 """So many products of a second start are enough to compare the relation with."""
 IDLE = 4
 """So many second starts in a row that decide nothing are enough."""
-BLOCK = 64
-"""Columns that are multiplied at once where a matrix is made of products."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +111,10 @@ def eigenpairs(
         The pairs. One that has not converged, or a spectrum that is not complete, is said to be so.
 
     Raises:
-        TypeError: If the operator is none.
-        ValueError: If an argument is out of range or a product is not finite.
+        TypeError: If it is no operator, or the generator none.
+        ValueError: If an argument is out of range, products are not finite, or they contradict symmetry: by a part of
+            the matrix as large as the fourth root of machine precision, or in a space by ``CONTRADICTION``. Less than
+            that is found in the residuals.
 
     Examples:
         >>> matrix = torch.diag(torch.tensor([3.0, -5.0, 3.0, 1.0], dtype=torch.float64))
@@ -133,6 +127,7 @@ def eigenpairs(
         Matrix Anal. Appl. 13 (1992) 1094 (random starts).
     """
     operator = as_operator(operator)
+    checked_generator(generator)
     size = operator.size
     tol, missing, limit, budget = _checked(size, k, which, tol, missing, max_products, basis_limit)
     if method not in get_args(Method):
@@ -195,29 +190,15 @@ def _ordered(values: Float[Tensor, " n"], k: int, which: str) -> Int[Tensor, " k
 
 def _exact(operator: SymmetricOperator, k: int, which: str, tol: float, spent: int) -> Eigenpairs:
     """Assemble the matrix and diagonalise it."""
-    size = operator.size
-    matrix = torch.empty(size, size, dtype=torch.float64, device=operator.device)
-    assemble = getattr(operator, "dense", None)
-    if assemble is not None:
-        matrix.copy_(assemble())
-    else:
-        for first in progress(range(0, size, BLOCK), "columns of the matrix"):
-            columns = torch.zeros(size, min(BLOCK, size - first), dtype=operator.dtype, device=operator.device)
-            columns[first : first + BLOCK].fill_diagonal_(1.0)
-            matrix[:, first : first + BLOCK] = operator @ columns
-        spent += size
-    largest = float(matrix.abs().max())
-    if not math.isfinite(largest):
-        raise ValueError("operator must have finite products, got NaN or infinity.")
-    unit = 2.0 ** max(math.frexp(largest)[1], -1000)
-    matrix /= unit
-    values, vectors = torch.linalg.eigh((matrix + matrix.mT) / 2)
+    matrix, unit, products = symmetric_part(operator)
+    values, vectors = torch.linalg.eigh(matrix)
     places = _ordered(values, k, which)
     radius = float(values.abs().max())
     values, vectors = values[places], vectors[:, places]
     residuals = torch.linalg.vector_norm(matrix @ vectors - vectors * values, dim=0)
     converged = residuals <= tol * radius
-    return Eigenpairs(values * unit, vectors, residuals * unit, converged, 0.0, True, spent, "exact", radius * unit)
+    values, residuals, radius, products = values * unit, residuals * unit, radius * unit, spent + products
+    return Eigenpairs(values, vectors, residuals, converged, 0.0, True, products, "exact", radius)
 
 
 class _Search:
@@ -328,7 +309,7 @@ class _Search:
         self.attempts += 1
         share = 0.75 if self.attempts == 1 else 0.25 / (self.attempts * (self.attempts - 1))  # these sum up to 1
         known, free = space.dimension, self.operator.size - space.dimension
-        factor, allowed = math.sqrt(2 * free / math.pi) / share, self.missing * len(levels) / self.ends
+        allowed = self.missing * len(levels) / self.ends
         bounds, remainders, key, closed_at = dict.fromkeys(levels, 1.0), 0.0, None, 0
         while space.dimension < space.limit:
             space.extend(key, tilt)
@@ -339,11 +320,8 @@ class _Search:
             inner = torch.linalg.eigvalsh(sign * space.matrix[known:, known:] + tilt.seen_from(space.rows[known:]))
             for end, room in rooms.items():
                 gaps = room - sign * end * inner
-                bounds[end] = 1.0
-                if bool((gaps > 0.0).all()):
-                    gamma = math.exp(min(remainders - float(gaps.log().sum()), 0.0))
-                    rounding = self.rounding * radius / float(gaps.min()) / math.sqrt(free)
-                    bounds[end] = min(1.0, factor * (gamma + rounding))
+                chance = probability_of_missing(remainders, gaps, free=free, rounding=self.rounding * radius)
+                bounds[end] = min(1.0, chance / share)
             steps = space.dimension - known
             if bool((inner >= levels[sign]).any()) or sum(bounds.values()) <= allowed or key is None:
                 break

@@ -6,9 +6,10 @@ has at least as many eigenvalues below -cut as D has entries below -(cut + |E|),
 made of Lanczos bases, each orthogonal to all eigenvectors locked before it, whose residuals r_j bound |E| by
 2 (sum |r_j|^2)^(1/2); known zero modes Z add 2 |H Z|, rounding adds size times the machine precision of the radius.
 
-**Whether anything is left** no product can prove, but a random start sees every eigenspace with probability one: the
-search ends when a fresh start in the complement of all that was locked finds nothing beyond the cut, and its outermost
-Ritz values lie inside by more than their residuals. Copies of a multiple eigenvalue are found one by one in that way.
+**Whether anything is left** no product can prove, but a random start can make it unlikely: the search ends when a fresh
+start in the complement of all that was locked has seen nothing beyond the cut, and would have overlooked an eigenvalue
+there with a probability of at most ``MISSING`` (:func:`~numerics.curvature.lanczos.probability_of_missing`), shared out
+between all starts. Copies of a multiple eigenvalue are found one by one in that way.
 """
 
 import math
@@ -18,12 +19,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.curvature.lanczos import lanczos, random_direction
+from numerics.curvature.lanczos import lanczos, probability_of_missing, random_direction
 from numerics.curvature.linear_operator import SymmetricOperator
 from numerics.progress import progress
 
 FIRST_STEPS = 64
 """Products of the first round; a round that locks less than a quarter of its steps is followed by one twice as long."""
+MISSING = 1e-3
+"""The probability with which an eigenvalue beyond the cut may be missed by a search that ended there."""
 _RESIDUAL = 1e-5  # of the cut: what a locked eigenvector may be off by
 
 
@@ -36,7 +39,8 @@ class EigenvalueCount:
         positive: Eigenvalues above cut, at least.
         cut: The tolerance times the radius.
         products: Products that were taken.
-        ended: Why the search ended: "inside" if nothing seems to be left beyond the cut, else "products" or "memory".
+        ended: Why the search ended: "inside" if nothing is left beyond the cut, but for a probability of at most
+            ``MISSING``; else "products" or "memory".
     """
 
     negative: int
@@ -78,7 +82,8 @@ def eigenvalues_beyond(
         kept = zero_modes.mT.to(kept)
     known: list[float] = []  # locked eigenvalues
     remainder = 0.0  # norm of all locked pairs' residuals
-    radius, negative, positive, products, steps = 0.0, 0, 0, 0, FIRST_STEPS
+    rounds: list[tuple[Tensor, float]] = []  # entries of D with the |E| of each round, but for rounding
+    radius, products, steps = 0.0, 0, FIRST_STEPS
     room = max(memory // (24 * size), 2)  # vectors, beside two copies
     with progress(max_products, "products for the inertia") as bar:
         while True:
@@ -91,18 +96,22 @@ def eigenvalues_beyond(
                 ended = "memory" if room - len(kept) < min(2, free) else "products"
                 break
             start = random_direction(kept, generator)
-            run = lanczos(operator, start, length, generator=generator, locked=kept.mT if len(kept) else None)
+            locked_rows = kept.mT if len(kept) else None
+            run = lanczos(operator, start, length, generator=generator, locked=locked_rows, radius=radius)
             products += run.products
             bar.advance(run.products)
             values, vectors, residuals = run.ritz()
             radius = max([radius, float(values.abs().max()), *map(abs, known)])
             cut = tolerance * radius
-            error = 2 * remainder + 2 * coupling + size * rounding * radius
-            found = torch.cat([values.cpu(), torch.tensor(known, dtype=torch.float64)])
-            negative = max(negative, int((found < -cut - error).sum()))
-            positive = max(positive, int((found > cut + error).sum()))
-            inside = bool(values[0] - residuals[0] >= -cut) and bool(values[-1] + residuals[-1] <= cut)
-            if inside or run.products == free:  # or the whole space was searched
+            rounds.append((torch.cat([values.cpu(), torch.tensor(known, dtype=torch.float64)]), 2 * remainder))
+            betas = torch.cat([run.off_diagonal.cpu(), torch.tensor([run.residual_norm], dtype=torch.float64)])
+            remainders, precision = float(betas.log().sum()), rounding * radius
+            chance = sum(
+                probability_of_missing(remainders, cut - sign * values, free=free, rounding=precision)
+                for sign in (-1, 1)
+            )
+            share = 1 / (len(rounds) * (len(rounds) + 1))  # these sum up to 1
+            if chance <= share * MISSING or run.products == free:  # or the whole space was searched
                 ended = "inside"
                 break
             sharp = residuals <= max(_RESIDUAL * cut, 64 * rounding * radius)
@@ -117,7 +126,11 @@ def eigenvalues_beyond(
                 break
             if 4 * len(locked) < length:
                 steps *= 2
-    return EigenvalueCount(negative, positive, tolerance * radius, products, ended)
+    cut, error = tolerance * radius, 2 * coupling + size * rounding * radius  # the last radius is the largest
+    negative, positive = (
+        max((int((sign * found > cut + error + own).sum()) for found, own in rounds), default=0) for sign in (-1, 1)
+    )
+    return EigenvalueCount(negative, positive, cut, products, ended)
 
 
 def _joined(kept: Tensor, rows: Tensor) -> Tensor:

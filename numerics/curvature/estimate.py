@@ -57,6 +57,23 @@ class Estimate:
         return Estimate(function(self.value), abs(slope) * self.error, self.products, self.method)
 
 
+def widening(freedom: int) -> float:
+    """How much wider than two normal deviations an interval must be whose deviation comes from few freedoms.
+
+    A spread times this is an error of which two cover as often as two deviations of a normal number, 95.4 %.
+
+    Args:
+        freedom: Degrees of freedom of the spread, independent draws less one.
+
+    Examples:
+        >>> round(widening(1), 2), round(widening(9), 2), round(widening(1000), 2)
+        (6.98, 1.16, 1.0)
+    """
+    from scipy.special import ndtr, stdtrit
+
+    return float(stdtrit(freedom, ndtr(2.0))) / 2.0
+
+
 def _rounded(value: float, error: float) -> str:
     """Value and error, rounded to where the error begins."""
     if not error > 0.0 or not math.isfinite(error):

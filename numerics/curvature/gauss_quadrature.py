@@ -12,6 +12,7 @@ and both ends are attained. rho(x), the weight at x, is what m steps cannot tell
 smooth density, and stays where there is an atom.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,6 +21,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 _CHUNK = 2**24  # numbers of the matrices that are diagonalised at a time
+_FAR = 1e5  # radii: no mass of 1e-10 lies beyond, and no closer x is lost in the rounding of a matrix that has it
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,32 +103,34 @@ class GaussQuadrature:
     def bounds(self, x: Float[Tensor, " points"]) -> tuple[Float[Tensor, " points"], Float[Tensor, " points"]]:
         """The proven lower bound L of the mass left of each x, and rho: L + rho bounds the mass up to and with x.
 
-        Diagonalises a matrix of ``steps`` + 1 rows for each x.
+        Diagonalises a matrix of ``steps`` + 1 rows for each x. An x beyond ``_FAR`` radii is taken to be there.
         """
         coupling = self.off_diagonal[-1]
         scale = (self.nodes.abs().amax() + coupling).clamp(min=1e-300)
+        x = x.clamp(min=-_FAR * float(scale), max=_FAR * float(scale))
         if not bool(coupling > 1e-15 * scale):  # the quadrature is the measure
             gap = self.nodes - x[:, None]
             same = gap.abs() <= 1e-13 * scale
             zero = self.weights.new_zeros(())
             below = torch.where((gap < 0) & ~same, self.weights, zero).sum(1)
             return below, torch.where(same, self.weights, zero).sum(1)
+        unit = 2.0 ** max(math.frexp(float(scale))[1], -1000)  # squares must not over- or underflow
         steps = len(self.diagonal)
         chunk = max(1, _CHUNK // (steps + 1) ** 2)
-        pieces = [self._radau(x[first : first + chunk], coupling, scale) for first in range(0, max(len(x), 1), chunk)]
+        pieces = [self._radau(x[first : first + chunk], unit) for first in range(0, max(len(x), 1), chunk)]
         return torch.cat([below for below, _ in pieces]), torch.cat([at for _, at in pieces])
 
-    def _radau(self, x: Tensor, coupling: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    def _radau(self, x: Tensor, unit: float) -> tuple[Tensor, Tensor]:
         values, vectors = self.eigen
+        x, values, coupling = x / unit, values / unit, self.off_diagonal[-1] / unit
         last = coupling * vectors[-1]
         # beside a Gauss node the corner grows without limit, and its node leaves to infinity with no weight
         gaps = values - x[:, None]
-        gaps = torch.where(gaps.abs() < 1e-15 * scale, 1e-15 * scale, gaps)
-        corner = x + (last.square() / gaps).sum(1)
-        corner = corner.clamp(min=-1e6 * float(scale), max=1e6 * float(scale))
+        gaps = torch.where(gaps.abs() < 1e-15, 1e-15, gaps)
+        corner = (x + (last.square() / gaps).sum(1)).clamp(min=-10 * _FAR, max=10 * _FAR)
         steps = len(values)
         matrices = x.new_zeros(len(x), steps + 1, steps + 1)
-        matrices[:, :steps, :steps] = self._jacobi()
+        matrices[:, :steps, :steps] = self._jacobi() / unit
         matrices[:, steps, steps - 1] = matrices[:, steps - 1, steps] = coupling
         matrices[:, steps, steps] = corner
         nodes, eigenvectors = torch.linalg.eigh(matrices)

@@ -11,8 +11,8 @@ by batch otherwise. The loss is a mean over examples: batch b of n_b examples we
 
 import zlib
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
-from typing import get_args
+from contextlib import nullcontext
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float
@@ -22,10 +22,19 @@ from torch.distributed import ProcessGroup
 from numerics.arguments import checked_sizes, checked_tensors
 from numerics.curvature.assembly import assemble
 from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, probed_graph
-from numerics.curvature.dense_products import dense_part, mirrored
-from numerics.curvature.memory_limits import ran_out_of_memory, release_cached_memory
+from numerics.curvature.cost import DenseCost
+from numerics.curvature.dense_products import dense_part, dense_part_cost, mirrored
+from numerics.curvature.memory_limits import halving, ran_out_of_memory, release_cached_memory
 from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
-from numerics.curvature.training_problem import Data, LossFunction, Passed, TrainingProblem, first_batch, verified
+from numerics.curvature.training_problem import (
+    Data,
+    LossFunction,
+    TrainingProblem,
+    matching_names,
+    own_precision,
+    own_randomness,
+)
+from numerics.curvature.verification import Passed, first_batch, refuse_wrong_derivatives, verified
 from numerics.functional_module import Network
 from numerics.losses import Loss
 from numerics.networks import Mlp
@@ -37,8 +46,10 @@ _CACHE_BYTES = 2**22  # of a block of products on a CPU: beyond its cache a bloc
 class HessianOperator:
     """The Hessian, or one of its two parts, of a training loss at fixed parameters, as a symmetric operator.
 
-    The model is copied: its parameters, ``.grad``, buffers and mode are never touched, and later training does not
-    move the operator. Loss and data are verified once, by two passes over the data and by two halves of a batch.
+    The model is copied: its parameters, ``.grad``, buffers and mode are never touched, nor are the data, torch's global
+    random numbers or a caller's autocast, and later training does not move the operator. Model, loss and data are
+    verified once, by two passes over the data, the second in halves of the batches; in float64 a product for a few
+    examples is compared with differences of the gradient, which finds derivatives that are grossly wrong.
 
     An Mlp with one of this floor's losses is multiplied by hand, everything else through a recorded graph of
     derivatives. If a device runs out of memory the chunks halve, nothing is kept, and the product goes on.
@@ -62,8 +73,9 @@ class HessianOperator:
     Raises:
         TypeError: If an argument is nothing of the kind.
         ValueError: If model, parameters, loss and data do not fit each other, the model is random or mixes examples,
-            the loss is not finite or no mean over examples, torch lacks a second derivative or has it wrong, the data
-            are empty or change between two passes, a pattern names no parameter, or a size is not positive.
+            the loss is not finite or no mean over examples, torch lacks a second derivative or is found to have it
+            wrong, the data are empty or change between two passes, a pattern names no parameter, or a size is not
+            positive.
 
     Examples:
         >>> from numerics.losses import SquaredError
@@ -79,6 +91,9 @@ class HessianOperator:
 
     _chunk: int
     _cached: bool
+    _size: int
+    _per_example: float
+    _dense_cost: DenseCost | None
 
     @torch.inference_mode(False)  # what is kept of it could not be differentiated
     def __init__(
@@ -103,16 +118,17 @@ class HessianOperator:
             self._problem = TrainingProblem(model, loss, data, theta)
             self._memory = int(memory)
             self._all: Mapping[str, slice] = self._problem.network.layers
-            self._names = _matching(parameters, list(self._all))
-            self._verify(chunk)
+            self._names = matching_names(parameters, list(self._all))
+            with own_precision(), own_randomness(self.device):
+                self._verify(chunk)
         except Exception as error:
             failure = error
         agree_on_failure(failure, group)
         agree_on_values("theta", self._problem.theta, group)
         chosen = zlib.crc32(f"{part} {self._names}".encode())
         agree_on_values("parameters and part", torch.tensor([chosen], device=self.device), group)
-        shares = torch.tensor([self._passed.examples, self._passed.loss * self._passed.examples], dtype=torch.float64)
-        total = summed(shares.to(self.device), group)
+        shares = [self._passed.examples, self._passed.loss * self._passed.examples]
+        total = summed(torch.tensor(shares, dtype=torch.float64, device=self.device), group)
         self._examples = int(total[0])
         self._loss = float(total[1]) / self._examples
         self._gradient = summed(self._passed.gradient * (self._passed.examples / self._examples), group)
@@ -120,7 +136,12 @@ class HessianOperator:
     @property
     def size(self) -> int:
         """Number of chosen parameters."""
-        return sum(self._all[name].stop - self._all[name].start for name in self._names)
+        return self._size
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, both the number of chosen parameters."""
+        return self._size, self._size
 
     @property
     def dtype(self) -> torch.dtype:
@@ -161,11 +182,6 @@ class HessianOperator:
         """Whether what a product needs of the data is kept, or made again for every product."""
         return self._cached
 
-    @property
-    def dense_operations(self) -> float | None:
-        """Multiplications that the dense matrix takes, roughly; None where a row takes about as long as a product."""
-        return 2.0 * self._passed.examples * self._problem.network.parameters**2 if self._assembles else None
-
     def loss(self) -> float:
         """The loss."""
         return self._loss
@@ -192,7 +208,7 @@ class HessianOperator:
             TypeError: If a pattern is no text.
             ValueError: If a pattern names no parameter.
         """
-        return self._sibling(self._part, _matching(parameters, list(self._names)))
+        return self._sibling(self._part, matching_names(parameters, list(self._names)))
 
     def __matmul__(self, vectors: Float[Tensor, "size ..."]) -> Float[Tensor, "size ..."]:
         """The product with one vector, or with the columns of a matrix.
@@ -213,6 +229,26 @@ class HessianOperator:
         product = self._product(rows)
         return product[0] if vectors.ndim == 1 else product.mT
 
+    def to_scipy(self) -> Any:
+        """The same as a ``scipy.sparse.linalg.LinearOperator`` on numpy arrays, for scipy's own solvers.
+
+        Products are computed where this operator lies, and copied from and to the CPU.
+
+        Examples:
+            >>> from numerics.losses import SquaredError
+            >>> x, y, theta = torch.ones(1, 1), torch.zeros(1, 1), torch.tensor([2.0, 3.0])
+            >>> hessian = HessianOperator(Mlp((1, 1, 1), "linear"), SquaredError(prefactor=0.5), (x, y), theta=theta)
+            >>> (hessian.to_scipy() @ [1.0, 0.0]).tolist()
+            [9.0, 12.0]
+        """
+        from scipy.sparse.linalg import LinearOperator
+
+        def product(vectors: Any) -> Any:
+            return (self @ torch.tensor(vectors, dtype=self.dtype, device=self.device)).cpu().numpy()
+
+        kind = torch.empty(0, dtype=self.dtype).numpy().dtype
+        return LinearOperator(self.shape, matvec=product, rmatvec=product, matmat=product, rmatmat=product, dtype=kind)
+
     @torch.inference_mode(False)
     def dense(self) -> Float[Tensor, "size size"]:
         """The matrix itself, exactly symmetric; no products are counted.
@@ -221,8 +257,26 @@ class HessianOperator:
         parameters, unless few of them are chosen; else as ``dense_products`` states, which allocates the result, a
         graph and at most 192 MiB.
         """
-        matrix = self._assembled() if self._assembles else self._differentiated()
+        with own_precision(), own_randomness(self.device):  # that of a loader
+            matrix = self._assembled() if self._assembles else self._differentiated()
         return mirrored(summed(matrix, self.group))
+
+    @torch.inference_mode(False)
+    def dense_cost(self) -> DenseCost:
+        """What ``dense`` takes on this rank: counted for an assembled matrix, else measured once on a few rows."""
+        if self._assembles:
+            everything = self._problem.network.parameters
+            return DenseCost(0.0, 2.0 * self._passed.examples * everything * everything)
+        if self._dense_cost is None:
+            self._dense_cost = dense_part_cost(
+                self._problem,
+                part=self._part,
+                places=self._places,
+                chunk=self._chunk,
+                bytes_per_example=self._per_example,
+                examples=self._passed.examples,
+            )
+        return self._dense_cost
 
     def __repr__(self) -> str:
         kept = "cached" if self.cached else f"rebuilt {self.chunk} examples at a time"
@@ -232,33 +286,24 @@ class HessianOperator:
         """Choose the chunk and verify the problem, with smaller chunks if a device runs out of memory."""
         self._limit = chunk
         self._measure()
-        while True:
-            try:
-                self._passed: Passed = verified(self._problem, self._chunk)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if self._chunk == 1 or not ran_out_of_memory(error):
-                    raise
-            self._limit = max(1, self._chunk // 2)  # outside of the handler, which keeps what did not fit
-            self._chunk = self._limit
-            release_cached_memory(self.device)
+        self._passed: Passed
+        fitted, self._passed = halving(lambda chunk: verified(self._problem, chunk), self._chunk, self.device)
+        if fitted < self._chunk:
+            self._limit = self._chunk = fitted
+        halving(lambda few: refuse_wrong_derivatives(self._problem, few), self._chunk, self.device)
         self._keep()
 
     def _measure(self) -> None:
         """Choose the chunk from the bytes that a few examples need."""
         self._places = self.layers
+        self._size = sum(place.stop - place.start for place in self._places.values())
+        if not self._size:
+            raise ValueError(f"parameters must hold at least one number, but {', '.join(self._names)} are empty.")
         self._columns: int | None = None
+        self._dense_cost = None
         self._cache: list[tuple[int, PerceptronCurvature | GraphCurvature]] | None = None
         probe = min(_PROBE, self._limit or _PROBE)
-        while True:
-            try:
-                self._per_example = self._bytes_per_example(probe)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if probe == 1 or not ran_out_of_memory(error):
-                    raise
-            probe = max(1, probe // 2)
-            release_cached_memory(self.device)
+        _, self._per_example = halving(self._bytes_per_example, probe, self.device)
         room = max(1, int(self._memory / (4 * self._per_example)))
         self._chunk = min(self._limit or room, room)
 
@@ -292,7 +337,8 @@ class HessianOperator:
             return torch.zeros_like(rows)
         while True:
             try:
-                total = self._local_product(rows)
+                with own_precision(), own_randomness(self.device) if self._cache is None else nullcontext():
+                    total = self._local_product(rows)
                 break
             except (RuntimeError, MemoryError) as error:
                 if (self._chunk == 1 and self._columns == 1) or not ran_out_of_memory(error):
@@ -305,6 +351,7 @@ class HessianOperator:
 
     @torch.inference_mode(False)
     def _local_product(self, rows: Tensor) -> Tensor:
+        self._problem.refuse_changed_data()
         total = torch.zeros_like(rows)
         batches = self._problem.batches(self._chunk, self._passed.examples)
         if self._cached and self._cache is None:
@@ -318,11 +365,15 @@ class HessianOperator:
         return total
 
     def _add(self, total: Tensor, curvature: PerceptronCurvature | GraphCurvature, count: int, rows: Tensor) -> None:
+        weight = count / self._examples
+        if len(rows) == 1:
+            total.add_(curvature.product(rows), alpha=weight)
+            return
         each = count * self._per_column + self.size * self.dtype.itemsize
         room = _CACHE_BYTES if self.device.type == "cpu" else self._memory // 4
         columns = max(1, min(len(rows), room // each, self._columns or len(rows)))
         for some, into in zip(torch.split(rows, columns), torch.split(total, columns), strict=True):
-            into.add_(curvature.product(some), alpha=count / self._examples)
+            into.add_(curvature.product(some), alpha=weight)
 
     @property
     def _assembles(self) -> bool:
@@ -365,7 +416,8 @@ class HessianOperator:
         for name in ("group", "_problem", "_memory", "_all", "_passed", "_limit", "_examples", "_loss", "_gradient"):
             setattr(sibling, name, getattr(self, name))
         sibling._part, sibling._names, sibling.products = part, names, 0
-        sibling._measure()
+        with own_precision(), own_randomness(self.device):
+            sibling._measure()
         sibling._keep()
         return sibling
 
@@ -374,18 +426,3 @@ def _checked_part(part: Part) -> Part:
     if part not in get_args(Part):
         raise ValueError(f"part must be one of {', '.join(get_args(Part))}, got {part!r}.")
     return part
-
-
-def _matching(patterns: str | tuple[str, ...] | list[str] | None, names: list[str]) -> list[str]:
-    """The names, in order, that fit one of the patterns."""
-    if patterns is None:
-        return names
-    asked = [patterns] if isinstance(patterns, str) else list(patterns)
-    if not asked:
-        raise ValueError(f"parameters must name at least one of {', '.join(names)}, got none.")
-    for pattern in asked:
-        if not isinstance(pattern, str):
-            raise TypeError(f"parameters must be names or patterns, got {type(pattern).__name__}.")
-        if not any(fnmatchcase(name, pattern) for name in names):
-            raise ValueError(f"parameters must name some of {', '.join(names)}, got {pattern!r}.")
-    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in asked)]

@@ -13,13 +13,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_finite, checked_number, checked_sizes, checked_tensors
+from numerics.arguments import checked_finite, checked_generator, checked_number, checked_sizes, checked_tensors
 from numerics.curvature.cost import MEMORY, SMALL, choose
 from numerics.curvature.eigenvalue_count import eigenvalues_beyond
-from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator, product
 
 SEARCH = 2000
 """Products that the search from both ends takes at most, unless told."""
+
+ROUNDING = 16.0
+"""Rounding of a matrix, in machine precisions of its Frobenius norm: some 7 times what assembled Hessians show."""
 
 _COLUMNS = 64  # of the unit vectors that make an operator dense
 
@@ -35,8 +38,9 @@ class Inertia:
         tolerance: The absolute cut that was used.
         zero_modes: Eigenvalues that were known to be zero, and counted nowhere else.
         method: "exact", from all eigenvalues, or "estimated", by a search from both ends: then negative and positive
-            are lower bounds, and equal to the counts if ``finished``.
-        finished: Whether nothing seems to be left beyond the tolerance; else the unresolved hold what was not found.
+            are lower bounds.
+        finished: Whether nothing is left beyond the tolerance, of an estimate with a probability of at least 0.999;
+            else the unresolved hold what was not found.
         products: Products of an operator that were taken, those that the cost was measured by included.
         reason: Why this method, and how it ended, in a sentence.
     """
@@ -69,8 +73,9 @@ def inertia(
     its size, or the two ends of the spectrum are searched ("estimated").
 
     An eigenvalue of an operator counts as negative or positive only if it lies beyond the cut by more than the error of
-    the method: size times the machine precision of the radius, twice |H Z| for zero modes Z, and twice the residuals of
-    the search. What lies nearer to the cut is unresolved, so that a count is never too large.
+    the method: rounding (``rounding_level`` of all eigenvalues; in a search size times the machine precision of the
+    radius), twice |H Z| for zero modes Z, and twice the residuals of the search. What lies nearer to the cut is
+    unresolved, so that a count is never too large.
 
     Args:
         matrix: Symmetric matrices (members, size, size), or one operator or matrix, which is one member.
@@ -80,7 +85,8 @@ def inertia(
             critical point: linearly independent columns. They are projected out and counted apart.
         generator: On the CPU; draws the starts of a search. Needed for an operator above 512 parameters unless the
             method is "exact".
-        method: "auto" computes all eigenvalues of a matrix, and of an operator where that is cheap, see ``choose``.
+        method: "auto" computes all eigenvalues of a matrix, and of an operator where that is cheap, see ``choose``, or
+            where a search has ended before the cut and ``memory`` holds three matrices.
         max_products: Products that a search may take, ``SEARCH`` if None.
         memory: Bytes that the exact way, or a search, may allocate.
 
@@ -114,17 +120,42 @@ def inertia(
     given = isinstance(matrix, Tensor)
     if generator is None and (method == "estimated" or (method == "auto" and not given and operator.size > SMALL)):
         raise ValueError("generator must be a torch.Generator on the CPU where the inertia may be estimated, got None.")
+    if generator is not None:
+        checked_generator(generator)
     modes, coupling = _checked_modes(operator, zero_modes)
     spent = 0 if modes is None else modes.shape[1]
-    reason = f"{method}: as asked for"
+    way, reason = method, f"{method}: as asked for"
     if method == "auto" and given:
-        method, reason = "exact", "exact: a matrix is at hand"
+        way, reason = "exact", "exact: a matrix is at hand"
     elif method == "auto":
         choice = choose(operator, products_if_estimated=min(limit, operator.size), memory=memory)
-        method, reason, spent = choice.method, choice.reason, spent + choice.products
-    if method == "exact":
+        way, reason, spent = choice.method, choice.reason, spent + choice.products
+    if way == "exact":
         return _exact(operator, tolerance, modes, coupling, reason, spent)
-    return _estimated(operator, tolerance, modes, coupling, reason, spent, generator, limit, memory)
+    found = _estimated(operator, tolerance, modes, coupling, reason, spent, generator, limit, memory)
+    if method == "auto" and not found.finished and 24 * operator.size**2 <= memory:
+        reason = f"exact: a search from both ends did not reach the cut in {found.products - spent} products"
+        return _exact(operator, tolerance, modes, coupling, reason, found.products)
+    return found
+
+
+def rounding_level(eigenvalues: Float[Tensor, " size"], dtype: torch.dtype) -> float:
+    """How far rounding may have moved each eigenvalue of a matrix that was made in ``dtype``.
+
+    Machine precision times the smaller of size times the radius, which bounds any rounding of the entries, and
+    ``ROUNDING`` times the Frobenius norm: errors of the entries are hardly correlated and add up as their squares do.
+
+    Args:
+        eigenvalues: All of the matrix.
+        dtype: In which its entries were computed.
+
+    Examples:
+        >>> rounding_level(torch.tensor([0.0, 2.0]), torch.float32) == 2 * 2 * torch.finfo(torch.float32).eps
+        True
+    """
+    values = eigenvalues.to(torch.float64)
+    bound = min(len(values) * float(values.abs().max()), ROUNDING * float(torch.linalg.vector_norm(values)))
+    return float(torch.finfo(dtype).eps) * bound
 
 
 def _of_batch(matrix: Tensor, tolerance: float) -> Inertia:
@@ -156,7 +187,7 @@ def _of_batch(matrix: Tensor, tolerance: float) -> Inertia:
 def _exact(
     operator: SymmetricOperator, tolerance: float, modes: Tensor | None, coupling: float, reason: str, products: int
 ) -> Inertia:
-    size, eps = operator.size, torch.finfo(operator.dtype).eps
+    size = operator.size
     if hasattr(operator, "dense"):
         dense = operator.dense().to(torch.float64)
     else:
@@ -164,7 +195,7 @@ def _exact(
         for first in range(0, size, _COLUMNS):
             units = torch.zeros(size, min(_COLUMNS, size - first), dtype=operator.dtype, device=operator.device)
             units[range(first, first + units.shape[1]), range(units.shape[1])] = 1
-            dense[:, first : first + units.shape[1]] = operator @ units
+            dense[:, first : first + units.shape[1]] = product(operator, units)
         products += size
     checked_finite(operator=dense)
     unit = _unit(dense)
@@ -180,7 +211,7 @@ def _exact(
     cut = tolerance * radius
     if skew > cut:
         raise ValueError(f"operator must be symmetric, but differs from its transpose by {skew * unit:.1e}.")
-    error = size * eps * radius + 2 * coupling / unit
+    error = rounding_level(eigenvalues, operator.dtype) + 2 * coupling / unit
     negative, positive = (int((sign * eigenvalues > cut + error).sum()) for sign in (-1, 1))
     return _one(operator, negative, positive, cut * unit, modes, coupling, "exact", True, products, reason)
 
@@ -272,8 +303,7 @@ def _checked_modes(operator: SymmetricOperator, modes: Tensor | None) -> tuple[T
     sizes = torch.linalg.svdvals(r)
     if bool(sizes[-1] <= operator.size * torch.finfo(modes.dtype).eps * sizes[0]):
         raise ValueError("zero_modes must be linearly independent columns, but one is a combination of the others.")
-    images = (operator @ q.to(operator.dtype)).to(torch.float64)
-    checked_finite(operator=images)
+    images = product(operator, q)
     return q, float(torch.linalg.matrix_norm(images))
 
 

@@ -10,15 +10,18 @@ double orthogonalisation of each product yields anyway. The residual of every Ri
 Everything is in float64 and in a unit, a power of two near the operator's norm, so that nothing over- or underflows.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.curvature.lanczos import norm, normalised, orthogonalised, product, random_direction
-from numerics.curvature.linear_operator import SymmetricOperator
+from numerics.curvature.lanczos import norm, normalised, orthogonalised, random_direction
+from numerics.curvature.linear_operator import SymmetricOperator, power_of_two, product
+
+CONTRADICTION = 0.03
+"""Part of the largest product by which one may contradict what symmetry says of it; less than that shows in residuals.
+"""
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,7 @@ class KrylovSpace:
         self.products = 0
         self.unit = 1.0
         self.scaled = False
+        self.largest = 0.0  # norm of a product
         self.latest: int | None = None  # the remainder of the last product, if there is one
         self._rows = torch.empty(0, operator.size, dtype=torch.float64, device=operator.device)
         self._matrix = torch.zeros(0, 0, dtype=torch.float64, device=operator.device)
@@ -113,12 +117,13 @@ class KrylovSpace:
                 the relation remains that of the operator.
 
         Raises:
-            ValueError: If there is no room left, or the product is not finite.
+            ValueError: If there is no room left, or the product is not finite or contradicts symmetry.
         """
         if self.dimension >= min(self.limit, self.operator.size):
             raise ValueError(f"limit must exceed the dimension {self.dimension}, got {self.limit}.")
         self._reserve()
         vector, kept = None, 0.0
+        remainders = list(self._remainders.values())
         if key is not None and key in self._remainders:
             vector, kept = normalised(self._remainders.pop(key)[0], self.rows)
         if vector is None or kept < 0.5:
@@ -128,8 +133,9 @@ class KrylovSpace:
         self.products += 1
         image = product(self.operator, vector)
         if not self.scaled and (length := norm(image)) > 0.0:
-            self.unit, self.scaled = 2.0 ** max(math.frexp(length)[1], -1000), True
+            self.unit, self.scaled = power_of_two(length), True
         rest, coefficients = orthogonalised(image / self.unit, self.rows)
+        self._compare_halves(vector, coefficients, norm(image) / self.unit, remainders)
         self._matrix[self.dimension - 1, : self.dimension] = coefficients
         self._matrix[: self.dimension, self.dimension - 1] = coefficients
         self._deflate(vector)
@@ -195,6 +201,22 @@ class KrylovSpace:
     def combined(self, coefficients: Float[Tensor, "dimension columns"]) -> Float[Tensor, "size columns"]:
         """Vectors of the space from their coefficients."""
         return (coefficients.mT @ self.rows).mT
+
+    def _compare_halves(
+        self,
+        vector: Float[Tensor, " size"],
+        coefficients: Float[Tensor, " dimension"],
+        length: float,
+        remainders: list[tuple[Tensor, float, Tensor]],
+    ) -> None:
+        """Hold the newest row of G against the newest column, which the relation knows without the last product."""
+        self.largest = max(self.largest, length)
+        contradiction = coefficients[:-1].clone()
+        for direction, amount, weights in remainders:
+            contradiction -= amount * float(direction @ vector) * weights
+        skew = norm(contradiction)
+        if skew > CONTRADICTION * self.largest:
+            raise ValueError(f"operator must be symmetric, but differs from its transpose by {skew * self.unit:.1e}.")
 
     def _coupling(self) -> tuple[Float[Tensor, "remainders size"], Float[Tensor, "remainders dimension"]]:
         """The remainders in rows, and their coefficients in rows."""

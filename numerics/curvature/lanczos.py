@@ -18,8 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_finite, checked_sizes, checked_tensors
-from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+from numerics.arguments import checked_finite, checked_generator, checked_sizes, checked_tensors
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator, power_of_two, product, refuse_skew
 
 BREAKDOWN = 16.0
 """A remainder below this many units of the products' rounding, relative to the operator's scale, is nothing."""
@@ -65,6 +65,7 @@ def lanczos(
     generator: torch.Generator,
     locked: Float[Tensor, "size columns"] | None = None,
     go_on: bool = True,
+    radius: float | None = None,
 ) -> Tridiagonal:
     """Tridiagonalise an operator on the Krylov space of a start vector.
 
@@ -78,13 +79,17 @@ def lanczos(
         locked: Orthonormal columns, such as known eigenvectors. The operator is projected to their complement.
         go_on: Whether an exhausted Krylov space is followed by that of a new random start, orthogonal to all before. If
             not, the result ends there, and has every piece of the start's spectral measure.
+        radius: A lower bound on the operator's norm where vectors are locked, which may hide it. What products along
+            older vectors must be for symmetry can only be told from rounding, and is only checked, if none are locked
+            or this is given.
 
     Returns:
         The tridiagonal matrix, the basis, and what is left of the last product.
 
     Raises:
+        TypeError: If it is no operator, or the generator none.
         ValueError: If start or locked do not fit the operator, the start is zero or in the span of what is locked, the
-            locked columns are not orthonormal, or a product is not finite.
+            locked columns are not orthonormal, or products are not finite or contradict symmetry.
 
     Examples:
         >>> matrix = torch.diag(torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64))
@@ -101,6 +106,7 @@ def lanczos(
     operator = as_operator(operator)
     size = operator.size
     checked_sizes(steps=steps)
+    checked_generator(generator)
     checked_tensors(start=start)
     if tuple(start.shape) != (size,):
         raise ValueError(f"start must have shape ({size},), got {tuple(start.shape)}.")
@@ -118,13 +124,21 @@ def lanczos(
     vector, kept = normalised(first / length, rows[:frozen])
     if steps < 1 or kept < 1e-10:
         raise ValueError("start must not lie in the span of the locked vectors.")
-    diagonal, off_diagonal, scale, remainder = [], [], 0.0, 0.0
+    diagonal: list[float] = []
+    off_diagonal: list[float] = []
+    scale, remainder = 0.0, 0.0
     for step in range(frozen, frozen + steps):
         rows[step] = vector
         image, coefficients = orthogonalised(product(operator, vector), rows[: step + 1])
         remainder = norm(image)
         diagonal.append(float(coefficients[-1]))
         scale = max(scale, abs(diagonal[-1]) + remainder)
+        skew = coefficients[frozen:-1].clone()  # T is tridiagonal and symmetric if the operator is symmetric
+        if len(skew) and (frozen == 0 or radius is not None):
+            skew[-1] -= off_diagonal[-1]
+            largest = max(scale, radius or 0.0)
+            unit = power_of_two(largest)
+            refuse_skew(skew / unit, skew.new_tensor(largest / unit), operator.dtype, unit)
         if remainder <= BREAKDOWN * torch.finfo(operator.dtype).eps * scale:
             remainder = 0.0
         if step + 1 == frozen + steps or (remainder == 0.0 and not go_on):
@@ -144,6 +158,32 @@ def lanczos(
     )
 
 
+def probability_of_missing(remainders: float, gaps: Float[Tensor, " steps"], *, free: int, rounding: float) -> float:
+    r"""Bound the probability that a random start has hidden an eigenvalue beyond a level.
+
+    After s steps from a unit vector q, with off-diagonal entries beta (the last is the norm of what is left) and Ritz
+    values theta below the level, a unit eigenvector u of an eigenvalue above it has
+
+    .. math:: |\langle q, u\rangle| \le \prod_{j \le s} \beta_j \Big/ \prod_{j \le s} (level - \theta_j) = \gamma_s,
+
+    and u does not depend on q: for q uniform on the sphere in d dimensions
+    :math:`P(|\langle q, u\rangle| \le t) \le t \sqrt{2 d/\pi}`. Rounding errors are taken not to be directed at u.
+
+    Args:
+        remainders: The sum of log beta_j.
+        gaps: level - theta_j.
+        free: The number of dimensions d.
+        rounding: Machine precision of the products times the radius; adds rounding / min(gaps) / sqrt(d) to gamma.
+
+    Returns:
+        The bound; 1 if a Ritz value lies beyond the level.
+    """
+    if not bool((gaps > 0.0).all()):
+        return 1.0
+    gamma = math.exp(min(remainders - float(gaps.log().sum()), 0.0))
+    return min(1.0, math.sqrt(2 * free / math.pi) * (gamma + rounding / float(gaps.min()) / math.sqrt(free)))
+
+
 def norm(vector: Float[Tensor, " size"]) -> float:
     """Euclidean norm of a vector whose squares may overflow or underflow; NaN or infinite only if an entry is."""
     length = float(torch.linalg.vector_norm(vector))
@@ -154,18 +194,6 @@ def norm(vector: Float[Tensor, " size"]) -> float:
         return largest
     unit = 2.0 ** max(math.frexp(largest)[1] - 1, -1000)  # a power of two: the division is exact
     return unit * float(torch.linalg.vector_norm(vector / unit))
-
-
-def product(operator: SymmetricOperator, vector: Float[Tensor, " size"]) -> Float[Tensor, " size"]:
-    """The operator's product with a float64 vector, rounded to the operator's dtype and widened after.
-
-    Raises:
-        ValueError: If the product is not finite.
-    """
-    image = (operator @ vector.to(operator.dtype)).to(torch.float64)
-    if not bool(image.isfinite().all()):
-        raise ValueError("operator must have finite products, got NaN or infinity.")
-    return image
 
 
 def orthogonalised(

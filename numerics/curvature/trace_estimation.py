@@ -39,9 +39,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_sizes
-from numerics.curvature.estimate import Estimate
-from numerics.curvature.linear_operator import SymmetricOperator, as_operator
+from numerics.arguments import checked_generator, checked_sizes
+from numerics.curvature.estimate import Estimate, widening
+from numerics.curvature.linear_operator import SymmetricOperator, as_operator, power_of_two, product, refuse_skew
 
 BLOCK = 2**27
 """Bytes of unit vectors that are multiplied at a time where the result is exact."""
@@ -52,7 +52,7 @@ _BATCH = 2**23  # numbers of the small matrices that are factorised side by side
 
 
 def trace(
-    operator: SymmetricOperator | Float[Tensor, "size size"], *, products: int, generator: torch.Generator
+    operator: SymmetricOperator | Float[Tensor, "size size"], *, products: int = 100, generator: torch.Generator
 ) -> Estimate:
     """Estimate the trace of a symmetric operator, or compute it if products for every column are allowed.
 
@@ -72,7 +72,7 @@ def trace(
 
     Raises:
         TypeError: If it is no operator, or the generator none.
-        ValueError: If there are too few products, or one of them is not finite.
+        ValueError: If there are too few products, or they are not finite or contradict symmetry by more than rounding.
 
     Examples:
         >>> matrix = torch.diag(torch.arange(100, dtype=torch.float64))
@@ -88,7 +88,7 @@ def trace(
     operator = _checked(operator, products, generator)
     if products >= operator.size:
         return Estimate(sum(float(block.sum()) for block in _diagonal(operator)), 0.0, operator.size, "exact")
-    probes, images, basis, image = _sketched(operator, products // 2, generator)
+    probes, images, basis, image, unit = _sketched(operator, products // 2, generator)
     return _mean(
         _Sketch(
             operator.size,
@@ -99,11 +99,11 @@ def trace(
             _dots(probes, images),
         ),
         operator.dtype,
-    )
+    ).mapped(lambda value: unit * value, unit)
 
 
 def frobenius_norm(
-    operator: SymmetricOperator | Float[Tensor, "size size"], *, products: int, generator: torch.Generator
+    operator: SymmetricOperator | Float[Tensor, "size size"], *, products: int = 100, generator: torch.Generator
 ) -> Estimate:
     """Estimate the Frobenius norm of a symmetric operator, the root of the sum of its squared eigenvalues.
 
@@ -120,7 +120,7 @@ def frobenius_norm(
 
     Raises:
         TypeError: If it is no operator, or the generator none.
-        ValueError: If there are too few products, or one of them is not finite.
+        ValueError: If there are too few products, or they are not finite or contradict symmetry by more than rounding.
 
     Examples:
         >>> print(frobenius_norm(torch.diag(torch.tensor([3.0, 4.0])), products=2, generator=torch.Generator()))
@@ -133,9 +133,7 @@ def frobenius_norm(
     if products >= operator.size:
         norms = torch.cat([torch.linalg.vector_norm(block, dim=0) for block in _columns(operator)])
         return Estimate(float(torch.linalg.vector_norm(norms)), 0.0, operator.size, "exact")
-    probes, images, basis, image = _sketched(operator, products // 2, generator)
-    unit = max(float(images.abs().max()), float(image.abs().max())) or 1.0  # squares must not overflow
-    images, image = images / unit, image / unit
+    probes, images, basis, image, unit = _sketched(operator, products // 2, generator)
     square = _mean(
         _Sketch(
             operator.size,
@@ -198,13 +196,21 @@ class _Sketch:
 
 def _sketched(
     operator: SymmetricOperator, m: int, generator: torch.Generator
-) -> tuple[Float[Tensor, "size m"], Float[Tensor, "size m"], Float[Tensor, "size m"], Float[Tensor, "size m"]]:
-    """Random vectors of length root size, their products, an orthonormal basis of these, and its products."""
+) -> tuple[Float[Tensor, "size m"], Float[Tensor, "size m"], Float[Tensor, "size m"], Float[Tensor, "size m"], float]:
+    """Random vectors of length root size, their products, an orthonormal basis of these, and its products.
+
+    Products are in units of a power of two, the last result, so that no square of them over- or underflows.
+    """
     probes = torch.randn(operator.size, m, generator=generator, dtype=torch.float64).to(operator.device)
     probes = probes * (operator.size**0.5 / torch.linalg.vector_norm(probes, dim=0))
-    images = _product(operator, probes)
-    basis = torch.linalg.qr(images / (float(images.abs().max()) or 1.0)).Q
-    return probes, images, basis, _product(operator, basis)
+    images = product(operator, probes)
+    unit = power_of_two(float(images.abs().max()))
+    images = images / unit
+    crossed = probes.mT @ images
+    # an entry of crossed less its transpose has the variance |H - H'|_F^2, an image has on average the length |H|_F
+    refuse_skew((crossed - crossed.mT) / (m - 1) ** 0.5, images, operator.dtype, unit)
+    basis = torch.linalg.qr(images).Q
+    return probes, images, basis, product(operator, basis) / unit, unit
 
 
 def _mean(sketch: _Sketch, dtype: torch.dtype) -> Estimate:
@@ -225,28 +231,13 @@ def _mean(sketch: _Sketch, dtype: torch.dtype) -> Estimate:
     variance = spread / m + min(max(float(shared.mean()), 0.0) + scatter, m * spread)
     summed = float(sketch.gram.diagonal().abs().sum() + sketch.squares.abs().mean())
     rounding = 2 * torch.finfo(dtype).eps * summed
-    error = math.hypot(unit * _student(m - 1) * math.sqrt(variance), rounding)
+    error = math.hypot(unit * widening(m - 1) * math.sqrt(variance), rounding)
     return Estimate(float(each.mean()), error, 2 * m, "estimated")
-
-
-def _student(freedom: int) -> float:
-    """How much wider than two normal deviations an interval must be that comes from a spread with few freedoms."""
-    from scipy.special import ndtr, stdtrit
-
-    return float(stdtrit(freedom, ndtr(2.0))) / 2.0
 
 
 def _dots(left: Float[Tensor, "... rows m"], right: Float[Tensor, "... rows m"]) -> Float[Tensor, "... m"]:
     """Inner products column by column."""
     return (left * right).sum(-2)
-
-
-def _product(operator: SymmetricOperator, block: Float[Tensor, "size columns"]) -> Float[Tensor, "size columns"]:
-    """The operator's product with float64 columns, in float64."""
-    image = (operator @ block.to(operator.dtype)).to(torch.float64)
-    if not bool(image.isfinite().all()):
-        raise ValueError("operator must have finite products, got NaN or infinity.")
-    return image
 
 
 def _columns(operator: SymmetricOperator) -> Iterator[Float[Tensor, "size columns"]]:
@@ -256,7 +247,11 @@ def _columns(operator: SymmetricOperator) -> Iterator[Float[Tensor, "size column
         last = min(first + width, operator.size)
         block = torch.zeros(operator.size, last - first, dtype=torch.float64, device=operator.device)
         block[first:last].fill_diagonal_(1.0)
-        yield _product(operator, block)
+        image = product(operator, block)
+        unit = power_of_two(float(image.abs().max()))
+        square = image[first:last] / unit  # all of the matrix where it fits into one block
+        refuse_skew(square - square.mT, square, operator.dtype, unit)
+        yield image
 
 
 def _diagonal(operator: SymmetricOperator) -> Iterator[Float[Tensor, " columns"]]:
@@ -273,8 +268,7 @@ def _checked(
     """Refuse what is no operator, no generator, or fewer products than an error can be had from."""
     operator = as_operator(operator)
     checked_sizes(products=products)
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}.")
+    checked_generator(generator)
     if products < min(4, operator.size):
         raise ValueError(
             f"products must be >= 4, or the size {operator.size}, for a trace with an error, got {products}."

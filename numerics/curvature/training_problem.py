@@ -1,14 +1,13 @@
-"""Model, parameters, loss and data of which a curvature is wanted: what has to be true of them, verified once.
+"""Model, parameters, loss and data of which a curvature is wanted, and what has to be true of them.
 
 The loss is a mean over examples, so that batches may be weighted by their size, and loss and data are the same at every
-pass, since each product is one. Both are verified by running the model, not taken on trust.
+pass, since each product is one. What can be seen without running the model is checked here. Model and loss are handed
+copies of the data, so that what they change in place is theirs.
 """
 
-import itertools
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import torch
 from jaxtyping import Float
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from numerics.arguments import checked_finite, checked_tensors
-from numerics.curvature.memory_limits import ran_out_of_memory
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss
 from numerics.networks import Mlp
@@ -24,25 +22,6 @@ from numerics.networks import Mlp
 LossFunction = Loss | Callable[[Tensor, Tensor], Tensor]
 Batch = tuple[Tensor, Tensor]
 Data = Batch | Iterable[Batch]
-
-
-@dataclass(frozen=True)
-class Passed:
-    """What one pass over the data has found.
-
-    Attributes:
-        examples: Their number.
-        largest: Examples in the largest batch.
-        loss: The loss.
-        gradient: Its gradient with respect to all parameters.
-        checksums: For each batch its first example's number and a checksum of inputs and targets.
-    """
-
-    examples: int
-    largest: int
-    loss: float
-    gradient: Float[Tensor, " parameters"]
-    checksums: tuple[tuple[int, int], ...]
 
 
 class TrainingProblem:
@@ -76,6 +55,7 @@ class TrainingProblem:
                 f"data must be readable again and again, but a {type(data).__name__} is used up by one pass: "
                 f"give a list or a loader."
             )
+        self._versions = self._data_versions()
 
     @property
     def analytic(self) -> bool:
@@ -92,8 +72,9 @@ class TrainingProblem:
         Raises:
             TypeError: If a batch is not a pair of tensors.
             ValueError: If a batch is empty, its two halves differ in length, one does not have the parameters' dtype
-                and device, or there are more or fewer examples than expected.
+                and device, there are more or fewer examples than expected, or tensors were changed in place.
         """
+        self.refuse_changed_data()
         examples = 0
         source = [self.data] if self.paired else self.data
         for number, batch in enumerate(source):
@@ -104,6 +85,17 @@ class TrainingProblem:
                 yield x[start : start + step], y[start : start + step]
         if expected is not None and examples != expected:
             raise ValueError(f"data must be the same at every pass, but {expected} examples became {examples}.")
+
+    def refuse_changed_data(self) -> None:
+        """Refuse tensors that were changed in place since this problem was made: what is kept of them would be old.
+
+        Raises:
+            ValueError: If some were.
+        """
+        if self._data_versions() != self._versions:
+            raise ValueError(
+                "data must stay as they were when the operator was made, but one of its tensors was changed in place."
+            )
 
     def outputs(self, theta: Float[Tensor, " parameters"], x: Tensor) -> Float[Tensor, "batch ..."]:
         """The outputs of one batch."""
@@ -137,18 +129,33 @@ class TrainingProblem:
 
         Raises:
             TypeError: If a loss of one's own does not return a tensor.
-            ValueError: If it returns more than one number, or one that cannot be differentiated.
+            ValueError: If it fails, returns more than one number or a complex one, or one that cannot be
+                differentiated.
         """
         if isinstance(self.loss, Loss):
             return self.loss.value(outputs[None], y)[0]
-        value = self.loss(outputs, y)
+        try:
+            value = self.loss(outputs.clone() if outputs.is_leaf else outputs, y.clone())
+        except (RuntimeError, IndexError, MemoryError):  # torch's own: shapes that do not fit, or no memory
+            raise
+        except Exception as error:
+            shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}"
+            raise ValueError(f"loss must take outputs and targets, but {shapes} fail: {said(error)}") from error
         if not isinstance(value, Tensor):
             raise TypeError(f"loss must return a tensor, got {type(value).__name__}.")
         if value.ndim:
             raise ValueError(f"loss must return one number, the mean over examples, got shape {tuple(value.shape)}.")
+        if value.is_complex():
+            raise ValueError(f"loss must return a real number, got {value.dtype}.")
         if outputs.requires_grad and not value.requires_grad:
             raise ValueError("loss must be differentiable in the outputs, but what it returns does not depend on them.")
         return value
+
+    def _data_versions(self) -> list[tuple[int, int]]:
+        """Which tensors the data are and how often each was changed in place, as far as they lie in a list."""
+        pairs = [self.data] if self.paired else self.data if isinstance(self.data, tuple | list) else []
+        tensors = [one for pair in pairs if isinstance(pair, tuple | list) for one in pair if isinstance(one, Tensor)]
+        return [(id(one), 0 if one.is_inference() else one._version) for one in tensors]
 
     def _checked_theta(self, theta: Tensor | None) -> Float[Tensor, " parameters"]:
         if theta is None:
@@ -165,6 +172,9 @@ class TrainingProblem:
     def _checked_batch(self, name: str, batch: object) -> Batch:
         if not isinstance(batch, tuple | list) or len(batch) != 2 or not all(isinstance(d, Tensor) for d in batch):
             raise TypeError(f"data must give batches (x, y) of two tensors, but {name} is a {type(batch).__name__}.")
+        for one, tensor in zip("xy", batch, strict=True):
+            if tensor.layout != torch.strided:
+                raise ValueError(f"data must be dense tensors, but {one} of {name} is {tensor.layout}.")
         x, y = (tensor.clone() if tensor.is_inference() else tensor.detach() for tensor in batch)
         if x.ndim == 0 or y.ndim == 0 or len(x) != len(y):
             raise ValueError(
@@ -183,148 +193,52 @@ class TrainingProblem:
 
 
 def differentiable_twice() -> AbstractContextManager[object]:
-    """A context in which gradients are recorded, and attention is computed by formulas that have second derivatives."""
+    """A context in which gradients are recorded, at the parameters' precision, and attention has second derivatives."""
     stack = ExitStack()
     stack.enter_context(torch.inference_mode(False))
     stack.enter_context(torch.enable_grad())
+    stack.enter_context(own_precision())
     stack.enter_context(sdpa_kernel(SDPBackend.MATH))
     return stack
 
 
-@torch.inference_mode(False)
-def first_batch(problem: TrainingProblem, examples: int) -> Batch:
-    """The first few examples, on which the model has been run.
+def own_precision() -> AbstractContextManager[object]:
+    """A context in which a caller's ``torch.autocast`` is off, which would round products to three digits."""
+    stack = ExitStack()
+    for kind in ("cpu", "cuda"):
+        if torch.is_autocast_enabled(kind):
+            stack.enter_context(torch.autocast(kind, enabled=False))
+    return stack
+
+
+def own_randomness(device: torch.device) -> AbstractContextManager[object]:
+    """A context after which torch's global random numbers go on as if nothing had been drawn in it."""
+    return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+
+
+def said(error: Exception) -> str:
+    """What an error says, in one line, with its kind unless that is torch's usual one."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    return lines[0] if isinstance(error, RuntimeError | ValueError) else f"{type(error).__name__}: {lines[0]}"
+
+
+def matching_names(patterns: str | tuple[str, ...] | list[str] | None, names: list[str]) -> list[str]:
+    """The names, in order, that fit one of the patterns such as "0.*"; all without any.
 
     Raises:
-        TypeError: If a batch or what the loss returns is nothing of the kind.
-        ValueError: If there are no data, the batch does not fit the model, or the loss is not finite.
+        TypeError: If a pattern is no text.
+        ValueError: If there are no patterns, or one fits no name.
     """
-    batch = next(problem.batches(examples), None)
-    if batch is None:
-        raise ValueError("data must hold at least one batch, got none.")
-    _slope(problem, problem.theta.clone().requires_grad_(), *batch, 0)
-    return batch
-
-
-def one_pass(problem: TrainingProblem, chunk: int) -> Passed:
-    """Loss, gradient and checksums of the data by one pass over them, ``chunk`` examples at a time.
-
-    Raises:
-        TypeError: If a batch or what the loss returns is nothing of the kind.
-        ValueError: If a batch does not fit the model, or the loss is not finite.
-    """
-    theta = problem.theta.clone().requires_grad_()
-    gradient, loss = torch.zeros_like(problem.theta), problem.theta.new_zeros((), dtype=torch.float64)
-    examples, largest, checksums = 0, 0, []
-    for x, y in problem.batches(chunk):
-        value, slope = _slope(problem, theta, x, y, examples)
-        loss += value.double() * len(x)
-        gradient.add_(slope, alpha=len(x))
-        checksums.append((examples, 0 if problem.paired else zlib.crc32(_bytes(y), zlib.crc32(_bytes(x)))))
-        examples, largest = examples + len(x), max(largest, len(x))
-    return Passed(examples, largest, float(loss) / examples, gradient / examples, tuple(checksums))
-
-
-@torch.inference_mode(False)
-def verified(problem: TrainingProblem, chunk: int) -> Passed:
-    """Two passes over the data that must agree, and a loss that must be a mean over examples.
-
-    What is known beforehand is not measured: tensors do not change between passes, and the losses and perceptrons of
-    this floor are deterministic means.
-
-    Raises:
-        TypeError: If a batch or what the loss returns is nothing of the kind.
-        ValueError: If the data, the model or the loss is not what it has to be.
-    """
-    first = one_pass(problem, chunk)
-    if problem.analytic and problem.paired:
-        return first
-    second = one_pass(problem, chunk)
-    if first.checksums != second.checksums:
-        changes = (one for one, other in zip(first.checksums, second.checksums, strict=False) if one != other)
-        changed = next(changes, None)
-        where = f"{first.examples} examples became {second.examples}"
-        if changed is not None:
-            where = f"the batch of example {changed[0]} was another one the second time"
-        raise ValueError(f"data must be the same at every pass, but {where}: the loader shuffles or augments.")
-    if not problem.analytic:
-        tolerance = torch.finfo(problem.theta.dtype).eps ** 0.5
-        scale = max(abs(first.loss), abs(second.loss), float(first.gradient.norm()))
-        change = max(abs(first.loss - second.loss), float((first.gradient - second.gradient).norm()))
-        if change > tolerance * scale:
-            raise ValueError(
-                f"model and loss must be deterministic, but two passes over the same data change loss or gradient by "
-                f"{change:.1e}: is dropout active in it?"
-            )
-        _refuse_other_than_mean(problem, chunk, tolerance)
-    return first
-
-
-def _slope(problem: TrainingProblem, theta: Tensor, x: Tensor, y: Tensor, start: int) -> tuple[Tensor, Tensor]:
-    """Loss and gradient of one batch, refused in one sentence if the model cannot take it."""
-    examples = f"examples {start}..{start + len(x) - 1}"
-    with differentiable_twice():
-        try:
-            outputs = problem.outputs(theta, x)
-        except (RuntimeError, IndexError) as error:
-            if ran_out_of_memory(error):
-                raise
-            raise ValueError(f"data must be what the model takes, but x of {tuple(x.shape)} fails: {error}") from error
-        if outputs.ndim == 0 or len(outputs) != len(x):
-            raise ValueError(
-                f"model must return one row of outputs per example, got {tuple(outputs.shape)} for {len(x)} examples."
-            )
-        try:
-            value = problem.value(outputs, y)
-        except (RuntimeError, IndexError) as error:
-            if ran_out_of_memory(error):
-                raise
-            shapes = f"outputs {tuple(outputs.shape)} and targets {tuple(y.shape)}"
-            raise ValueError(f"loss must take outputs and targets, but {shapes} fail: {error}") from error
-        if not bool(value.isfinite()):
-            raise ValueError(f"loss must be finite, but {examples} give {float(value.detach())}.")
-        if not value.requires_grad:
-            raise ValueError("model's outputs must depend on its trainable parameters, but they do not.")
-        (slope,) = torch.autograd.grad(value, theta)
-    if not bool(slope.isfinite().all()):
-        raise ValueError(f"loss must have a finite gradient, but that of {examples} overflows.")
-    return value.detach(), slope
-
-
-def _refuse_other_than_mean(problem: TrainingProblem, chunk: int, tolerance: float) -> None:
-    """Compare the loss of a batch, and its derivative by the outputs, with those of its two halves."""
-    batches = problem.batches(min(chunk, 1024))
-    x, y = next(batches)
-    if len(x) == 1:
-        pair = [(x, y), *itertools.islice(batches, 1)]
-        x, y = torch.cat([one for one, _ in pair]), torch.cat([one for _, one in pair])
-    middle, examples = len(x) // 2, len(x)
-    if not middle:
-        return
-    with differentiable_twice():
-        parts = [slice(0, middle), slice(middle, examples)]
-        outputs = problem.outputs(problem.theta, x).detach()
-        apart = torch.cat([problem.outputs(problem.theta, x[part]).detach() for part in parts])
-        if float((outputs - apart).norm()) > tolerance * float(outputs.norm()):
-            raise ValueError(
-                "model must treat each example by itself, but its outputs for half a batch are not those for all of it."
-            )
-        values, slopes = [], []
-        for part in [slice(0, examples), *parts]:
-            point = outputs[part].clone().requires_grad_()
-            value = problem.value(point, y[part])
-            values.append(value.detach() * len(point) / examples)
-            slopes.append(torch.autograd.grad(value, point)[0] * len(point) / examples)
-    skew = float((values[0] - values[1] - values[2]).abs()) / (float(values[0].abs()) or 1.0)
-    bent = float((slopes[0] - torch.cat(slopes[1:])).norm()) / (float(slopes[0].norm()) or 1.0)
-    if max(skew, bent) > tolerance:
-        raise ValueError(
-            f"loss must be a mean over examples, but for {examples} of them it is {float(values[0]):.6g} and the mean "
-            f"over the two halves is {float(values[1] + values[2]):.6g}."
-        )
-
-
-def _bytes(tensor: Tensor) -> memoryview:
-    """The numbers of a tensor as they lie in memory, on the CPU."""
-    flat = tensor.detach().cpu().contiguous().flatten()
-    return flat.view(torch.uint8).numpy().data
+    if patterns is None:
+        return names
+    if not isinstance(patterns, str | tuple | list):
+        raise TypeError(f"parameters must be names or patterns, got {type(patterns).__name__}.")
+    asked = [patterns] if isinstance(patterns, str) else list(patterns)
+    if not asked:
+        raise ValueError(f"parameters must name at least one of {', '.join(names)}, got none.")
+    for pattern in asked:
+        if not isinstance(pattern, str):
+            raise TypeError(f"parameters must be names or patterns, got {type(pattern).__name__}.")
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise ValueError(f"parameters must name some of {', '.join(names)}, got {pattern!r}.")
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in asked)]

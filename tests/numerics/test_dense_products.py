@@ -14,7 +14,7 @@ from numerics import (
     dense_hessian,
     output_jacobian,
 )
-from numerics.curvature import dense_products
+from numerics.curvature import dense_products, example_jacobians
 from numerics.curvature.batch_curvature import GraphCurvature
 
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
@@ -195,7 +195,7 @@ def test_factors_that_torch_gets_wrong_are_replaced_by_rows(monkeypatch: pytest.
     loss = CrossEntropy()
     x, y = _problem(features, loss)
     truth = dense_hessian(network, network.theta, x, y, loss)
-    factors = dense_products._factors
+    factors = example_jacobians.factors
 
     def wrong(*arguments):  # type: ignore[no-untyped-def]
         jacobian, inner = factors(*arguments)
@@ -205,7 +205,8 @@ def test_factors_that_torch_gets_wrong_are_replaced_by_rows(monkeypatch: pytest.
         raise RuntimeError("Batching rule not implemented")
 
     for replaced in (wrong, missing):
-        monkeypatch.setattr(dense_products, "_factors", replaced)
+        for module in (dense_products, example_jacobians):
+            monkeypatch.setattr(module, "factors", replaced)
         _same(dense_hessian(network, network.theta, x, y, loss), truth, 1e-14)
 
 
@@ -218,7 +219,7 @@ def test_chunks_halve_where_memory_runs_out(error: Exception, monkeypatch: pytes
     x, y = _problem(features, loss)
     whole, jacobian = dense_hessian(network, network.theta, x, y, loss), output_jacobian(network, network.theta, x)
     add, taken, room = dense_products._add_rows, [], 3
-    differentiated = dense_products._jacobian
+    differentiated = example_jacobians._jacobian
 
     def crowded(matrix, curvature, *others):  # type: ignore[no-untyped-def]
         add(matrix, curvature, *others)
@@ -238,8 +239,10 @@ def test_chunks_halve_where_memory_runs_out(error: Exception, monkeypatch: pytes
             raise error
         return differentiated(row, point, x)
 
-    monkeypatch.setattr(dense_products, "_jacobian", narrow)
+    monkeypatch.setattr(example_jacobians, "_jacobian", narrow)
     torch.testing.assert_close(output_jacobian(network, network.theta, x), jacobian, rtol=1e-13, atol=1e-15)
+    room = 9
+    _same(dense_hessian(network, network.theta, x, y, loss), whole, 1e-14)
 
 
 def test_the_module_is_left_alone() -> None:
@@ -258,7 +261,11 @@ def test_bad_input_is_refused() -> None:
     network, features = _module("tied")
     x, y = _problem(features, SquaredError())
     theta = network.theta
-    with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
+    with pytest.raises(
+        TypeError,
+        match=r"network must be an Mlp or a FunctionalModule, got Linear: take FunctionalModule\(module\), "
+        r"or HessianOperator\(module, loss, \(x, y\)\)\.dense\(\)\.$",
+    ):
         dense_hessian(nn.Linear(4, 3), theta, x, y, SquaredError())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
         output_jacobian(nn.Linear(4, 3), theta, x)  # type: ignore[arg-type]

@@ -3,18 +3,17 @@
 import copy
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
-from torch.nn.functional import cross_entropy, dropout, mse_loss
+from torch.nn.functional import cross_entropy, mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
 from numerics import CrossEntropy, FunctionalModule, HessianOperator, Mlp, SquaredError, dense_hessian
-from numerics.curvature import batch_curvature
 
 PARTS = ("hessian", "gauss_newton", "residual")
 
@@ -129,9 +128,9 @@ def test_a_module_is_multiplied_as_by_its_matrix_from_autograd(name: str, device
     expected = _by_autograd(module, x, y)
     operator = HessianOperator(module, _loss_for(y), (x, y))
     vectors = _normal(operator.size, 2).to(device)
-    _close(operator @ vectors, expected @ vectors, 1e-12)
+    _close(operator @ vectors, expected @ vectors)
     dense = operator.dense()
-    _close(dense, expected, 1e-12)
+    _close(dense, expected)
     assert torch.equal(dense, dense.mT)
 
 
@@ -148,8 +147,8 @@ def test_the_two_parts_add_up_and_gauss_newton_is_that_of_the_jacobian(name: str
         lambda flat: _loss_for(y)(flat.reshape(outputs.shape), y), outputs.flatten()
     )
     gauss_newton = operator.with_part("gauss_newton").dense()
-    _close(gauss_newton, jacobian.T @ middle @ jacobian, 1e-12)
-    _close(gauss_newton + operator.with_part("residual").dense(), operator.dense(), 1e-12)
+    _close(gauss_newton, jacobian.T @ middle @ jacobian)
+    _close(gauss_newton + operator.with_part("residual").dense(), operator.dense())
 
 
 def test_an_mlp_with_a_loss_of_ones_own_goes_through_the_graph() -> None:
@@ -181,45 +180,6 @@ def test_loss_and_gradient_are_those_of_autograd() -> None:
     assert operator.examples == 6
 
 
-@pytest.mark.parametrize("patterns", [("0.*",), ("1.weight",), ("2.bias",), ("*.bias",), ("0.bias", "2.weight")])
-@pytest.mark.parametrize("part", PARTS)
-def test_a_subset_is_a_block_of_the_whole(part: str, patterns: tuple[str, ...]) -> None:
-    network, theta, x, y, loss = _perceptron()
-    module = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2)).double()
-    named = [pattern.replace("2.", "4.").replace("1.", "2.") for pattern in patterns]
-    whole = HessianOperator(network, loss, (x, y), theta=theta, part=part)
-    matrix = whole.dense()
-    block = whole.restricted(*patterns)
-    index = torch.cat([torch.arange(whole.layers[name].start, whole.layers[name].stop) for name in block.layers])
-    expected = matrix[index][:, index]
-    vectors = _normal(block.size, 2)
-    for one in (
-        block,
-        HessianOperator(network, loss, (x, y), theta=theta, part=part, parameters=patterns),
-        HessianOperator(module, loss, (x, y), theta=theta, part=part, parameters=named),
-        HessianOperator(module, loss, (x, y), theta=theta, part=part).restricted(*named),
-    ):
-        assert (one.size, one.part) == (len(index), part)
-        torch.testing.assert_close(one @ vectors, expected @ vectors, rtol=0, atol=1e-14)
-        torch.testing.assert_close(one.dense(), expected, rtol=0, atol=1e-14)
-
-
-def test_restricting_twice_is_restricting_once() -> None:
-    network, theta, x, y, loss = _perceptron()
-    operator = HessianOperator(network, loss, (x, y), theta=theta)
-    twice = operator.restricted("0.*", "1.*").restricted("1.*")
-    assert twice.layers == {"1.weight": slice(0, 20), "1.bias": slice(20, 24)}
-    assert torch.equal(twice @ torch.ones(24).double(), operator.restricted("1.*") @ torch.ones(24).double())
-
-
-def test_a_dense_block_of_few_parameters_does_not_need_the_whole_matrix() -> None:
-    network, theta, x, y, loss = _perceptron()
-    operator = HessianOperator(network, loss, (x, y), theta=theta, parameters="2.*", memory=2000)
-    assert operator.dense_operations is None
-    _close(operator.dense(), dense_hessian(network, theta, x, y, loss).total[0, -10:, -10:])
-    assert operator.products == 0
-
-
 @pytest.mark.parametrize("sizes", [(16, 4), (1, 19), (7, 7, 6)])
 def test_batches_weigh_as_much_as_they_hold(sizes: tuple[int, ...]) -> None:
     network, theta, x, y, loss = _perceptron()
@@ -236,56 +196,6 @@ def test_batches_weigh_as_much_as_they_hold(sizes: tuple[int, ...]) -> None:
     _close(by_graph @ vector, whole @ vector / 1.5, 1e-14)
     assert by_graph.loss() == pytest.approx(whole.loss() / 1.5, rel=1e-14)
     _close(HessianOperator(network, loss, batches, theta=theta).dense(), whole.dense(), 1e-13)
-
-
-@pytest.mark.parametrize("part", PARTS)
-def test_what_does_not_fit_into_memory_is_made_again_and_changes_rounding_only(part: str) -> None:
-    module, x, y = MODULES["batch norm in eval mode"]
-    network, theta, inputs, labels, loss = _perceptron()
-    for build in (
-        lambda memory: HessianOperator(module, cross_entropy, (x, y), part=part, memory=memory),
-        lambda memory: HessianOperator(network, loss, (inputs, labels), theta=theta, part=part, memory=memory),
-    ):
-        kept, rebuilt = build(2**30), build(600)
-        assert kept.cached
-        assert not rebuilt.cached
-        assert rebuilt.chunk < kept.chunk == kept.examples
-        assert "cached" in repr(kept)
-        assert f"rebuilt {rebuilt.chunk} examples at a time" in repr(rebuilt)
-        vector = _normal(kept.size)
-        for _ in range(2):
-            _close(rebuilt @ vector, kept @ vector)
-
-
-def test_the_graph_is_recorded_once_while_it_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    module, x, y = MODULES["batch norm in eval mode"]
-    built = []
-    original = batch_curvature.GraphCurvature.__init__
-
-    def counted(self: object, *args: object, **options: object) -> None:
-        built.append(1)
-        original(self, *args, **options)
-
-    operator = HessianOperator(module, cross_entropy, [(x[:4], y[:4]), (x[4:], y[4:])])
-    monkeypatch.setattr(batch_curvature.GraphCurvature, "__init__", counted)
-    for _ in range(3):
-        operator @ torch.ones(operator.size).double()
-    assert len(built) == 2
-    assert operator.products == 3
-
-
-def test_the_bytes_of_a_graph_grow_with_its_examples() -> None:
-    module, x, y = MODULES["batch norm in eval mode"]
-    operator = HessianOperator(module, cross_entropy, (x.repeat(8, 1), y.repeat(8)))
-    problem = operator._problem
-    sizes = [
-        batch_curvature.probed_graph(
-            problem, *next(problem.batches(count)), part="hessian", places=operator.layers
-        ).nbytes
-        for count in (7, 14, 28)
-    ]
-    assert sizes[0] > 7 * 8 * (5 + 5 + 3)  # at least the activations
-    assert sizes[0] < sizes[1] < sizes[2] <= 4 * sizes[0]
 
 
 @settings(deadline=None, max_examples=25, derandomize=True)
@@ -454,285 +364,20 @@ def test_no_vectors_give_no_products() -> None:
         assert (operator @ torch.zeros(operator.size, 0).double()).shape == (operator.size, 0)
 
 
-@pytest.mark.parametrize("analytic", [True, False])
-def test_out_of_memory_halves_the_chunks_and_goes_on(analytic: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A device that holds three examples: everything larger runs out of memory, in verifying as in multiplying."""
-    network, theta, x, y, loss = _perceptron()
-    own = loss if analytic else cross_entropy
-    expected = HessianOperator(network, own, (x, y), theta=theta) @ torch.ones(network.parameters, 5).double()
-    fits = 20
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_scipys_solvers_take_the_operator(dtype: torch.dtype, device: torch.device) -> None:
+    from scipy.sparse.linalg import eigsh
 
-    def small(original: Callable[..., object]) -> Callable[..., object]:
-        def guarded(self: object, theta: torch.Tensor, inputs: torch.Tensor, **options: object) -> object:
-            if inputs.shape[-2] > fits:
-                raise torch.OutOfMemoryError("the device is full")
-            return original(self, theta, inputs, **options)
-
-        return guarded
-
-    for method in ("forward", "trace"):
-        monkeypatch.setattr(Mlp, method, small(getattr(Mlp, method)))
-    operator = HessianOperator(network, own, (x, y), theta=theta)
-    assert (operator.cached, operator.chunk) == (True, 20)
-    fits = 3
-    _close(operator @ torch.ones(network.parameters, 5).double(), expected)
-    assert (operator.cached, operator.chunk) == (False, 2)
-    from_the_start = HessianOperator(network, own, (x, y), theta=theta)
-    assert from_the_start.chunk <= 3
-    _close(from_the_start @ torch.ones(network.parameters, 5).double(), expected)
-    fits = 0
-    for attempt in (
-        lambda: operator @ torch.ones(network.parameters).double(),
-        lambda: HessianOperator(network, own, (x, y), theta=theta),
-    ):
-        with pytest.raises(torch.OutOfMemoryError, match="the device is full"):
-            attempt()
-
-
-class Shuffled:
-    """Batches in another order at every pass, with a seed of its own."""
-
-    def __init__(self, x: torch.Tensor, y: torch.Tensor) -> None:
-        self.x, self.y, self.passes = x, y, 0
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        self.passes += 1
-        order = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(self.passes))
-        yield from zip(self.x[order].split(5), self.y[order].split(5), strict=True)
-
-
-class Shrinking:
-    """All batches for a while, then fewer."""
-
-    def __init__(self, batches: list[tuple[torch.Tensor, torch.Tensor]], after: int) -> None:
-        self.batches, self.left = batches, after
-
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        self.left -= 1
-        return iter(self.batches if self.left >= 0 else self.batches[:1])
-
-
-class Random(nn.Linear):
-    """Dropout by a function, which no layer shows."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return dropout(super().forward(x), 0.5)
-
-
-class Mixing(nn.Linear):
-    """Outputs less their mean over the batch."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        outputs = super().forward(x)
-        return outputs - outputs.mean(0)
-
-
-class Pooled(nn.Linear):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return super().forward(x).mean()
-
-
-class Crooked(torch.autograd.Function):
-    """A product whose derivative by its first factor forgets that it depends on the second."""
-
-    @staticmethod
-    def forward(context: torch.autograd.function.FunctionCtx, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        context.save_for_backward(a, b)
-        return a * b
-
-    @staticmethod
-    def backward(context: torch.autograd.function.FunctionCtx, pull: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        a, b = context.saved_tensors
-        return pull * b.detach(), pull * a
-
-
-class Wrong(nn.Linear):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return Crooked.apply(super().forward(x), self.bias)
-
-
-class Deaf(nn.Linear):
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
-
-
-X, Y = _normal(20, 3, seed=1), _normal(20, 3, seed=2)
-LINEAR = _filled(nn.Linear(3, 3))
-BATCHES = list(zip(X.split(5), Y.split(5), strict=True))
-WEIGHTED = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0, 5.0]).double())
-Refusal = tuple[Callable[[], object], type[Exception], str]
-
-
-def _build(model: object = LINEAR, loss: object = mse_loss, data: object = (X, Y), **options: object) -> object:
-    return HessianOperator(model, loss, data, **options)
-
-
-REFUSED: dict[str, Refusal] = {
-    "model": (lambda: _build(model=abs), TypeError, r"model must be a torch.nn.Module, FunctionalModule or Mlp, got b"),
-    "loss": (lambda: _build(loss="mse"), TypeError, r"loss must be a loss such as SquaredError\(\) or .*, got 'mse'"),
-    "loss class": (lambda: _build(loss=CrossEntropy), TypeError, r"loss must be a loss such as"),
-    "no theta": (
-        lambda: _build(model=Mlp((3, 3)), loss=SquaredError()),
-        ValueError,
-        r"theta must be given with an Mlp, which has no parameters of its own",
-    ),
-    "theta shape": (
-        lambda: _build(theta=torch.zeros(2, 12).double()),
-        ValueError,
-        r"theta must have shape \(12,\) or \(1, 12\), got \(2, 12\)",
-    ),
-    "theta nan": (lambda: _build(theta=torch.full((12,), torch.nan)), ValueError, r"theta must be finite"),
-    "theta kind": (lambda: _build(theta=[0.0] * 12), TypeError, r"theta must be a torch tensor, got list"),
-    "part": (lambda: _build(part="fisher"), ValueError, r"part must be one of hessian, gauss_newton, residual, got 'f"),
-    "chunk": (lambda: _build(chunk=0), ValueError, r"chunk must be an integer >= 1, got 0"),
-    "memory": (lambda: _build(memory=-1), ValueError, r"memory must be an integer >= 1, got -1"),
-    "unknown parameter": (
-        lambda: _build(parameters=("weight", "head.*")),
-        ValueError,
-        r"parameters must name some of weight, bias, got 'head",
-    ),
-    "no parameter": (lambda: _build(parameters=[]), ValueError, r"at least one of weight, bias, got none"),
-    "parameter kind": (lambda: _build(parameters=[1]), TypeError, r"parameters must be names or patterns, got int"),
-    "no trainable": (lambda: _build(model=nn.ReLU()), ValueError, r"must have trainable parameters, but ReLU has none"),
-    "dropout": (
-        lambda: _build(model=nn.Sequential(LINEAR, nn.Dropout()).train()),
-        ValueError,
-        r"must be deterministic, but dropout is active in 1 \(Dropout\)",
-    ),
-    "hidden dropout": (
-        lambda: _build(model=_filled(Random(3, 3))),
-        ValueError,
-        r"must be deterministic, but two passes over the same data change .*: is dropout active in it\?",
-    ),
-    "batch norm": (
-        lambda: _build(model=nn.Sequential(LINEAR, nn.BatchNorm1d(3).double()).train()),
-        ValueError,
-        r"each example by itself, but 1 \(BatchNorm1d\) is in training mode",
-    ),
-    "mixed examples": (
-        lambda: _build(model=_filled(Mixing(3, 3))),
-        ValueError,
-        r"model must treat each example by itself, but its outputs for half a batch are not those for all of it",
-    ),
-    "outputs": (lambda: _build(model=_filled(Pooled(3, 3))), ValueError, r"one row of outputs per example, got \(\)"),
-    "deaf": (lambda: _build(model=_filled(Deaf(3, 3))), ValueError, r"must depend on its trainable parameters"),
-    "sum": (
-        lambda: _build(loss=nn.MSELoss(reduction="sum")),
-        ValueError,
-        r"loss must be a mean over examples, but for 20 of them it is .* and the mean over the two halves is",
-    ),
-    "sum of single examples": (
-        lambda: _build(loss=nn.MSELoss(reduction="sum"), data=list(zip(X.split(1), Y.split(1), strict=True))),
-        ValueError,
-        r"loss must be a mean over examples, but for 2 of them",
-    ),
-    "class weights": (
-        lambda: _build(loss=WEIGHTED, data=(X, _labels(20, 3))),
-        ValueError,
-        r"loss must be a mean over examples",
-    ),
-    "no reduction": (
-        lambda: _build(loss=nn.MSELoss(reduction="none")),
-        ValueError,
-        r"loss must return one number, the mean over examples, got shape \(20, 3\)",
-    ),
-    "loss value": (lambda: _build(loss=lambda o, t: 1.0), TypeError, r"loss must return a tensor, got float"),
-    "flat loss": (
-        lambda: _build(loss=lambda o, t: (o > t).double().mean()),
-        ValueError,
-        r"loss must be differentiable in the outputs",
-    ),
-    "infinite loss": (
-        lambda: _build(loss=lambda o, t: o.square().mean() / 0),
-        ValueError,
-        r"loss must be finite, but examples 0..19 give inf",
-    ),
-    "nan in a later batch": (
-        lambda: _build(data=[*BATCHES, (X[:2] * torch.nan, Y[:2])]),
-        ValueError,
-        r"loss must be finite, but examples 20..21 give nan",
-    ),
-    "infinite slope": (
-        lambda: _build(model=_filled(nn.Linear(3, 3)), loss=lambda o, t: (o - o.detach()).abs().sqrt().sum(1).mean()),
-        ValueError,
-        r"loss must have a finite gradient, but that of examples 0..19 overflows",
-    ),
-    "loss and targets": (
-        lambda: _build(loss=cross_entropy, data=(X, _labels(20, 9) + 3)),
-        ValueError,
-        r"loss must take outputs and targets, but outputs \(20, 3\) and targets \(20,\) fail",
-    ),
-    "inputs": (lambda: _build(data=(X[:, :2], Y)), ValueError, r"what the model takes, but x of \(20, 2\) fails: "),
-    "no second derivative": (
-        lambda: _build(loss=nn.MultiMarginLoss(), data=(X, _labels(20, 3))),
-        ValueError,
-        r"model and loss must have second derivatives, but torch says: derivative for aten::multi_margin_loss_back",
-    ),
-    "wrong second derivative": (
-        lambda: _build(model=_filled(Wrong(3, 3))),
-        ValueError,
-        r"must have symmetric second derivatives, but .* differ by .* of their size: torch has those of a layer wrong",
-    ),
-    "no data": (lambda: _build(data=None), TypeError, r"data must be \(x, y\) or give batches \(x, y\), got NoneType"),
-    "one tensor": (lambda: _build(data=X), TypeError, r"data must be \(x, y\) or give batches \(x, y\), got Tensor"),
-    "iterator": (lambda: _build(data=iter(BATCHES)), ValueError, r"but a list_iterator is used up by one pass"),
-    "generator": (lambda: _build(data=(b for b in BATCHES)), ValueError, r"but a generator is used up by one pass"),
-    "no batches": (lambda: _build(data=[]), ValueError, r"data must hold at least one batch, got none"),
-    "empty batch": (
-        lambda: _build(data=(X[:0], Y[:0])),
-        ValueError,
-        r"not be empty, but x of batch 0 has shape \(0, 3",
-    ),
-    "lengths": (lambda: _build(data=(X, Y[:5])), ValueError, r"x and y of batch 0 have shapes \(20, 3\) and \(5, 3\)"),
-    "no batch axis": (lambda: _build(data=TensorDataset(X, Y[:, 0])), ValueError, r"have shapes \(3,\) and \(\)"),
-    "batch kind": (lambda: _build(data=[{"x": X}]), TypeError, r"two tensors, but batch 0 is a dict"),
-    "dtype": (
-        lambda: _build(data=(X.float(), Y)),
-        ValueError,
-        r"parameters' dtype and device, torch.float64 on cpu, but x of batch 0 is torch.float32 on cpu",
-    ),
-    "device": (lambda: _build(data=(X, Y.to("meta"))), ValueError, r"but y of batch 0 is torch.float64 on meta"),
-    "shuffling": (
-        lambda: _build(data=Shuffled(X, Y)),
-        ValueError,
-        r"every pass, but the batch of example 0 was another one the second time: the loader shuffles or augments",
-    ),
-    "shuffling for an Mlp": (
-        lambda: _build(Mlp((3, 3)), SquaredError(), Shuffled(X, Y), theta=torch.zeros(9).double()),
-        ValueError,
-        r"the loader shuffles or augments",
-    ),
-    "shrinking": (
-        lambda: _build(data=Shrinking(BATCHES, 2)),
-        ValueError,
-        r"the same at every pass, but 20 examples became 5: the loader shuffles or augments",
-    ),
-    "vectors": (lambda: _build() @ torch.ones(3).double(), ValueError, r"vectors must have shape \(12,\) or \(12, k\)"),
-    "vectors' dtype": (lambda: _build() @ torch.ones(12), ValueError, r"vectors must have the operator's dtype"),
-    "vectors' kind": (lambda: _build() @ [1.0] * 12, TypeError, r"vectors must be a torch tensor, got list"),
-    "restricted": (lambda: _build().restricted("2.*"), ValueError, r"must name some of weight, bias, got '2.\*'"),
-    "with part": (lambda: _build().with_part("ggn"), ValueError, r"part must be one of"),
-}
-
-
-@pytest.mark.usefixtures("unchecked")
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_has_no_hessian_by_products_is_refused_in_one_sentence(name: str) -> None:
-    attempt, error, message = REFUSED[name]
-    with pytest.raises(error, match=message) as caught:
-        attempt()
-    assert "\n" not in str(caught.value).partition(" fail")[0]
-
-
-def test_a_loader_that_changes_after_the_verification_is_refused_when_it_does() -> None:
-    operator = HessianOperator(LINEAR, mse_loss, Shrinking(BATCHES, 4))
-    with pytest.raises(ValueError, match=r"data must be the same at every pass, but 20 examples became 5"):
-        operator @ torch.ones(12).double()
-
-
-def test_only_an_analytic_problem_is_multiplied_by_hand() -> None:
-    operator = HessianOperator(LINEAR, mse_loss, (X, Y))
-    with pytest.raises(TypeError, match=r"problem must be an Mlp with one of this floor's losses"):
-        operator._perceptron(X, Y)
-    with pytest.raises(TypeError, match=r"model must be an Mlp with one of this floor's losses"):
-        operator._assembled()
+    module = _filled(nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2))).to(device, dtype)
+    x, y = _normal(20, 3).to(device, dtype), _normal(20, 2, seed=1).to(device, dtype)
+    operator = HessianOperator(module, mse_loss, (x, y))
+    linear, dense = operator.to_scipy(), operator.dense().cpu().double()
+    assert operator.shape == linear.shape == (32, 32)
+    assert linear.dtype == dense.to(dtype).numpy().dtype
+    accuracy = 1e-4 if dtype == torch.float32 else 1e-10
+    start = _normal(32, seed=2).numpy()
+    found = torch.from_numpy(eigsh(linear, 3, which="LA", v0=start, return_eigenvectors=False)).double()
+    torch.testing.assert_close(found.sort().values, torch.linalg.eigvalsh(dense)[-3:], rtol=accuracy, atol=accuracy)
+    block = _normal(32, 4, seed=3)
+    for product, vectors in ((linear @ block.numpy(), block), (linear @ block[:, 0].numpy(), block[:, 0])):
+        torch.testing.assert_close(torch.from_numpy(product).double(), dense @ vectors, rtol=accuracy, atol=accuracy)

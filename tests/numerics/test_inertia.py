@@ -7,6 +7,7 @@ import torch
 
 from numerics import HessianOperator, Mlp, SquaredError, dense_hessian, inertia, sample_wishart
 from numerics.curvature import cost
+from numerics.curvature.inertia import rounding_level
 from numerics.curvature.linear_operator import Counted
 
 EPS = torch.finfo(torch.float64).eps
@@ -167,6 +168,30 @@ def test_a_large_operator_is_followed_from_both_ends_to_the_cut(device: str) -> 
     assert "both ends were followed to the cut" in found.reason
 
 
+@pytest.mark.parametrize("products", [66, 67, 130, 194])
+def test_a_search_that_a_budget_cuts_short_never_takes_what_it_has_not_seen_for_inside(products: int) -> None:
+    """Eight equal eigenvalues just beyond the cut: the last run has a few steps, and says nothing about them."""
+    bulk = torch.linspace(-0.05, 0.05, 3991, dtype=torch.float64)
+    diagonal = torch.cat([torch.tensor([1.0] + 8 * [0.105], dtype=torch.float64), bulk])
+    for seed in range(5):
+        found = inertia(
+            _Diagonal(diagonal), tolerance=0.1, generator=_generator(seed), method="estimated", max_products=products
+        )
+        assert int(found.positive) <= 9
+        assert int(found.negative) == 0
+        assert not found.finished or int(found.positive) == 9
+
+
+def test_a_count_against_an_early_and_smaller_cut_is_not_kept() -> None:
+    """The radius is seen late, at the end of a dense spectrum; what lay beyond the first cut lies inside the last."""
+    isolated = -torch.tensor([0.9993, 0.9990, 0.9985, 0.998, 0.997, 0.99], dtype=torch.float64)
+    diagonal = torch.cat([torch.linspace(0.001, 1.0, 994, dtype=torch.float64), isolated])
+    for seed in range(4):
+        found = inertia(_Diagonal(diagonal), tolerance=0.9995, generator=_generator(seed), method="estimated")
+        assert int(found.negative) == 0
+        assert int(found.positive) <= int((diagonal > 0.9995).sum())
+
+
 def test_a_budget_that_runs_out_leaves_the_rest_unresolved_and_says_so() -> None:
     diagonal = torch.linspace(-1.0, 1.0, 700, dtype=torch.float64)
     for products in (1, 2, 40, 300):
@@ -183,6 +208,26 @@ def test_a_budget_that_runs_out_leaves_the_rest_unresolved_and_says_so() -> None
     )
     assert not small.finished
     assert "GB of vectors were full before the cut" in small.reason
+
+
+def test_a_search_that_does_not_reach_the_cut_is_followed_by_the_exact_way_where_memory_holds_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rather than the answer that nobody knows."""
+    speeds = cost.Speeds(product=1.0, dense=1e9, eigenvalues=0.0, orthogonalisation=0.0)
+    monkeypatch.setattr(cost, "measured_speeds", lambda operator: speeds)
+    diagonal = torch.linspace(-1.0, 1.0, 600, dtype=torch.float64)
+    for memory, method, products in ((24 * 600**2, "exact", 40 + 600), (24 * 600**2 - 1, "estimated", 40)):
+        operator = Counted(_Diagonal(diagonal))
+        found = inertia(operator, tolerance=0.1, generator=_generator(), max_products=40, memory=memory)
+        assert (found.method, found.products, operator.products) == (method, products, products)
+        assert found.finished == (method == "exact")
+        assert found.reason.startswith(method)
+        if method == "exact":
+            assert _counts(found) == [270, 60, 270, 0]
+            assert "a search from both ends did not reach the cut in 40 products" in found.reason
+    asked = inertia(_Diagonal(diagonal), tolerance=0.1, generator=_generator(), max_products=40, method="estimated")
+    assert (asked.method, asked.finished) == ("estimated", False)
 
 
 def test_ritz_values_count_before_they_converge() -> None:
@@ -231,6 +276,31 @@ def test_single_precision_products_widen_the_error_and_not_the_count() -> None:
         assert _counts(found) == [3, 50, 5, 0]
 
 
+def test_rounding_is_that_of_the_frobenius_norm_where_many_eigenvalues_are_small() -> None:
+    """Errors of a float32 matrix of a thousand rows reach 2e-6 of its radius, not size x eps = 1.2e-4."""
+    diagonal = torch.zeros(1000)
+    diagonal[:4] = torch.tensor([1.0, 1e-3 + 1e-5, -1e-3 - 1e-5, 1e-3 + 1e-6])
+    found = inertia(_Diagonal(diagonal), tolerance=1e-3, method="exact")
+    assert _counts(found) == [1, 997, 2, 0]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_rounding_level_bounds_what_single_precision_does_to_a_hessian(seed: int) -> None:
+    """The same weights and data, assembled in float32 and in float64: every eigenvalue moves by less."""
+    network = Mlp((6, 12, 3), "tanh", bias=True)
+    theta = network.init([seed], dtype=torch.float32)
+    x, y = (torch.randn(50, n, generator=_generator(seed)) for n in (6, 3))
+    coarse, fine = (
+        torch.linalg.eigvalsh(
+            HessianOperator(network, SquaredError(), (x.to(kind), y.to(kind)), theta=theta.to(kind)).dense().double()
+        )
+        for kind in (torch.float32, torch.float64)
+    )
+    moved = float((coarse - fine).abs().max())
+    assert 0 < moved < rounding_level(coarse, torch.float32)
+    assert rounding_level(coarse, torch.float32) < 123 * torch.finfo(torch.float32).eps * float(coarse.abs().max())
+
+
 def test_the_measured_cost_decides_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
     diagonal = torch.cat([-torch.ones(3), torch.zeros(594), torch.ones(3)]).double()
     for dense, method in ((0.0, "exact"), (1e9, "estimated")):
@@ -276,7 +346,7 @@ def test_bad_input_of_an_operator_is_refused() -> None:
         inertia(operator, tolerance=1e-3, zero_modes=torch.ones(3, 1), generator=_generator())
     with pytest.raises(ValueError, match="zero_modes must have the operator's dtype and device"):
         inertia(operator, tolerance=1e-3, zero_modes=torch.ones(600, 1), generator=_generator())
-    with pytest.raises(ValueError, match="operator must be finite, got NaN or infinity"):
+    with pytest.raises(ValueError, match="operator must have finite products, got NaN or infinity"):
         inertia(_Diagonal(torch.full((3,), torch.inf)), tolerance=1e-3, method="exact")
     skew = _Diagonal(torch.ones(3, dtype=torch.float64))
     skew.__class__ = type("Skew", (_Diagonal,), {"__matmul__": lambda self, v: v.cumsum(0)})

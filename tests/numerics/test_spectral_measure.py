@@ -132,15 +132,15 @@ def test_deflation_divides_the_error() -> None:
 
 
 @pytest.mark.parametrize(("probes", "steps"), [(6, 40), (10, 20)])
-def test_intervals_of_the_cdf_cover(probes: int, steps: int) -> None:
-    """At every place in 80 % of 50 draws or more; where the steps resolve the spectrum in 99 % or fewer on average.
+def test_intervals_of_the_cdf_cover(probes: int, steps: int, unchecked: None) -> None:
+    """90 % intervals hold the truth at every place in 80 % of 50 draws, and not always where the steps resolve it.
 
-    Near the atom the interval holds whatever the steps leave open, and covers more often.
+    Near the atom the steps' error is the same in all draws and the interval is as wide as it may be; it covers always.
     """
     values = _trained()
     bulk, near = [-0.8, -0.5, -0.3, 0.3, 0.6, 0.9], [-0.1, -0.03, -0.01, 0.01, 0.03, 0.1]
     x = torch.tensor(bulk + near, dtype=torch.float64)
-    truth = torch.searchsorted(values, x, right=True) / len(values)
+    truth = torch.searchsorted(values, x, right=True).double() / len(values)
     covered, scores = [], []
     for seed in range(50):
         cdf = _estimated(values, 1000 + seed, probes=probes, steps=steps).cdf(x)
@@ -148,8 +148,20 @@ def test_intervals_of_the_cdf_cover(probes: int, steps: int) -> None:
         scores.append(((cdf.value - truth) / cdf.error)[: len(bulk)])
     share = torch.stack(covered).mean(0)
     assert float(share.min()) >= 0.8
-    assert float(share[: len(bulk)].mean()) <= 0.99
-    assert 0.6 <= float(torch.stack(scores).square().mean().sqrt()) <= 1.25  # the standard error is one
+    assert 0.86 <= float(share[: len(bulk)].mean()) <= 0.97  # 300 draws, not independent: 90 % - 4 x 1 % or more
+    # the standard error is right: the root mean square of 50 independent draws is 1 +- 0.1
+    assert 0.8 <= float(torch.stack(scores).square().mean().sqrt()) <= 1.2
+
+
+def test_an_interval_of_a_higher_level_holds_the_others() -> None:
+    measure, x = _estimated(_trained()), torch.linspace(-1.1, 1.1, 45, dtype=torch.float64)
+    inner = measure.cdf(x, level=0.3)
+    for level in (0.5, 0.9, 0.999):
+        outer = measure.cdf(x, level=level)
+        assert torch.equal(outer.value, inner.value)
+        assert bool((outer.lower <= inner.lower + 1e-12).all() and (inner.upper <= outer.upper + 1e-12).all())
+        assert bool((outer.lower <= outer.value).all() and (outer.value <= outer.upper).all())
+        inner = outer
 
 
 def test_between_known_outliers_the_cdf_is_exact() -> None:
@@ -158,7 +170,7 @@ def test_between_known_outliers_the_cdf_is_exact() -> None:
     assert float((cdf.upper - cdf.lower).max()) < 0.004
 
 
-def test_moments_are_unbiased_and_their_jackknife_errors_cover() -> None:
+def test_moments_are_unbiased_and_their_jackknife_errors_cover(unchecked: None) -> None:
     values = _semicircle(400) + 0.2
     truth = [float(values.pow(order).mean()) for order in (1, 2, 3)]
     found = [_estimated(values, seed, probes=12, steps=10).moments(3) for seed in range(40)]
@@ -177,6 +189,56 @@ def test_scaling_and_shifting_the_matrix_moves_the_nodes() -> None:
     assert other.wasserstein(-2.5 * values) == pytest.approx(2.5 * one.wasserstein(values), rel=1e-4)
     tiny = _estimated(1e-120 * values, 3)
     assert tiny.wasserstein(1e-120 * values) == pytest.approx(1e-120 * one.wasserstein(values), rel=1e-3)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e300])
+@pytest.mark.parametrize("deflate", [False, True])
+def test_no_power_of_ten_is_too_much(scale: float, deflate: bool) -> None:
+    values = _semicircle(300)
+    one, other = (_estimated(factor * values, probes=4, steps=10, deflate=deflate) for factor in (1.0, scale))
+    torch.testing.assert_close(other.nodes / scale, one.nodes, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(other.weights, one.weights, rtol=1e-6, atol=1e-9)
+    assert other.moments(1)[0].error == pytest.approx(scale * one.moments(1)[0].error, rel=1e-6)
+    x = torch.linspace(-1.5, 1.5, 7, dtype=torch.float64)
+    torch.testing.assert_close(other.cdf(scale * x).value, one.cdf(x).value, rtol=0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-100, 1.0, 1e100])
+def test_far_outside_of_the_spectrum_the_cdf_is_zero_or_one(scale: float) -> None:
+    measure = _estimated(scale * _semicircle(300), probes=4, steps=20)
+    for far in (1e2, 1e4, 1e6, 1e9, 1e16, 1e30, 1e100):
+        above, below = measure.cdf(far * scale), measure.cdf(-far * scale)
+        assert float(above.value) == pytest.approx(1.0, abs=1e-12)
+        assert float(above.upper) == pytest.approx(1.0, abs=1e-12)
+        assert float(below.value) == pytest.approx(0.0, abs=1e-12)
+        assert float(below.lower) == pytest.approx(0.0, abs=1e-12)
+    assert float(measure.cdf(1e300).value) == pytest.approx(1.0, abs=1e-12)
+
+
+def test_few_steps_prove_no_more_of_the_cdf_than_cantelli() -> None:
+    quadrature = GaussQuadrature(torch.zeros(1, dtype=torch.float64), torch.ones(1, dtype=torch.float64))
+    x = torch.tensor([2.0, 1e2, 1e4], dtype=torch.float64)  # the mean is 0 and the variance 1
+    below, at = quadrature.bounds(x)
+    torch.testing.assert_close(1 - below, 1 / (1 + x * x), rtol=1e-6, atol=0.0)
+    torch.testing.assert_close(below + at, torch.ones(3, dtype=torch.float64), rtol=0.0, atol=1e-12)
+
+
+def test_powers_that_leave_the_range_of_floats_are_refused() -> None:
+    for values in torch.tensor([[1e200, -1e200], [1e-200, 0.0]], dtype=torch.float64):
+        found = SpectralMeasure.exact(values)
+        assert found.moments(1)[0].error == 0.0
+        with pytest.raises(ValueError, match=r"order must leave powers of 1.0e[+-]200 that float64 can hold, got 2"):
+            found.moments(2)
+    assert [one.value for one in SpectralMeasure.exact(torch.zeros(3)).moments(9)] == [0.0] * 9
+
+
+@pytest.mark.parametrize("probes", [2, 3, 6])
+def test_two_errors_of_a_moment_cover_what_students_t_says(probes: int, unchecked: None) -> None:
+    values = _semicircle(300)
+    truth = float(values.square().mean())
+    found = [_estimated(values, seed, probes=probes, steps=6, deflate=False).moments(2)[1] for seed in range(150)]
+    covered = sum(abs(one.value - truth) <= 2 * one.error for one in found)
+    assert covered >= 0.954 * 150 - 4 * (0.954 * 0.046 * 150) ** 0.5
 
 
 def test_float32_products_keep_the_distance() -> None:
@@ -285,6 +347,25 @@ def test_the_cost_decides_and_the_measure_says_which() -> None:
     assert (few.method, few.reason) == ("exact", "exact: 100 parameters are few")
 
 
+def test_moments_reach_the_degree_of_the_steps_with_deflation_too() -> None:
+    """What deflation leaves of the long run has fewer nodes, and is left out of moments beyond its degree."""
+    spectrum = torch.cat([torch.linspace(0.1, 1, 60), 1e-3 * torch.linspace(-1, 1, 240)]).double()
+    measure = spectral_measure(Diagonal(spectrum), probes=8, steps=20, generator=_generator(1), method="estimated")
+    assert min(quadrature.degree for quadrature in measure.quadratures) < 39
+    for power, moment in enumerate(measure.moments(39), 1):
+        assert abs(moment.value - float(spectrum.pow(power).mean())) <= 5 * moment.error + 1e-9
+
+
+def test_known_eigenvalues_closer_to_x_than_they_are_known_widen_the_interval() -> None:
+    spectrum = torch.cat([torch.linspace(0.1, 1, 20), torch.zeros(240), torch.linspace(1e-7, 1e-5, 40)]).double()
+    x, truth = torch.tensor([1e-9, 1.00001]).double(), torch.tensor([0.8, 1.0]).double()
+    for seed in range(20):
+        found = spectral_measure(Diagonal(spectrum), probes=4, steps=30, generator=_generator(seed), method="estimated")
+        assert 0.0 < found.resolution <= 3e-6
+        interval = found.cdf(x)
+        assert bool(((interval.lower <= truth + 1e-12) & (truth - 1e-12 <= interval.upper)).all())
+
+
 def test_bad_arguments_are_refused_in_one_sentence(unchecked: None) -> None:
     operator = Diagonal(torch.linspace(0, 1, 30, dtype=torch.float64))
 
@@ -308,7 +389,7 @@ def test_bad_arguments_are_refused_in_one_sentence(unchecked: None) -> None:
             with pytest.raises(ValueError, match=r"operator must have finite products"):
                 spectral_measure(broken, probes=4, steps=5, generator=_generator(0), deflate=deflate, method=method)
     found = measured(deflate=False)
-    with pytest.raises(ValueError, match=r"order must be <= 2 steps - 1 = 9, got 10"):
+    with pytest.raises(ValueError, match=r"order must be <= 9, up to which two quadratures are exact, got 10"):
         found.moments(10)
     with pytest.raises(ValueError, match=r"level must lie in \(0, 1\), got 1"):
         found.cdf(0.0, level=1)
@@ -328,5 +409,23 @@ def test_bad_arguments_are_refused_in_one_sentence(unchecked: None) -> None:
         found.wasserstein(lambda x: 0.5 + 0 * x)
     with pytest.raises(ValueError, match=r"other must be a cdf with one finite value for each x"):
         found.kolmogorov(lambda x: x * math.nan)
+    with pytest.raises(ValueError, match=r"other must be a cdf .* does not reach them"):
+        found.kolmogorov(lambda x: 0 * x)
+    for compare in (found.wasserstein, found.kolmogorov):
+        with pytest.raises(ValueError, match=r"other must be a cdf .*, but calling it raises ZeroDivisionError: "):
+            compare(lambda x: 1 / 0)
+        with pytest.raises(ValueError, match=r"other must be a cdf .*, but calling it raises TypeError: "):
+            compare(lambda x: None)
+    with pytest.raises(ValueError, match=r"x must be a finite number, got 'a'"):
+        found.cdf("a")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"left must come with the cdf of a law"):
         found.kolmogorov(torch.zeros(3), left=lambda x: x)
+
+
+def test_ten_probes_of_eighty_steps_are_taken_unless_said_and_a_small_operator_is_exact() -> None:
+    matrix = torch.diag(torch.linspace(-1, 1, 600, dtype=torch.float64))
+    given = {"method": "estimated", "deflate": False}
+    plain = spectral_measure(matrix, generator=torch.Generator().manual_seed(0), **given)
+    said = spectral_measure(matrix, probes=10, steps=80, generator=torch.Generator().manual_seed(0), **given)
+    assert plain.products == said.products == 800
+    assert spectral_measure(matrix[:40, :40], generator=torch.Generator()).method == "exact"

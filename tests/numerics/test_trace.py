@@ -188,5 +188,13 @@ def test_an_estimate_prints_to_the_digit_of_its_error() -> None:
     assert str(Estimate(1.5e-9, 2e-11, 9, "estimated")) == "1.50e-09 +- 2.0e-11 (9 products, estimated)"
     assert str(Estimate(2.0, 0.0, 3, "exact")) == "2 +- 0 (3 products, exact)"
     assert float(Estimate(2.0, 0.0, 3, "exact")) == 2.0
-    with pytest.raises(ValueError, match=r"slope must be a finite number .*got nan"):
+    with pytest.raises(ValueError, match=r"slope must be a finite number, got nan"):
         Estimate(2.0, 0.0, 3, "exact").mapped(math.sqrt, math.nan)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_hundred_products_are_taken_unless_said_and_a_small_operator_is_exact(name: str) -> None:
+    function = FUNCTIONS[name]
+    large, small = (torch.diag(torch.linspace(1.0, 2.0, size, dtype=torch.float64)) for size in (150, 40))
+    assert function(large, generator=_generator(0)).products == 100
+    assert function(small, generator=_generator(0)).method == "exact"

@@ -11,6 +11,7 @@ import pytest
 
 from verify.notebook import Run
 from verify.report.junit import write_junit
+from verify.shell import BANNER
 from verify.store import RunFolder
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -23,6 +24,19 @@ def test_list_has_a_line_a_claim(lossproof: Command, kinds: Path) -> None:
     assert ended.returncode == 0
     lines = [line.split() for line in ended.stdout.splitlines()]
     assert ["kinds.open", "open", "Undecided"] in lines
+
+
+def test_list_takes_ids_and_globs_as_run_does(lossproof: Command, kinds: Path) -> None:
+    shown = lossproof("list", "kinds.s*", "kinds.open", "--claims", kinds).stdout.splitlines()
+    wanted = ["kinds.open", "kinds.skipped", "kinds.supported", "kinds.surprise"]
+    assert sorted(line.split()[0] for line in shown) == wanted
+    assert [entry["id"] for entry in json.loads(lossproof("list", "index.three-halves", "--json").stdout)] == [
+        "index.three-halves"
+    ]
+    listed, run = (lossproof(command, "hesian.*", "--claims", kinds) for command in ("list", "run"))
+    assert (listed.returncode, listed.stdout) == (run.returncode, "") == (2, "")
+    assert listed.stderr == run.stderr
+    assert listed.stderr.startswith("lossproof: id must match a claim of the ledger, got 'hesian.*'")
 
 
 def test_list_is_json_too(lossproof: Command, kinds: Path) -> None:
@@ -43,7 +57,8 @@ def test_show_tells_what_the_ledger_knows(lossproof: Command) -> None:
 def test_the_example_file_comes_out_as_expected(lossproof: Command, tmp_path: Path) -> None:
     ended = lossproof("run", "--claims", EXAMPLE, "--out", tmp_path / "run", "--strict")
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith("5 claims: 1 proved, 1 certified, 2 supported, 1 refuted. All as expected.\n")
+    assert ended.stdout.startswith("5 claims: 1 proved, 1 certified, 2 supported, 1 refuted. 4 as expected; ")
+    assert "; the one open question was answered.\n" in ended.stdout
     assert f"report: {tmp_path / 'run' / 'report.html'}" in ended.stdout
     assert "[5/5] valley.large-steps" in ended.stderr  # plain lines, for this is no terminal
 
@@ -213,6 +228,7 @@ def test_the_repl_has_everything_at_hand(tmp_path: Path) -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert "run numerics phi 0.5" in ended.stdout
+    assert "numerics.HessianOperator(model, loss, (x, y))" in BANNER
 
 
 @pytest.mark.parametrize(("option", "value"), [("--seed", "abc"), ("--seed", "1.5"), ("--jobs", "two")])

@@ -48,7 +48,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         DATA,
-        r"On $k$ clusters of data the number of large eigenvalues is $k$.",
+        r"On $k$ clusters of data, told apart by $k$ outputs, the number of large eigenvalues is $k$.",
         ("hessian.outliers-count-clusters",),
     ),
     Statement(
@@ -59,7 +59,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         BATCH_SIZE,
         r"Training with batches of 512 ends at larger positive eigenvalues than with batches of 10.",
-        ("hessian.large-batch-is-sharper", "hessian.large-batch-is-sharper-at-equal-noise"),
+        ("hessian.large-batch-is-sharper", "hessian.large-batch-is-sharper-at-scaled-rates"),
     ),
     Statement(
         NEGATIVE_EIGENVALUES,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from verify.ledger import Claim
+from verify.report.wording import answers
 from verify.store import Record
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -65,10 +66,16 @@ def summary_lines(records: Sequence[Record], *, unfinished: int = 0, folder: Pat
     surprising = [record for record in records if not record["as_expected"]]
     number = len(records)
     opening = f"{number} claim{'' if number == 1 else 's'}: {counts(records) or 'none finished'}."
+    answer = answers(records)
+    rest = sum(not record["open"] for record in records)
     verdict = f"{len(surprising)} not as expected:" if surprising else "All as expected."
+    if answer and not surprising:
+        verdict = f"{answer[0].upper()}{answer[1:]}." if not rest else f"{rest} as expected; {answer}."
+    elif answer:
+        verdict = f"{answer[0].upper()}{answer[1:]}; {verdict}"
     if unfinished:
         opening += f" {unfinished} not finished."
-        verdict = verdict if surprising else "The others as expected." if records else ""
+        verdict = verdict if surprising or answer else "The others as expected." if records else ""
     lines = [f"{opening} {verdict}".rstrip()]
     if unfinished and folder is not None:
         lines.append(f"  finish it by: lossproof run --resume --out {shlex.quote(str(folder))}")

@@ -216,7 +216,9 @@ def _frame(canvas: "Figure", axes: "Axes", categories: Sequence[str] = ()) -> No
         if scale == "linear":
             axis.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
         else:
-            narrow = max(limits) < 40 * min(limits)
+            low, high = min(limits), max(limits)
+            crowded = axis is axes.xaxis and not 1e-3 <= low < high < 1e4  # powers of ten side by side are wide
+            narrow = high < (40 if crowded else 1000) * low
             axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=most + 2))
             axis.set_major_formatter(FuncFormatter(lambda value, _: _power(value)))
             axis.set_minor_formatter(NullFormatter())

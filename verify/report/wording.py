@@ -80,16 +80,23 @@ def headline(run: Record, claims: Sequence[Record]) -> str:
     """Say in one sentence how a run came out.
 
     Examples:
-        >>> good = {"verdict": "PROVED", "as_expected": True}
+        >>> good = {"verdict": "PROVED", "as_expected": True, "open": False}
         >>> bad, later = {**good, "as_expected": False}, {**good, "verdict": None}
         >>> headline({"claims": ["a", "b"]}, [good, good])
         'Both claims came out as expected.'
         >>> headline({"claims": ["a", "b", "c", "d"]}, [good, bad, later])
         'One of three claims came out as expected, one did not, one is without a verdict; one more was not reached.'
     """
-    total, missing = len(claims), len(run["claims"]) - len(claims)
-    if not total:
+    missing = len(run["claims"]) - len(claims)
+    if not claims:
         return "No claim has been finished yet."
+    answer = answers(claims)
+    claims = [claim for claim in claims if not (claim["open"] and claim["as_expected"])]
+    total = len(claims)
+    if not total:
+        text = f"{answer}; {_count(missing)} more {'was' if missing == 1 else 'were'} not reached" * (missing > 0)
+        text = text or answer
+        return f"{text[0].upper()}{text[1:]}."
     bad = sum(not claim["as_expected"] for claim in claims)
     silent = sum(bool(claim["as_expected"]) and not claim["verdict"] for claim in claims)
     good = total - bad - silent
@@ -100,8 +107,44 @@ def headline(run: Record, claims: Sequence[Record]) -> str:
     text += " came out as expected"
     text += f", {_count(bad)} did not" if bad else ""
     text += f", {_count(silent)} {_be(silent)} without a verdict" if silent else ""
+    text += f"; {answer}" if answer else ""
     text += f"; {_count(missing)} more {'was' if missing == 1 else 'were'} not reached" if missing > 0 else ""
     return f"{text[0].upper()}{text[1:]}."
+
+
+ANSWERS: Final = ("PROVED", "CERTIFIED", "SUPPORTED", "REFUTED")
+"""The verdicts that answer an open question."""
+
+
+def answers(claims: Iterable[Record]) -> str:
+    """Say how many of the open questions were answered; empty if there are none.
+
+    Examples:
+        >>> question = {"verdict": "REFUTED", "open": True}
+        >>> answers([question]), answers([question, question, {**question, "verdict": "UNDECIDED"}])
+        ('the one open question was answered', 'two of three open questions were answered')
+    """
+    questions = [claim for claim in claims if claim["open"]]
+    answered = sum(claim["verdict"] in ANSWERS for claim in questions)
+    total = len(questions)
+    if not total:
+        return ""
+    if total == 1:
+        return f"the one open question was {'answered' if answered else 'not answered'}"
+    if answered == total:
+        return f"{'both' if total == 2 else f'all {_count(total)}'} open questions were answered"
+    some = _count(answered) if answered else "none"
+    return f"{some} of {_count(total)} open questions {'was' if answered < 2 else 'were'} answered"
+
+
+def rule_name(rule: str) -> str:
+    """Write the name of a rule for a reader.
+
+    Examples:
+        >>> rule_name("AtLeast"), rule_name("SameLaw"), rule_name("identity")
+        ('at least', 'same law', 'identity')
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", rule).lower()
 
 
 FLAWS: Final = {
@@ -169,20 +212,25 @@ def interval(ends: Record | None, kind: str = "interval") -> Markup:
         [0.00713, 0.00922] ≤ −0.5
         >>> print(interval({"lower": "0.24999999", "upper": "0.25000003"}, "ball"))
         0.25000001 ± 2 × 10<sup>−8</sup>
+        >>> print(interval({"lower": 0.5, "upper": 1, "lower_open": True}, "set"))
+        (0.5, 1]
     """
     if ends is None:
         return Markup("&ndash;")
     lower, upper = _decimal(ends["lower"]), _decimal(ends["upper"])
     if lower is None or upper is None:
         if lower is not None:
-            return Markup("≥ ") + number(lower)
-        return Markup("any number") if upper is None else Markup("≤ ") + number(upper)
+            return Markup("&gt; " if ends.get("lower_open") else "≥ ") + number(lower)
+        if upper is None:
+            return Markup("any number")
+        return Markup("&lt; " if ends.get("upper_open") else "≤ ") + number(upper)
     if lower == upper:
         return number(lower) + Markup(", exactly" if kind == "exact" else "")
     width = upper - lower
     if kind == "exact" and lower * upper > 0:
         return Markup("≈ ") + number((lower + upper) / 2, 8)  # a number known exactly, stored between two doubles
-    if kind == "ball" or lower == -upper:
+    left, right = "(" if ends.get("lower_open") else "[", ")" if ends.get("upper_open") else "]"
+    if kind == "ball" or (lower == -upper and left + right == "[]"):
         middle = (lower + upper) / 2
         if abs(middle) < width:
             middle = Decimal(0)
@@ -191,7 +239,7 @@ def interval(ends: Record | None, kind: str = "interval") -> Markup:
         return number(middle, min(max(digits, 2), 30)) + Markup(" ± ") + number(radius, 3 if lower == -upper else 2)
     largest = max(abs(lower), abs(upper))
     digits = min(largest.adjusted() - width.adjusted() + (7 if kind == "set" else 3), 30)
-    return Markup("[{}, {}]").format(*(number(end, digits, largest) for end in (lower, upper)))
+    return Markup("{}{}, {}{}").format(left, *(number(end, digits, largest) for end in (lower, upper)), right)
 
 
 def number(value: Decimal, digits: int = 6, beside: Decimal | None = None) -> Markup:

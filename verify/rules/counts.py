@@ -1,6 +1,7 @@
 """Counts: the rules ``Proportion`` and ``Ordering``, by the exact interval of a proportion."""
 
 import math
+from bisect import bisect_left
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ class Proportion(Comparison):
             region = _region(int(successes), int(trials))
             cells = (Cell("proportion", Evidence.INTERVAL, region, claimed, other),)
             measured = f"{int(successes)} of {int(trials)}, {in_words(successes / trials)} in {region}"
-            visible = f"a proportion {in_words(float(region.upper - region.lower))} outside {claimed}"
+            visible = _seen(int(trials), claimed)
             if cells[0].claim_position is Position.STRADDLING:
                 edges = [abs(successes / trials - float(edge)) for edge in (claimed.lower, claimed.upper)]
                 advice = _more_trials(float(region.upper - region.lower) / 2, min(edges), int(trials))
@@ -137,13 +138,14 @@ class Ordering(Comparison):
         if blocked is None and trials == 0:
             blocked = "there is no pair."
         cells: tuple[Cell, ...] = ()
-        measured = advice = ""
+        measured = advice = visible = ""
         if blocked is None:
             in_order = int(np.count_nonzero(kendall_signs(data) * sign > 0))
             region = _region(in_order, trials)
             claimed, rival_set = Interval(0.5, 1, lower_open=True), Interval(0, 0.5)
             cells = (Cell("P(in order)", Evidence.INTERVAL, region, claimed, rival_set),)
             measured = f"{in_order} of {trials} {what} in order, P in {region}"
+            visible = _seen(trials, claimed)
             if cells[0].claim_position is Position.STRADDLING:
                 share = in_order / trials
                 advice = _more_trials(share - float(region.lower), abs(share - 0.5), trials)
@@ -158,7 +160,7 @@ class Ordering(Comparison):
             rival=("no order", "P in [0, 1/2]"),
             sample_size=trials,
             level=LEVEL,
-            smallest_visible="an order the other way round",
+            smallest_visible=visible or None,
             advice=advice,
         )
 
@@ -180,6 +182,24 @@ def kendall_signs(rows: Any) -> Any:
 def _region(successes: int, trials: int) -> Interval:
     lower, upper = clopper_pearson(successes, trials, LEVEL)
     return Interval(float(lower), float(upper))
+
+
+def _seen(trials: int, claimed: Interval) -> str:
+    """Say which counts would have refuted the claim.
+
+    Examples:
+        >>> _seen(40, Interval(0.25, 0.75)), _seen(40, Interval(0.5, 1)), _seen(10, Interval(0.5, 1))
+        ('0 of 40 or fewer, 40 of 40 or more', '7 of 40 or fewer', 'none: there are too few trials')
+    """
+    below = Interval(0, claimed.lower, upper_open=not claimed.lower_open) if claimed.lower > 0 else None
+    above = Interval(claimed.upper, 1, lower_open=not claimed.upper_open) if claimed.upper < 1 else None
+    counts = range(trials + 1)
+    words = []
+    if below and (most := bisect_left(counts, True, key=lambda k: not _region(k, trials).is_inside(below)) - 1) >= 0:
+        words.append(f"{most} of {trials} or fewer")
+    if above and (least := bisect_left(counts, True, key=lambda k: _region(k, trials).is_inside(above))) <= trials:
+        words.append(f"{least} of {trials} or more")
+    return ", ".join(words) or "none: there are too few trials"
 
 
 def _proportions(value: Any, name: str) -> Interval:

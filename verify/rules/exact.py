@@ -78,8 +78,8 @@ class Identity(Comparison):
             other = exact_difference(rival.value, derived, derivation.domain)
             kind = _EVIDENCE.get(record["evidence"], Evidence.FLOAT)
             cells = (
-                Cell("claimed - derived", kind, _region(difference), claimed=_ZERO),
-                Cell("rival - derived", Evidence.EXACT, _region(other), rival=_ZERO),
+                Cell(f"claimed - derived{_at(difference, claimed, derived)}", kind, _region(difference), claimed=_ZERO),
+                Cell(f"rival - derived{_at(other, rival.value, derived)}", Evidence.EXACT, _region(other), rival=_ZERO),
             )
             measured = f"{derived}{_where(difference)}"
             if cells[0].claim_position is Position.STRADDLING:
@@ -200,6 +200,15 @@ def _region(difference: Any) -> Interval:
     if difference.status == "nonzero" and difference.ball is not None:
         return Interval(difference.ball.lower, difference.ball.upper)
     return _ANYWHERE
+
+
+def _at(difference: Any, *sides: Any) -> str:
+    """Say at which point of the domain the two sides differ, to six digits; empty where neither has a parameter."""
+    names = {symbol.name for side in sides for symbol in getattr(side, "free_symbols", ())}
+    point = [f"{name} = {in_words(value)}" for name, value in (difference.point or {}).items() if name in names]
+    if difference.status != "nonzero" or not point:
+        return ""
+    return f" at {', '.join(point)}, one exact point of the domain"
 
 
 def _where(difference: Any) -> str:

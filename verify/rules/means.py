@@ -80,7 +80,8 @@ class Equals(Comparison):
             if len(cells) > 1:
                 found = f"means {list_in_words(means.tolist())}"
             measured = f"{found} (level nominal: exact for normal data only)"
-            seen = [margin + width for margin, width in zip(margins, (upper - lower).tolist(), strict=True)]
+            halves = ((upper - lower) / 2).tolist()
+            seen = [margin + half for margin, half in zip(margins, halves, strict=True)]
             visible = f"an error of {once_in_words(seen)} (margin {once_in_words(margins)})"
             worst = worst_cell(cells)
             if cells[worst].claim_position is Position.STRADDLING:

@@ -27,6 +27,19 @@ def half_line(edge: float, side: int) -> Interval:
     return Interval(-math.inf, edge) if side < 0 else Interval(edge, math.inf)
 
 
+def _seen(cell: Cell, side: int, edge: float, rival: float, median: float) -> float:
+    """Return from where on a median beyond the edge would have been seen.
+
+    The edge, and beyond it as far as the interval reaches from the median to its end nearer to the edge; not beyond a
+    rival that these data exclude.
+    """
+    nearer = min((float(cell.region.lower), float(cell.region.upper)), key=lambda end: abs(end - edge))
+    seen = edge - side * abs(median - nearer)
+    if cell.rival_position is Position.DISJOINT:
+        seen = min(seen, rival) if side < 0 else max(seen, rival)
+    return seen
+
+
 class _HalfLine(Comparison):
     """The order-statistic interval of the median inside a half-line, below (side -1) or above (side +1) a bound."""
 
@@ -67,9 +80,11 @@ class _HalfLine(Comparison):
             measured = f"median {in_words(medians[0])} in {cells[0].region}"
             if len(cells) > 1:
                 measured = f"medians {list_in_words(medians.tolist())}"
-            widths = (upper - lower).tolist()
-            seen = [edge - side * width for edge, width in zip(edges, widths, strict=True)]
-            visible = f"a median beyond {once_in_words(seen)}"
+            seen = [
+                _seen(cell, side, edge, other, float(centre))
+                for cell, edge, other, centre in zip(cells, edges, others, medians, strict=True)
+            ]
+            visible = f"a median {'above' if side < 0 else 'below'} {once_in_words(seen)}"
             worst = worst_cell(cells)
             if cells[worst].claim_position is Position.STRADDLING:
                 known = float(medians[worst]), float(errors[worst])

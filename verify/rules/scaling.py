@@ -111,7 +111,8 @@ class Exponent(Comparison):
             cells = (Cell("exponent", Evidence.INTERVAL, region, claimed, rival_set, powered=powered),)
             reach = f"{in_words(window.min())} to {in_words(window.max())}"
             measured = f"median slope {in_words(centre)} in {region}, window {reach}"
-            visible = f"an error of {in_words(margin + upper - lower)} (margin {in_words(margin)})"
+            reached = max(upper - centre, centre - lower)
+            visible = f"an error of {in_words(margin + reached)} (margin {in_words(margin)})"
             if cells[0].claim_position is Position.STRADDLING:
                 advice = more_data(cells[0], centre, error, len(values), margin)
         super().__init__(
@@ -198,9 +199,11 @@ class Limit(Comparison):
             cells = (Cell("limit", Evidence.INTERVAL, region, claimed, rival_set, powered=powered),)
             fits = zip((first, second), exponents, strict=True)
             measured = " and ".join(f"{in_words(fit)} (power {power:g})" for fit, power in fits) + f", hull {region}"
-            visible = f"an error of {in_words(margin + float(upper.max() - lower.min()))} (margin {in_words(margin)})"
+            middle = (first + second) / 2
+            reached = max(float(region.upper) - middle, middle - float(region.lower))
+            visible = f"an error of {in_words(margin + reached)} (margin {in_words(margin)})"
             if cells[0].claim_position is Position.STRADDLING:
-                advice = more_data(cells[0], (first + second) / 2, error, len(table), margin)
+                advice = more_data(cells[0], middle, error, len(table), margin)
                 if abs(first - second) > float((upper - lower).max()):
                     advice = (
                         f"the two extrapolations differ by {in_words(abs(first - second))}; larger sizes are needed."

@@ -1,10 +1,12 @@
 r"""The bulk of a spectrum, what lies outside it, and the laws of free probability that are laid against it.
 
-**Outliers.** Among the largest eigenvalues l_1 >= l_2 >= ... that are known, those above the last gap l_i - l_(i+1)
-that is at least `GAP` times the median of the next `BEHIND` spacings (of `ENOUGH` at least) are outliers; below zero
-the same is done with the absolute values. Levels repel each other, so that in a bulk such gaps are rare, whatever its
-shape: about one spectrum in fifty of a random matrix without outliers has one. A tail in which each eigenvalue is a
-fixed part of the one before it has none. What is left is the bulk; its edges are its own extreme eigenvalues.
+**Outliers.** Among the largest eigenvalues l_1 >= l_2 >= ... that are known, the width of a gap l_i - l_(i+1) is taken
+in medians of the next `BEHIND` spacings (of `ENOUGH` at least). Those above the last gap of at least `GAP` of them, and
+of at least `CLEAR` of the widest, are outliers: a gap of 300 is not overruled by one of 7 that chance has put into the
+bulk behind it. Below zero the same is done with the absolute values. Levels repel each other, so that in a bulk such
+gaps are rare, whatever its shape. A tail in which each eigenvalue is a fixed part of the one before it has none. What
+is left is the bulk; its edges are its own extreme eigenvalues. An end of which too few eigenvalues are known is not
+searched, and then no law is laid against what may hold outliers.
 Eigenvalues that rounding cannot tell from zero (units that are dead, inputs that never vary) are an atom, counted and
 put aside.
 
@@ -22,6 +24,7 @@ from all three: then the edges and the outliers still stand, and the law is said
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,10 +35,16 @@ from verify.spectrum.weighted import Array, WeightedSpectrum
 
 GAP = 6.0
 """How many times the median spacing behind it a gap must be to part outliers from the bulk."""
+CLEAR = 0.1
+"""How wide, as a part of the widest gap, one must be to overrule the gaps before it."""
 BEHIND = 8
 """Spacings behind a gap that it is compared with."""
 ENOUGH = 5
 """Spacings behind a gap without which it is not judged."""
+NEEDED = ENOUGH + 2
+"""Eigenvalues of an end without which it is not searched: a gap, and `ENOUGH` spacings behind it."""
+WINDOW = 40
+"""Eigenvalues of either end that are searched if all are known, or half of them if they are fewer."""
 FITS_WITHIN = 0.05
 """W1 distance, in standard deviations of the bulk, up to which a law is said to fit."""
 FEWEST = 30
@@ -73,9 +82,9 @@ def bulk_and_outliers(
     """
     if not len(largest) or not len(smallest):
         raise ValueError("largest and smallest must hold at least one eigenvalue each, got none.")
-    above, gap_above, right, upper_cut = _parted(list(largest), zero)
-    below, gap_below, far_left, lower_cut = _parted([-value for value in smallest], zero)
-    left = -far_left
+    upper, lower = _parted(list(largest), zero), _parted([-value for value in smallest], zero)
+    above, below, right, left = upper.outliers, lower.outliers, upper.first, -lower.first
+    unsearched = [_unsearched(end, exact=spectrum.probes == 0) for end in (upper, lower)]
     if spectrum.probes == 0:
         exact = spectrum.nodes[below : spectrum.nodes.size - above]
         inside = exact[np.abs(exact) > zero]
@@ -83,8 +92,9 @@ def bulk_and_outliers(
         at_zero = int(exact.size - inside.size)
     else:
         at_zero = 0
+        left, right = (0.0 if abs(edge) <= zero else edge for edge in (left, right))
     slack = 1e-9 * max(abs(left), abs(right))
-    member = (spectrum.nodes > -lower_cut) & (spectrum.nodes < upper_cut)
+    member = (spectrum.nodes > -lower.cut) & (spectrum.nodes < upper.cut)
     if spectrum.probes == 0:
         member &= np.abs(spectrum.nodes) > zero
     count = size * float(spectrum.weights[member].sum())
@@ -95,16 +105,25 @@ def bulk_and_outliers(
         reason = "the bulk is a single place" if count >= 1 else "nothing is left beside the outliers and zero"
     elif count < FEWEST:
         reason = f"the bulk has {count:.0f} eigenvalues, and a law is laid against {FEWEST} or more"
+    elif not 1e-100 < right - left < 1e100:
+        reason = f"the bulk is {right - left:.1g} wide, and laws are laid against one from 1e-100 to 1e100"
+    elif any(unsearched):
+        side = "upper" if unsearched[0] else "lower"
+        reason = f"the {side} end was not searched for outliers: {unsearched[0] or unsearched[1]}"
     else:
         laws = _laws(spectrum, member, edges)
     fit = BulkFit(
         edges=edges,
         outliers_above=above,
         outliers_below=below,
-        gap_above=gap_above,
-        gap_below=gap_below,
+        outliers=(*map(float, largest[:above]), *map(float, smallest[:below])),
+        gap_above=upper.gap,
+        gap_below=lower.gap,
         searched=(len(largest), len(smallest)),
+        unsearched_above=unsearched[0],
+        unsearched_below=unsearched[1],
         at_zero=at_zero,
+        zero=zero,
         count=count,
         laws=tuple(one for one, _ in laws),
         reason=reason,
@@ -119,11 +138,37 @@ def bulk_and_outliers(
     return fit, Histogram(edges=tuple(places), counts=tuple(counts), errors=tuple(errors), expected=expected)
 
 
-def _parted(values: list[float], zero: float) -> tuple[int, float | None, float, float]:
-    """Count the outliers at the upper end; return them, the gap behind them, the bulk's first value and a cut between.
+@dataclass(frozen=True)
+class _End:
+    """The upper end of a spectrum, parted.
 
-    The cut lies in the middle of the gap, where no error of an eigenvalue reaches; infinite without outliers.
+    Attributes:
+        outliers: How many there are.
+        gap: The gap behind them, or the widest one without outliers; none if nothing can be a gap.
+        first: The bulk's first value.
+        cut: The middle of the gap, where no error of an eigenvalue reaches; infinite without outliers.
+        known: How many eigenvalues were looked at.
+        searched: Whether these were enough.
     """
+
+    outliers: int
+    gap: float | None
+    first: float
+    cut: float
+    known: int
+    searched: bool
+
+
+def _unsearched(end: _End, *, exact: bool) -> str:
+    """Say why an end was not searched; nothing if it was."""
+    if end.searched:
+        return ""
+    known = f"{end.known} eigenvalue{'' if end.known == 1 else 's'}"
+    return f"{known} {'in that half of the spectrum' if exact else 'known'}, {NEEDED} or more are needed"
+
+
+def _parted(values: list[float], zero: float) -> _End:
+    """Count the outliers at the upper end."""
     heights = np.array([value if value > zero else 0.0 for value in values])
     if heights[-1] == 0:  # and so are all that follow, as far as this end is concerned
         heights = np.concatenate([heights, np.zeros(BEHIND)])
@@ -132,11 +177,18 @@ def _parted(values: list[float], zero: float) -> tuple[int, float | None, float,
     for place in range(min(spacings.size - ENOUGH, int((heights > 0).sum()))):
         typical = float(np.median(spacings[place + 1 : place + 1 + BEHIND]))
         ratios.append(float(spacings[place]) / typical if typical > 0 else np.inf if spacings[place] > 0 else 0.0)
-    wide = [place for place, ratio in enumerate(ratios) if ratio >= GAP]
+    widest = max(ratios, default=None)
+    wide = [place for place, ratio in enumerate(ratios) if ratio >= max(GAP, CLEAR * (widest or 0.0))]
     outliers = wide[-1] + 1 if wide else 0
-    gap = ratios[outliers - 1] if wide else max(ratios, default=None)
     first = values[outliers] if outliers < len(values) else 0.0
-    return outliers, gap, first, (values[outliers - 1] + first) / 2 if outliers else np.inf
+    return _End(
+        outliers=outliers,
+        gap=ratios[outliers - 1] if wide else widest,
+        first=first,
+        cut=(values[outliers - 1] + first) / 2 if outliers else np.inf,
+        known=len(values),
+        searched=bool(ratios) or heights[0] == 0,  # where no eigenvalue is beyond zero, none is an outlier
+    )
 
 
 def _counts_inside(spectrum: WeightedSpectrum, member: Mask, places: Array, size: int) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from verify.figure import Figure
 from verify.spectrum.record import Density, Histogram, LayerSpectrum, NetworkSpectrum
-from verify.spectrum.summary import counted
+from verify.spectrum.summary import counted, zeros_sentence
 
 LEAST = 0.3
 """Expected eigenvalues in a bin below which nothing is drawn there."""
@@ -30,7 +30,7 @@ def layer_figure(layer: LayerSpectrum, place: int) -> Figure | None:
     """Return the density of one layer's block, if it was measured."""
     if layer.histogram is None:
         return None
-    title = f"{_code(layer.name)}, {counted(layer.size, 'parameter')}"
+    title = f"{_code(layer.title)}, {counted(layer.size, 'parameter')}"
     unit, label = _unit(layer.histogram)
     figure = Figure(name=f"layer-{place}", title=title, x=label, y="eigenvalues per bin", y_scale="log")
     return _counts(figure, layer.histogram, "", unit)
@@ -69,8 +69,7 @@ def _whole(spectrum: NetworkSpectrum, density: Density) -> Figure:
         caption=_how(density),
     )
     _counts(figure, density.whole, "eigenvalues", unit)
-    outside = [pair.value / unit for pair in spectrum.largest[: fit.outliers_above]]
-    outside += [pair.value / unit for pair in spectrum.smallest[: fit.outliers_below]]
+    outside = [value / unit for value in fit.outliers]
     if outside:
         figure.points(outside, np.ones(len(outside)), counted(len(outside), "outlier"))
     return figure
@@ -84,6 +83,7 @@ def _bulk(density: Density) -> Figure:
         x=label,
         y="eigenvalues per bin",
         y_scale="log",
+        caption=zeros_sentence(density),
     )
     if density.bulk is None:
         return figure

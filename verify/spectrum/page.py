@@ -15,7 +15,7 @@ from verify.spectrum import summary
 from verify.spectrum.bulk_fit import FITS_WITHIN, GAP
 from verify.spectrum.figures import layer_figure, spectrum_figures
 from verify.spectrum.record import NetworkSpectrum, Quantity
-from verify.store import write_bytes, write_json
+from verify.store import json_bytes, write_together
 
 MOST_LAYERS = 16
 """Densities of layers that are drawn, those of the layers with most parameters; the table has all."""
@@ -50,14 +50,22 @@ def write_spectrum(spectrum: NetworkSpectrum, out: str | Path) -> tuple[Path, Pa
         The two files.
 
     Raises:
-        BadInputError: If they cannot be written there.
+        TypeError: If it is no spectrum, or out is no path.
+        BadInputError: If they cannot be written there; then neither is.
     """
+    if not isinstance(spectrum, NetworkSpectrum):
+        raise TypeError(f"spectrum must be what network_spectrum returns, got {type(spectrum).__name__}.")
+    if not isinstance(out, str | Path):
+        raise TypeError(f"out must be the path of an .html file, got {type(out).__name__}.")
     page = Path(out)
-    beside = check_target(page)
-    html = spectrum_page(spectrum, beside.name)
     try:
-        write_json(beside, spectrum.record())
-        write_bytes(page, html.encode())
+        beside = check_target(page)
+        html = spectrum_page(spectrum, beside.name)
+        write_together({beside: json_bytes(spectrum.record()), page: html.encode()})
+    except ValueError as error:
+        if "null" not in str(error):
+            raise
+        raise BadInputError(f"out must be the path of an .html file, got {str(page)!r}: {error}.") from error
     except OSError as error:
         raise BadInputError(f"out must be a file that can be written, got {page}: {error.strerror}.") from error
     return page, beside

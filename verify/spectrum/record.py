@@ -44,7 +44,7 @@ class Eigenvalue:
 
     @property
     def shown(self) -> float:
-        """The value, or 0 if its residual does not tell it from 0."""
+        """What tables show: the value, or 0 if its residual does not tell it from 0."""
         return 0.0 if abs(self.value) <= self.residual else self.value
 
 
@@ -108,11 +108,15 @@ class BulkFit:
         edges: The bulk's own extreme eigenvalues, which the laws are fitted to.
         outliers_above: Eigenvalues beyond the right edge, parted from it by a gap.
         outliers_below: Eigenvalues beyond the left edge, parted from it by a gap.
+        outliers: These eigenvalues, each end from outside inwards.
         gap_above: The gap behind the outliers above, in median spacings of the eigenvalues that follow; infinite if
             these are zero; the widest such gap if none is an outlier; none if there are too few to say.
         gap_below: The same below.
         searched: How many of the largest and of the smallest eigenvalues the gaps were looked for among.
-        at_zero: Eigenvalues that rounding cannot tell from zero, put aside.
+        unsearched_above: Why the upper end could not be searched; empty if it was.
+        unsearched_below: The same of the lower end.
+        at_zero: Eigenvalues that rounding cannot tell from zero, put aside; in an estimate they stay in the bulk.
+        zero: The absolute value up to which rounding cannot tell them.
         count: Eigenvalues in the bulk.
         laws: Those that fit, the one of fewest parameters first; then the others, the nearest first; then those that
             have no member with the bulk's edges.
@@ -122,10 +126,14 @@ class BulkFit:
     edges: tuple[float, float]
     outliers_above: int
     outliers_below: int
+    outliers: tuple[float, ...]
     gap_above: float | None
     gap_below: float | None
     searched: tuple[int, int]
+    unsearched_above: str
+    unsearched_below: str
     at_zero: int
+    zero: float
     count: float
     laws: tuple[LawFit, ...]
     reason: str = ""
@@ -163,6 +171,7 @@ class LayerSpectrum:
 
     Attributes:
         name: Name of the layer in the model.
+        kind: Its class; empty for a parameter that the model holds itself.
         size: Its trainable parameters that were selected.
         largest: The block's largest eigenvalue.
         smallest: The block's smallest eigenvalue.
@@ -172,12 +181,18 @@ class LayerSpectrum:
     """
 
     name: str
+    kind: str
     size: int
     largest: Eigenvalue
     smallest: Eigenvalue
     trace: Quantity
     method: Method
     histogram: Histogram | None = None
+
+    @property
+    def title(self) -> str:
+        """Name and class."""
+        return f"{self.name} {self.kind}".rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
 """Measuring the Hessian spectrum of a network: what is computed, how, and with which error.
 
 **Exactly or by estimates.** One choice is made for the whole study, by the measured cost of the matrix against that of
-the products that the estimates would take; blocks of layers are chosen one by one. Exactly: the matrix is assembled and
-diagonalised in float64, and a residual is the bound size x machine precision x radius on its rounding. By estimates:
+the products that the estimates would take. Exactly: the matrix is assembled and diagonalised in float64, the blocks of
+layers are cut out of it, and a residual is the rounding of its entries, at most 16 machine precisions of its Frobenius
+norm. By estimates, which are then chosen for the block of each layer by its own cost:
 Lanczos for both ends, XTrace for the trace, a search from both ends for the inertia, and stochastic Lanczos quadrature
 for the density; every one of them with its error.
 
@@ -11,8 +12,7 @@ The lower end of a Hessian is crowded and costs most, so fewer of the smallest e
 
 import datetime
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,79 +21,21 @@ import numerics
 from verify import provenance
 from verify.refusal import BadInputError
 from verify.spectrum.bulk_fit import bulk_and_outliers
+from verify.spectrum.conversion import converted
 from verify.spectrum.loading import Problem
-from verify.spectrum.record import (
-    Counts,
-    Density,
-    Eigenvalue,
-    Histogram,
-    LayerSpectrum,
-    Method,
-    NetworkSpectrum,
-    Quantity,
-)
-from verify.spectrum.weighted import EXACT, Array, WeightedSpectrum
+from verify.spectrum.record import Density, Eigenvalue, Histogram, LayerSpectrum, Method, NetworkSpectrum
+from verify.spectrum.settings import LOW, TOLERANCE, Settings
+from verify.spectrum.two_ways import TRACE_PRODUCTS, Estimated, Exact, precision
+from verify.spectrum.weighted import WeightedSpectrum
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
     from numerics import HessianOperator
 
-TRACE_PRODUCTS = 100
-"""Products for an estimate of the trace, and as many for that of the Frobenius norm."""
-TOLERANCE = 1e-3
-"""Which part of the spectral radius counts as zero in the inertia, unless told."""
-LOW = 8
-"""Smallest eigenvalues that are sought, at most: the lower end of a Hessian is crowded and costs most."""
 _BINS = 80
 _LAYER_BINS = 40
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """What is measured, and at which expense.
-
-    Args:
-        top: Largest eigenvalues wanted, and of the smallest as many but at most `LOW`.
-        density: Whether the spectral density is measured and laws are laid against its bulk.
-        per_layer: Whether the blocks of the layers are measured too.
-        parameters: Globs over the names of parameters, whose block is measured; none means all.
-        part: ``"hessian"``, ``"gauss_newton"`` or ``"residual"``.
-        tolerance: What counts as zero in the inertia, relative to the spectral radius; None: `TOLERANCE`, or what the
-            rounding of the products leaves if that is more.
-        probes: Random vectors of an estimated density, at least 2.
-        steps: Lanczos steps of each.
-        products: Products that the search for either end, and for the inertia, may take at most.
-        seed: Of the random vectors.
-        method: ``"exact"``, ``"estimated"``, or ``"auto"``: by the measured cost.
-
-    Raises:
-        ValueError: If a number or a word is out of range.
-    """
-
-    top: int = 20
-    density: bool = False
-    per_layer: bool = False
-    parameters: tuple[str, ...] = ()
-    part: str = "hessian"
-    tolerance: float | None = None
-    probes: int = 10
-    steps: int = 80
-    products: int = 400
-    seed: int = 0
-    method: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name, least in (("top", 1), ("probes", 2), ("steps", 2), ("products", 4), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise BadInputError(f"{name} must be a whole number >= {least}, got {value!r}.")
-        if self.part not in ("hessian", "gauss_newton", "residual"):
-            raise BadInputError(f"part must be 'hessian', 'gauss_newton' or 'residual', got {self.part!r}.")
-        if self.method not in ("auto", "exact", "estimated"):
-            raise BadInputError(f"method must be 'auto', 'exact' or 'estimated', got {self.method!r}.")
-        if self.tolerance is not None and not 0 < self.tolerance < 1:
-            raise BadInputError(f"tolerance must lie in (0, 1), got {self.tolerance!r}.")
 
 
 def network_spectrum(
@@ -112,10 +54,12 @@ def network_spectrum(
     products: int = 400,
     seed: int = 0,
     method: Literal["auto", "exact", "estimated"] = "auto",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    dtype: Literal["float64", "float32", "model"] = "float64",
 ) -> NetworkSpectrum:
     """Measure the Hessian spectrum of a network, as ``lossproof spectrum`` does; the result shows itself.
 
-    The model, its parameters and its mode are not touched; dtype and device are its own.
+    The model, its parameters and its mode are not touched: where device or dtype are others, a copy is measured.
 
     Args:
         model: Any ``torch.nn.Module`` whose outputs are the same at every call (no active dropout).
@@ -132,6 +76,8 @@ def network_spectrum(
         products: Products that the search for either end, and for the inertia, may take at most.
         seed: Of the random vectors.
         method: Whether to diagonalise, to estimate, or to let the measured cost decide.
+        device: Where; ``"auto"`` is CUDA if there is one.
+        dtype: In which the model, and all floating-point data, are converted; ``"model"`` leaves both as they are.
 
     Returns:
         A frozen record; ``verify.write_spectrum(it, "spectrum.html")`` writes its page and its JSON file.
@@ -152,7 +98,7 @@ def network_spectrum(
         top=top,
         density=density,
         per_layer=per_layer,
-        parameters=(parameters,) if isinstance(parameters, str) else tuple(parameters),
+        parameters=(parameters,) if isinstance(parameters, str) else _as_tuple(parameters),
         part=part,
         tolerance=tolerance,
         probes=probes,
@@ -161,21 +107,22 @@ def network_spectrum(
         seed=seed,
         method=method,
     )
-    return measured(model, loss, data, settings, name=type(model).__name__)
+    place = provenance.resolve_device(device)
+    return measured(*converted(model, loss, data, device=place, dtype=dtype), settings, name=type(model).__name__)
 
 
 def measured_problem(
-    problem: Problem, settings: Settings, *, device: str = "auto", dtype: str | None = None, command: str = ""
+    problem: Problem, settings: Settings, *, device: str = "auto", dtype: str = "float64", command: str = ""
 ) -> NetworkSpectrum:
-    """Measure a problem that was loaded, on a device.
+    """Measure a problem that was loaded, on a device and in a dtype.
 
     Raises:
         BadInputError: If the device is not there, or model, loss and data do not fit together, in one sentence.
     """
     place = provenance.resolve_device(device)
     try:
-        model, loss, data = _moved(problem, place, dtype)
-        return measured(model, loss, data, settings, name=problem.address, command=command)
+        parts = converted(problem.model, problem.loss, problem.data, device=place, dtype=dtype)
+        return measured(*parts, settings, name=problem.address, command=command)
     except BadInputError:
         raise
     except (TypeError, ValueError) as error:
@@ -198,17 +145,18 @@ def measured(model: Any, loss: Any, data: Any, settings: Settings, *, name: str,
         parameters=settings.parameters or None,
         part=settings.part,  # type: ignore[arg-type]
     )
-    relative = _tolerance(operator, settings)
     top, low = min(settings.top, operator.size), min(settings.top, LOW, operator.size)
     method, reason = _choice(operator, settings, top)
-    at_work = _Exact if method == "exact" else _Estimated
-    found = at_work(operator, settings)
-    largest, smallest = found.ends(top, low)
+    relative = _tolerance(operator, settings, method)
+    matrix = operator.dense() if method == "exact" else None
+    found = Estimated(operator, settings) if matrix is None else Exact(matrix, settings)
+    largest, smallest = found.ends(top, low, search=settings.density)
     radius = max(abs(largest[0].value), abs(smallest[0].value))
     trace, frobenius_norm = found.sums()
     inertia = found.inertia(relative, radius)
-    density = _density(found, largest, smallest, radius) if settings.density else None
-    layers = tuple(_layers(operator, settings)) if settings.per_layer else ()
+    zero = found.zero(radius, frobenius_norm.value)
+    density = _density(found, largest, smallest, zero) if settings.density else None
+    layers = tuple(_layers(operator, settings, matrix, model)) if settings.per_layer else ()
     return NetworkSpectrum(
         name=name,
         model=type(model).__name__,
@@ -217,7 +165,7 @@ def measured(model: Any, loss: Any, data: Any, settings: Settings, *, name: str,
         size=operator.size,
         examples=operator.examples,
         loss=operator.loss(),
-        gradient_norm=float(operator.gradient().norm()),
+        gradient_norm=_norm(operator.gradient()),
         method=method,
         reason=reason,
         products=operator.products,
@@ -238,170 +186,18 @@ def measured(model: Any, loss: Any, data: Any, settings: Settings, *, name: str,
     )
 
 
-class _Exact:
-    """A spectrum of which all eigenvalues are known."""
+def _tolerance(operator: "HessianOperator", settings: Settings, method: Method) -> float:
+    """What counts as zero in the inertia; at least what rounding leaves, in units of the radius."""
+    from numerics.curvature.inertia import ROUNDING
 
-    method: Method = "exact"
-
-    def __init__(self, operator: "HessianOperator", settings: Settings) -> None:
-        measure = numerics.spectral_measure(
-            operator, probes=2, steps=1, generator=_generator("density", settings), method="exact"
-        )
-        self.eigenvalues: Array = measure.eigenvalues.cpu().numpy()
-        self.size = operator.size
-        self.rounding = operator.size * _precision(operator)
-        self.probes = self.steps = 0
-
-    def ends(self, top: int, low: int) -> tuple[tuple[Eigenvalue, ...], tuple[Eigenvalue, ...]]:
-        error = self.rounding * float(np.abs(self.eigenvalues).max())
-
-        def known(values: Array) -> tuple[Eigenvalue, ...]:
-            return tuple(Eigenvalue(value=float(value), residual=error, converged=True) for value in values)
-
-        return known(self.eigenvalues[::-1][:top]), known(self.eigenvalues[:low])
-
-    def sums(self) -> tuple[Quantity, Quantity]:
-        squares = float(np.linalg.norm(self.eigenvalues))
-        return Quantity(value=float(self.eigenvalues.sum())), Quantity(value=squares)
-
-    def inertia(self, relative: float, radius: float) -> Counts:
-        cut = relative * radius
-        negative, positive = int((self.eigenvalues < -cut).sum()), int((self.eigenvalues > cut).sum())
-        return Counts(
-            negative=negative,
-            unresolved=self.size - negative - positive,
-            positive=positive,
-            tolerance=cut,
-            relative=relative,
-            method="exact",
-        )
-
-    def weighted(self) -> WeightedSpectrum:
-        return WeightedSpectrum.of_eigenvalues(self.eigenvalues)
-
-
-class _Estimated:
-    """A spectrum that is known by products."""
-
-    method: Method = "estimated"
-
-    def __init__(self, operator: "HessianOperator", settings: Settings) -> None:
-        self.operator, self.settings = operator, settings
-        self.size = operator.size
-        self.rounding = operator.size * _precision(operator)
-        self.probes, self.steps = 0, min(settings.steps, operator.size)
-
-    def ends(self, top: int, low: int) -> tuple[tuple[Eigenvalue, ...], tuple[Eigenvalue, ...]]:
-        return self._end("LA", top), self._end("SA", low)
-
-    def _end(self, which: Literal["LA", "SA"], count: int) -> tuple[Eigenvalue, ...]:
-        pairs = numerics.eigenpairs(
-            self.operator,
-            count,
-            which=which,
-            generator=_generator(which, self.settings),
-            tol=max(1e-6, 256 * _precision(self.operator)),
-            max_products=max(self.settings.products, count + 1),
-            method="estimated",
-        )
-        return tuple(
-            Eigenvalue(value=value, residual=residual, converged=converged and pairs.complete)
-            for value, residual, converged in zip(
-                pairs.values.tolist(), pairs.residuals.tolist(), pairs.converged.tolist(), strict=True
-            )
-        )
-
-    def sums(self) -> tuple[Quantity, Quantity]:
-        found = [
-            estimate(self.operator, products=TRACE_PRODUCTS, generator=_generator(purpose, self.settings))
-            for purpose, estimate in (("trace", numerics.trace), ("norm", numerics.frobenius_norm))
-        ]
-        trace, norm = (Quantity(value=one.value, error=one.error) for one in found)
-        return trace, norm
-
-    def inertia(self, relative: float, radius: float) -> Counts:
-        counts = numerics.inertia(
-            self.operator,
-            tolerance=relative,
-            generator=_generator("inertia", self.settings),
-            method="estimated",
-            max_products=self.settings.products,
-        )
-        return Counts(
-            negative=int(counts.negative[0]),
-            unresolved=int(counts.unresolved[0]),
-            positive=int(counts.positive[0]),
-            tolerance=float(counts.tolerance[0]),
-            relative=relative,
-            method=counts.method,
-        )
-
-    def weighted(self) -> WeightedSpectrum:
-        measure = numerics.spectral_measure(
-            self.operator,
-            probes=self.settings.probes,
-            steps=self.settings.steps,
-            generator=_generator("density", self.settings),
-            method="estimated",
-        )
-        known = measure.eigenvalues.cpu().numpy()
-        share = measure.rest / measure.size / max(len(measure.quadratures), 1)
-        nodes, weights = [known], [np.full(known.shape, 1 / measure.size)]
-        groups = [np.full(known.shape, EXACT)]
-        for probe, quadrature in enumerate(measure.quadratures):
-            nodes.append(quadrature.nodes.cpu().numpy())
-            weights.append(share * np.clip(quadrature.weights.cpu().numpy(), 0.0, None))
-            groups.append(np.full(nodes[-1].shape, probe))
-        self.probes = len(measure.quadratures)
-        return WeightedSpectrum(np.concatenate(nodes), np.concatenate(weights), np.concatenate(groups))
-
-
-def _moved(problem: Problem, device: str, dtype: str | None) -> tuple[Any, Any, Any]:
-    """Return model, loss and data on a device, and in a dtype if one is named.
-
-    Raises:
-        BadInputError: If the dtype is none that is computed in.
-    """
-    import torch
-
-    if dtype not in (None, "float32", "float64"):
-        raise BadInputError(f"dtype must be 'float32' or 'float64', got {dtype!r}.")
-    kind = None if dtype is None else getattr(torch, dtype)
-
-    def there(tensor: Any) -> Any:
-        if not isinstance(tensor, torch.Tensor):
-            return tensor
-        return tensor.to(device, kind if kind is not None and tensor.is_floating_point() else tensor.dtype)
-
-    model = problem.model.to(device) if kind is None else problem.model.to(device, kind)
-    loss = problem.loss
-    if isinstance(loss, torch.nn.Module):
-        loss = loss.to(device) if kind is None else loss.to(device, kind)
-    data = problem.data
-    if isinstance(data, tuple | list) and len(data) == 2 and all(isinstance(part, torch.Tensor) for part in data):
-        return model, loss, (there(data[0]), there(data[1]))
-    return model, loss, data if hasattr(data, "__next__") else _Moved(data, there)
-
-
-class _Moved:
-    """Batches of somebody's data, each moved when it is asked for."""
-
-    def __init__(self, data: Iterable[Any], move: Callable[[Any], Any]) -> None:
-        self.data, self.move = data, move
-
-    def __iter__(self) -> Iterator[Any]:
-        for batch in self.data:
-            yield tuple(map(self.move, batch)) if isinstance(batch, tuple | list) else batch
-
-
-def _tolerance(operator: "HessianOperator", settings: Settings) -> float:
-    floor = operator.size * _precision(operator)
+    size = operator.size
+    floor = precision(operator.dtype) * (min(size, ROUNDING * size**0.5) if method == "exact" else size)
     if settings.tolerance is None:
         return max(TOLERANCE, 2 * floor)
     if settings.tolerance < floor:
         raise BadInputError(
-            f"tolerance must be at least {floor:.1e}, the size times the precision of {operator.dtype}, "
-            f"got {settings.tolerance!r}."
+            f"tolerance must be at least {floor:.1e}, what rounding leaves of {size} parameters in "
+            f"{str(operator.dtype).removeprefix('torch.')}, got {settings.tolerance!r}."
         )
     return settings.tolerance
 
@@ -418,16 +214,11 @@ def _choice(operator: "HessianOperator", settings: Settings, top: int) -> tuple[
 
 
 def _density(
-    found: "_Exact | _Estimated", largest: tuple[Eigenvalue, ...], smallest: tuple[Eigenvalue, ...], radius: float
+    found: Exact | Estimated, largest: tuple[Eigenvalue, ...], smallest: tuple[Eigenvalue, ...], zero: float
 ) -> Density:
     spectrum = found.weighted()
-    fit, bulk = bulk_and_outliers(
-        spectrum,
-        size=found.size,
-        largest=_known(largest),
-        smallest=_known(smallest),
-        zero=found.rounding * radius,
-    )
+    upper, lower = found.searched()
+    fit, bulk = bulk_and_outliers(spectrum, size=found.size, largest=upper, smallest=lower, zero=zero)
     return Density(
         whole=_histogram(spectrum, found.size, _BINS, largest[0].value, smallest[0].value),
         bulk=bulk,
@@ -436,12 +227,6 @@ def _density(
         probes=found.probes,
         steps=found.steps,
     )
-
-
-def _known(pairs: tuple[Eigenvalue, ...]) -> list[float]:
-    """Return the eigenvalues before the first that has not converged, and one in any case."""
-    count = next((place for place, pair in enumerate(pairs) if not pair.converged), len(pairs))
-    return [pair.value for pair in pairs[: max(count, 1)]]
 
 
 def _histogram(spectrum: WeightedSpectrum, size: int, bins: int, *ends: float) -> Histogram:
@@ -454,39 +239,57 @@ def _histogram(spectrum: WeightedSpectrum, size: int, bins: int, *ends: float) -
     return Histogram(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()), errors=tuple(errors.tolist()))
 
 
-def _layers(operator: "HessianOperator", settings: Settings) -> Iterator[LayerSpectrum]:
+def _layers(
+    operator: "HessianOperator", settings: Settings, matrix: "Tensor | None", model: Any
+) -> Iterator[LayerSpectrum]:
+    """Measure the block of every layer: cut out of the whole matrix, or if that is not known by its own cost."""
+    import torch
+
     from numerics.progress import progress
 
+    places = operator.layers
     members: dict[str, list[str]] = {}
-    for parameter in operator.layers:
+    for parameter in places:
         members.setdefault(parameter.rpartition(".")[0] or parameter, []).append(parameter)
     for layer, names in progress(members.items(), "layers"):
-        block = operator.restricted(*names)
-        method, _ = _choice(block, settings, 1)
-        found = _Exact(block, settings) if method == "exact" else _Estimated(block, settings)
+        found: Exact | Estimated
+        if matrix is not None:
+            own = [torch.arange(places[name].start, places[name].stop, device=matrix.device) for name in names]
+            index = torch.cat(own)
+            found = Exact(matrix[index][:, index], settings)
+        else:
+            block = operator.restricted(*names)
+            method, _ = _choice(block, settings, 1)
+            found = Exact(block.dense(), settings) if method == "exact" else Estimated(block, settings)
         (largest, *_), (smallest, *_) = found.ends(1, 1)
         trace, _ = found.sums()
         histogram = None
         if settings.density:
-            histogram = _histogram(found.weighted(), block.size, _LAYER_BINS, largest.value, smallest.value)
+            histogram = _histogram(found.weighted(), found.size, _LAYER_BINS, largest.value, smallest.value)
         yield LayerSpectrum(
             name=layer,
-            size=block.size,
+            kind=_kind(model, layer),
+            size=found.size,
             largest=largest,
             smallest=smallest,
             trace=trace,
-            method=method,
+            method=found.method,
             histogram=histogram,
         )
 
 
-def _generator(purpose: str, settings: Settings) -> "torch.Generator":
-    from numerics.seeded import generators
+def _kind(model: Any, layer: str) -> str:
+    """The class of a layer; nothing for a parameter that the model holds itself."""
+    named = dict(model.named_modules()) if hasattr(model, "named_modules") else {}
+    return type(named[layer]).__name__ if layer in named else ""
 
-    return next(generators(f"spectrum/{purpose}", [settings.seed]))
+
+def _as_tuple(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Patterns as a tuple; what is no sequence as it is, for the settings to refuse."""
+    return tuple(patterns) if isinstance(patterns, Sequence) else patterns
 
 
-def _precision(operator: "HessianOperator") -> float:
-    import torch
-
-    return float(torch.finfo(operator.dtype).eps)
+def _norm(vector: "torch.Tensor") -> float:
+    """The length of a vector whose squares may leave the range of floats."""
+    largest = float(vector.abs().max())
+    return largest * float((vector / largest).norm()) if largest else 0.0

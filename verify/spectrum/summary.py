@@ -3,7 +3,16 @@
 import math
 
 from verify.spectrum.bulk_fit import FITS_WITHIN
-from verify.spectrum.record import BulkFit, Counts, Eigenvalue, LawFit, LayerSpectrum, NetworkSpectrum, Quantity
+from verify.spectrum.record import (
+    BulkFit,
+    Counts,
+    Density,
+    Eigenvalue,
+    LawFit,
+    LayerSpectrum,
+    NetworkSpectrum,
+    Quantity,
+)
 
 PARTS = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton part", "residual": "residual part"}
 """What each part of the Hessian is called."""
@@ -15,7 +24,7 @@ def summary_lines(spectrum: NetworkSpectrum) -> list[str]:
     facts = [
         (PARTS[spectrum.part], f"of {spectrum.name}: {spectrum.model}, {scope(spectrum)}"),
         ("loss", f"{spectrum.loss:.6g} over {counted(spectrum.examples, 'example')}"),
-        ("gradient norm", f"{spectrum.gradient_norm:.6g}"),
+        ("gradient norm", f"{spectrum.gradient_norm:.6g}{', of the chosen parameters' if spectrum.parameters else ''}"),
         ("computed", f"{spectrum.reason}; {spectrum.dtype} on {spectrum.device}, {spectrum.seconds:.1f} s"),
         ("trace", str(spectrum.trace)),
         ("Frobenius norm", str(spectrum.frobenius_norm)),
@@ -67,19 +76,36 @@ def inertia_sentence(inertia: Counts) -> str:
 def outlier_sentence(fit: BulkFit) -> str:
     """Say how many eigenvalues lie beyond the bulk, where its edges are, and what was put aside."""
     sides = []
-    for side, outliers, gap, searched in (
-        ("above", fit.outliers_above, fit.gap_above, fit.searched[0]),
-        ("below", fit.outliers_below, fit.gap_below, fit.searched[1]),
+    for side, outliers, gap, searched, unsearched in (
+        ("above", fit.outliers_above, fit.gap_above, fit.searched[0], fit.unsearched_above),
+        ("below", fit.outliers_below, fit.gap_below, fit.searched[1], fit.unsearched_below),
     ):
-        if outliers:
+        if unsearched:
+            sides.append(f"{side} the bulk not searched: {unsearched}")
+        elif outliers:
             parted = f"beyond a gap of {gap:.3g} spacings" if gap and math.isfinite(gap) else "with zero behind them"
             sides.append(f"{outliers} {side} the bulk, {parted}")
         else:
             sides.append(f"none {side} the bulk")
             if side == "above" and gap is not None:
                 sides[-1] += f" (the widest gap among the {searched} largest is {gap:.3g} spacings)"
-    zero = f"; {fit.at_zero} eigenvalues are zero to rounding" if fit.at_zero else ""
+    verb = "is" if fit.at_zero == 1 else "are"
+    zero = f"; {counted(fit.at_zero, 'eigenvalue')} {verb} zero to rounding, {fit.zero:.1g}" if fit.at_zero else ""
     return f"{'; '.join(sides)}; the bulk is [{fit.edges[0]:.4g}, {fit.edges[1]:.4g}]{zero}"
+
+
+def zeros_sentence(density: Density) -> str:
+    """Say, for prose with formulas, what became of the eigenvalues that rounding cannot tell from zero."""
+    fit = density.fit
+    if density.method == "estimated":
+        return "Eigenvalues that rounding cannot tell from zero cannot be counted in an estimate, and are left in."
+    if not fit.at_zero:
+        return ""
+    verb = "is" if fit.at_zero == 1 else "are"
+    mantissa, _, exponent = f"{fit.zero:.0e}".partition("e")
+    power = f"10^{{{int(exponent)}}}"
+    level = f"${power}$" if mantissa == "1" else rf"${mantissa} \times {power}$"
+    return f"{counted(fit.at_zero, 'eigenvalue')} within {level} of zero {verb} left out."
 
 
 def law_sentence(fit: BulkFit) -> str:
@@ -113,14 +139,14 @@ def _pair(pairs: tuple[Eigenvalue, ...], rank: int) -> list[str]:
     if rank >= len(pairs):
         return ["", ""]
     pair = pairs[rank]
-    return [f"{pair.value:.6g}", f"{pair.residual:.0e}{' ' if pair.converged else '*'}"]
+    return [f"{pair.shown:.6g}", f"{pair.residual:.0e}{' ' if pair.converged else '*'}"]
 
 
 def _layer_rows(layers: tuple[LayerSpectrum, ...]) -> list[list[str]]:
     rows = [["layer", "parameters", "largest", "smallest", "trace", ""]]
     for layer in layers:
         ends = [f"{pair.shown:.4g}{'' if pair.converged else '*'}" for pair in (layer.largest, layer.smallest)]
-        rows.append([layer.name, str(layer.size), *ends, str(layer.trace), layer.method])
+        rows.append([layer.title, str(layer.size), *ends, str(layer.trace), layer.method])
     return rows
 
 

@@ -53,6 +53,24 @@ def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
+def test_the_caption_counts_one_networks_eigenvalues_and_they_add_up() -> None:
+    after = np.stack([np.r_[5.0, np.zeros(first), -np.ones(9 - first)] for first in (2, 6, 6)])
+    words = bulk.end_in_words(after, np.full((3, 2), 0.01))
+    assert "it has 7 negative, 2 unresolved and 1 positive eigenvalues" in words
+    assert "Medians over 3 networks: 3 negative and 1 positive" in words
+
+
+def test_the_two_claims_on_width_refer_to_each_other_and_name_the_loss() -> None:
+    claims = {claim.id.removeprefix("hessian."): claim for claim in discover()}
+    bulk_grows, layer = claims["width-grows-the-bulk"], claims["one-wider-layer-top-eigenvalue"]
+    assert layer.id in bulk_grows.statement
+    assert bulk_grows.id in layer.statement
+    for claim in (bulk_grows, layer):
+        assert "cross-entropy" in claim.statement
+        assert "squared error" in claim.statement
+    assert layer.title.endswith("?")
+
+
 @pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
 @pytest.mark.parametrize("outliers", range(1, networks.PLACES + 1))
 def test_the_detector_finds_the_largest_ratio_at_every_place_and_in_every_unit(outliers: int, scale: float) -> None:
@@ -90,6 +108,27 @@ def test_training_ends_at_the_loss_that_was_asked_for() -> None:
     assert not torch.equal(end.theta, _ensemble().trained(8, to=1.0).theta)
 
 
+def test_the_fall_along_the_last_layer_is_the_derivative_by_its_scale() -> None:
+    end = _ensemble().trained(7, to=1.0)
+    last, step = end.network.layers["2.weight"].start, 1e-5
+    logs = []
+    for scale in (1 - step, 1 + step):
+        theta = end.theta.clone()
+        theta[:, last:] *= scale
+        logs.append(numerics.CrossEntropy().value(end.network.forward(theta, end.x), end.labels).log())
+    slope = (logs[1] - logs[0]) / (2 * step)
+    np.testing.assert_allclose(end.fall_along_last_layer(), -slope.numpy(), rtol=1e-7)
+
+
+def test_the_loss_falls_along_the_last_layer_where_every_example_is_classified_right() -> None:
+    start = _ensemble()
+    favourite = start.network.forward(start.theta, start.x).argmax(dim=-1)
+    right = networks.Classifiers(
+        start.network, start.theta, start.x.expand(2, -1, -1), favourite, start.arrived, start.loss, start.loss
+    )
+    assert (right.fall_along_last_layer() > 0).all()
+
+
 def test_largest_eigenvalues_are_the_head_of_the_whole_spectrum() -> None:
     end = _ensemble().trained(7, to=1.0)
     spectra = end.spectra()
@@ -103,7 +142,7 @@ def test_networks_with_data_of_their_own_are_told_apart() -> None:
     x, labels = numerics.gaussian_clusters(clusters=3, features=4, samples=60, spread=0.5, seeds=[0, 1])
     pair = networks.untrained((6, 5), x, labels, classes=3, seed=3, networks=2)
     alone = networks.Classifiers(
-        pair.network, pair.theta[1:], x[1:], labels[1:], pair.arrived[1:], pair.relative_gradient[1:]
+        pair.network, pair.theta[1:], x[1:], labels[1:], pair.arrived[1:], pair.relative_gradient[1:], pair.loss[1:]
     )
     np.testing.assert_allclose(pair.spectra()[1:], alone.spectra(), rtol=0, atol=1e-12)
 
@@ -111,7 +150,9 @@ def test_networks_with_data_of_their_own_are_told_apart() -> None:
 def test_three_clusters_have_two_outliers_and_the_number_of_a_rival_would_be_refuted() -> None:
     counts, truth = [], []
     for k in (3, 6):
-        measured = clusters.largest_eigenvalues(seed=5, networks=4, clusters=k, device="cpu", later=False)
+        measured = clusters.largest_eigenvalues(
+            seed=5, networks=4, clusters=k, classes=k, spread=2.5, device="cpu", later=False
+        )
         assert measured["sure at 0.3"].all()
         counts += networks.outliers(measured["values at 0.3"]).tolist()
         truth += [k] * 4
@@ -127,7 +168,7 @@ def test_before_training_there_is_no_gap_behind_the_ninth_eigenvalue() -> None:
     assert measured["arrived"].all()
     before, after = (networks.gap_ratios(measured[name])[:, 8] for name in ("before", "after"))
     assert (after > before).all()
-    assert (measured["depth"] > 0).all()
+    assert (measured["depth later"] > 0).all()
     least = measured["after"][:, -1] / measured["after"][:, 0]
     assert (least < 0).all()
 

@@ -65,6 +65,15 @@ def test_a_logarithmic_axis_that_spans_little_still_has_labels() -> None:
     assert len(re.findall(r'id="[^"]*xtick_\d+"', svg)) >= 3
 
 
+def test_a_logarithmic_axis_of_less_than_three_decades_is_labelled_at_1_2_and_5() -> None:
+    widths = np.array([16.0, 32, 64, 128, 256, 512])
+    for scale, data in (("x", {"x": widths, "y": widths}), ("y", {"x": widths, "y": widths / 1e5})):
+        svg = draw(("line", data), **{scale: "log"})
+        labelled = re.findall(rf'id="[^"]*{scale}tick_\d+">(.*?)</g>\s*</g>\s*</g>', svg, flags=re.DOTALL)
+        drawn = [tick for tick in labelled if "text_" in tick]
+        assert 4 <= len(drawn) <= 7  # 20, 50, 100, 200, 500 and perhaps one beyond the ends
+
+
 @pytest.mark.parametrize(
     ("names", "taller"),
     [(["weights", "inputs"], False), (["the share in the span of the inputs"] * 4, True), (["x" * 30] * 8, True)],

@@ -27,6 +27,14 @@ def test_a_region_is_written_with_the_digits_that_it_has(lower: object, upper: o
     assert wording.interval({"lower": lower, "upper": upper}, kind) == text
 
 
+def test_an_end_that_is_left_out_has_a_round_bracket() -> None:
+    ends = {"lower": 0.5, "upper": 1, "lower_open": True}
+    assert wording.interval(ends, "set") == "(0.5, 1]"
+    assert wording.interval({"lower": -1, "upper": 1, "upper_open": True}, "set") == "[−1, 1)"
+    assert wording.interval({**ends, "upper": None}, "set") == "&gt; 0.5"
+    assert wording.interval({"lower": None, "upper": 2, "upper_open": True}) == "&lt; 2"
+
+
 def test_a_set_that_is_not_there_is_a_dash() -> None:
     assert wording.interval(None) == "&ndash;"
 
@@ -50,6 +58,22 @@ def claim(verdict: str | None = "PROVED", **changes: object) -> dict[str, object
             [claim(), claim(None)],
             4,
             "One of two claims came out as expected, one is without a verdict; two more were not reached.",
+        ),
+        (
+            [claim(), claim("REFUTED", open=True), claim("UNDECIDED", open=True)],
+            3,
+            "The one claim came out as expected; one of two open questions was answered.",
+        ),
+        ([claim("SUPPORTED", open=True)], 1, "The one open question was answered."),
+        (
+            [claim(None, open=True), claim(None, open=True)],
+            3,
+            "None of two open questions was answered; one more was not reached.",
+        ),
+        (
+            [claim(), claim("ERROR", open=True, as_expected=False)],
+            2,
+            "One of two claims came out as expected, one did not; the one open question was not answered.",
         ),
     ],
 )

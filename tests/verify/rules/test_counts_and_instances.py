@@ -60,6 +60,28 @@ def test_few_trials_and_dropped_members_block_a_proportion() -> None:
     assert proportion(50, 94, dropped=6).decide().blocked == "6 of 100 members were dropped, more than 5 %."
 
 
+def test_the_counts_that_are_called_visible_are_those_that_refute() -> None:
+    wide = {"within": (0.3, 0.7), "rival": Rival("never", 0.0)}
+    found = {k: proportion(k, 60, **wide).decide() for k in range(61)}
+    refuted = [k for k, finding in found.items() if finding.verdict is Verdict.REFUTED]
+    few, many = max(k for k in refuted if k < 30), min(k for k in refuted if k > 30)
+    assert {finding.smallest_visible for finding in found.values()} == {f"{few} of 60 or fewer, {many} of 60 or more"}
+    narrow = {"within": (0.05, 0.95), "rival": Rival("never", 0.0)}
+    assert proportion(10, 20, **narrow).decide().smallest_visible == "none: there are too few trials"
+
+
+def test_the_visible_error_of_an_order_is_the_number_of_pairs_that_refutes_it() -> None:
+    assert pairs(21, 2).decide().smallest_visible == "2 of 23 or fewer"
+    assert pairs(2, 21).decide().verdict is Verdict.REFUTED
+    assert pairs(3, 20).decide().verdict is Verdict.UNDECIDED
+
+
+def test_the_claimed_set_of_an_order_leaves_out_one_half() -> None:
+    (cell,) = pairs(20, 0).decide().to_record()["cells"]
+    assert cell["claimed"] == {"lower": 0.5, "upper": 1, "lower_open": True}
+    assert cell["rival"] == {"lower": 0, "upper": 0.5}
+
+
 def test_malformed_proportions_are_refused() -> None:
     with pytest.raises(ValueError, match=r"successes must lie between 0 and trials, got 3 of 2"):
         proportion(3, 2)

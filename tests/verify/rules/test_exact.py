@@ -45,6 +45,13 @@ def test_a_planted_error_is_refuted_at_one_exact_point(planted: sp.Expr) -> None
     assert "they differ by" in finding.measured
 
 
+def test_a_difference_says_at_which_point_it_was_evaluated() -> None:
+    (same, other) = identity(x**2 + 2 * x).decide().cells
+    assert same.coordinate == "claimed - derived"
+    assert other.coordinate.startswith("rival - derived at x = 0.")
+    assert other.coordinate.endswith(", one exact point of the domain")
+
+
 def test_a_formula_as_printed_is_refuted_and_its_correction_stands() -> None:
     finding = identity(x**2 + x, rival=x**2 + 2 * x).decide()
     assert finding.verdict is Verdict.REFUTED

@@ -93,6 +93,45 @@ def test_what_is_true_is_supported_and_refutes_its_rival(rule: Callable[..., Com
     assert finding.smallest_visible
 
 
+def test_the_visible_error_of_a_mean_is_the_margin_and_half_of_its_interval() -> None:
+    data = normal(1)
+    lower, upper = student_interval(data, LEVEL)
+    seen = 0.1 + (upper - lower) / 2
+    assert equals(data).decide().smallest_visible == f"an error of {seen:.6g} (margin 0.1)"
+    assert equals(data - data.mean() + 1 + 1.001 * seen).decide().verdict is Verdict.REFUTED
+    assert equals(data - data.mean() + 1 + 0.999 * seen).decide().verdict is Verdict.UNDECIDED
+
+
+def test_the_visible_error_of_a_bound_reaches_as_far_beyond_it_as_the_interval_does_from_the_median() -> None:
+    data = normal(3)
+    (lower, upper), median = median_interval(data, LEVEL), np.median(data)
+    assert at_least(data).decide().smallest_visible == f"a median below {0.9 - (median - lower):.6g}"
+    assert at_most(data).decide().smallest_visible == f"a median above {1.1 + (upper - median):.6g}"
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0])
+def test_what_the_data_refute_is_a_visible_error(scale: float) -> None:
+    """Positive data that spread far: the visible median must not lie beyond zero, a rival that they exclude."""
+    data = scale * np.exp(normal(5, mean=1.0, spread=1.0))
+    finding = at_least(data, bound=0.1 * scale, rival=0.0).decide()
+    assert finding.verdict is Verdict.SUPPORTED
+    assert finding.smallest_visible == "a median below 0"
+    mirrored = at_most(-data, bound=-0.1 * scale, rival=0.0).decide()
+    assert mirrored.smallest_visible == "a median above 0"
+
+
+@pytest.mark.parametrize("rule", [exponent, limit])
+def test_the_visible_error_of_a_fit_is_less_than_the_margin_and_the_whole_interval(
+    rule: Callable[..., Comparison],
+) -> None:
+    comparison = rule(powers(4, 1.5) if rule is exponent else approach(5, 1.0))
+    (cell,) = comparison.cells
+    width = float(cell.region.upper) - float(cell.region.lower)
+    assert comparison.smallest_visible is not None
+    seen = float(comparison.smallest_visible.split()[3])
+    assert 0.1 + width / 2 - 1e-6 <= seen < 0.1 + width
+
+
 @pytest.mark.parametrize(("rule", "data"), OFF_BY_TWICE_THE_MARGIN)
 def test_a_constant_off_by_twice_the_margin_is_refuted(rule: Callable[..., Comparison], data: np.ndarray) -> None:
     assert rule(data).decide().verdict is Verdict.REFUTED

@@ -46,6 +46,7 @@ def made() -> Made:
         layers = tuple(
             LayerSpectrum(
                 name=name,
+                kind="Linear",
                 size=size // 2,
                 largest=pairs[0][0],
                 smallest=pairs[1][0],

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 import theory
-from verify.spectrum.bulk_fit import FITS_WITHIN, bulk_and_outliers
+from verify.spectrum.bulk_fit import FITS_WITHIN, WINDOW, bulk_and_outliers
 from verify.spectrum.record import BulkFit
+from verify.spectrum.summary import outlier_sentence
 from verify.spectrum.weighted import EXACT, WeightedSpectrum
 
 SIZE = 400
@@ -96,6 +97,51 @@ def test_above_a_spectrum_of_zeros_all_are_outliers(rank: int) -> None:
     assert fit.reason == "nothing is left beside the outliers and zero"
 
 
+@pytest.mark.parametrize(("above", "below"), [(3, 8), (20, 6), (1, 1)])
+def test_an_end_of_which_too_few_are_known_is_not_searched_and_no_law_is_laid_across_it(above: int, below: int) -> None:
+    eigenvalues = np.linalg.eigvalsh(wigner(13))
+    fit, counts = bulk_and_outliers(
+        noisy(eigenvalues, 8, 0.1), size=SIZE, largest=eigenvalues[::-1][:above], smallest=eigenvalues[:below], zero=0.0
+    )
+    unsearched = [f"{n} eigenvalue{'s' * (n > 1)} known, 7 or more are needed" if n < 7 else "" for n in (above, below)]
+    assert [fit.unsearched_above, fit.unsearched_below] == unsearched
+    assert fit.laws == ()
+    assert fit.reason.endswith(f"end was not searched for outliers: {unsearched[0] or unsearched[1]}")
+    assert counts is not None
+    assert counts.expected == ()
+    for side, why in zip(("above", "below"), unsearched, strict=True):
+        assert (f"{side} the bulk not searched: {why}" in outlier_sentence(fit)) == bool(why)
+        assert (f"none {side} the bulk" in outlier_sentence(fit)) == (not why)
+
+
+def test_below_a_bulk_that_has_nothing_negative_there_is_nothing_to_search() -> None:
+    eigenvalues = np.linalg.eigvalsh(wishart(14, 0.5))
+    fit = bulk_and_outliers(
+        noisy(eigenvalues, 8, 0.1), size=SIZE, largest=eigenvalues[::-1][:20], smallest=eigenvalues[:2], zero=1e-12
+    )[0]
+    assert (fit.unsearched_above, fit.unsearched_below, fit.gap_below) == ("", "", None)
+    assert fit.laws
+
+
+def test_a_clear_gap_is_not_overruled_by_a_chance_one_behind_it() -> None:
+    """Two outliers, then a bulk of equal spacings that has one gap of 7 of them."""
+    bulk = np.arange(60.0)
+    bulk[-5:] += 6.0
+    fit = fitted(np.concatenate([bulk, [400.0, 401.0]]))
+    assert (fit.outliers_above, fit.gap_above) == (2, 400 - 65)
+    chance = fitted(bulk)
+    assert (chance.outliers_above, chance.gap_above) == (5, 7.0)  # alone it is the widest
+    near = fitted(np.concatenate([bulk, [65 + 60.0, 65 + 61.0]]))
+    assert (near.outliers_above, near.gap_above) == (7, 7.0)  # more than a tenth of 60
+
+
+def test_chance_alone_makes_an_outlier_in_few_random_matrices() -> None:
+    """The rates that the documentation states, over 400 matrices of size 300 each: here over 60."""
+    for draw in (lambda seed: wigner(seed, 300), lambda seed: wishart(seed, 0.5, 300)):
+        found = [fitted(np.linalg.eigvalsh(draw(seed)), WINDOW) for seed in range(60)]
+        assert sum(fit.outliers_above + fit.outliers_below > 0 for fit in found) <= 9  # a rate of 0.04, 4 errors
+
+
 def test_a_flat_or_small_bulk_is_said_to_be_one() -> None:
     assert fitted(np.ones(50)).reason == "the bulk is a single place"
     assert fitted(np.zeros(50)).reason == "nothing is left beside the outliers and zero"
@@ -149,6 +195,21 @@ def test_an_estimated_spectrum_gives_the_fit_of_the_exact_one_with_an_error() ->
     assert sum(counts.expected) == pytest.approx(SIZE, rel=1e-6)
 
 
+def test_an_estimated_edge_that_rounding_cannot_tell_from_zero_is_zero() -> None:
+    """Or Marchenko-Pastur, which has nothing below zero, would not be tried."""
+    eigenvalues = np.concatenate([np.linalg.eigvalsh(wishart(15, 0.5)), np.linspace(-1e-16, 1e-16, 20)])
+    eigenvalues.sort()
+    fit, _ = bulk_and_outliers(
+        noisy(eigenvalues, 8, 0.1),
+        size=eigenvalues.size,
+        largest=eigenvalues[::-1][:20],
+        smallest=eigenvalues[:8],
+        zero=1e-13,
+    )
+    assert fit.edges[0] == 0.0
+    assert verdicts(fit)["Marchenko-Pastur"] == "does not fit"
+
+
 def test_an_edge_of_which_two_estimates_differ_loses_no_eigenvalue() -> None:
     eigenvalues = np.concatenate([np.linalg.eigvalsh(wishart(12, 0.5)), [7.0, 9.0]])
     measured = eigenvalues * (1 + 1e-6 * np.random.default_rng(0).normal(size=eigenvalues.size))
@@ -167,6 +228,13 @@ def test_too_few_probes_leave_the_fit_open() -> None:
         noisy(eigenvalues, 1, 0.1), size=SIZE, largest=eigenvalues[::-1][:20], smallest=eigenvalues[:8], zero=1e-12
     )
     assert verdicts(fit)["Marchenko-Pastur"] == "cannot be told"
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e170])
+def test_no_law_is_laid_against_a_bulk_whose_squares_leave_the_range_of_floats(unit: float) -> None:
+    fit = fitted(unit * np.linalg.eigvalsh(wigner(0)))
+    assert fit.laws == ()
+    assert "laws are laid against one from 1e-100 to 1e100" in fit.reason
 
 
 def test_no_extreme_eigenvalue_is_refused() -> None:

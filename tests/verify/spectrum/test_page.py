@@ -1,3 +1,4 @@
+import dataclasses
 import importlib.resources
 import json
 import math
@@ -9,6 +10,7 @@ import jsonschema
 import numpy as np
 import pytest
 
+from verify.figure import Figure
 from verify.spectrum.figures import spectrum_figures
 from verify.spectrum.page import check_target, number, quantity, spectrum_page, write_spectrum
 from verify.spectrum.record import Density, Eigenvalue, NetworkSpectrum, Quantity
@@ -19,6 +21,10 @@ Made = Callable[..., NetworkSpectrum]
 def spiked_wishart() -> np.ndarray:
     sample = np.random.default_rng(0).normal(size=(300, 600)) / 600**0.5
     return np.concatenate([np.linalg.eigvalsh(sample @ sample.T), [9.0, 14.0]])
+
+
+def figure_named(spectrum: NetworkSpectrum, name: str) -> Figure:
+    return next(figure for figure in spectrum_figures(spectrum) if figure.name == name)
 
 
 def schema() -> dict:
@@ -61,6 +67,68 @@ def test_without_density_and_layers_the_page_has_neither(made: Made) -> None:
     assert page.count('class="canvas"') == 1
     assert 'id="bulk"' not in page
     assert 'id="layers"' not in page
+
+
+def test_zeros_that_the_bulk_is_drawn_without_are_in_its_caption(made: Made) -> None:
+    with_zeros = made(np.concatenate([spiked_wishart(), np.zeros(40)]))
+    assert figure_named(with_zeros, "bulk").caption == "40 eigenvalues within $10^{-12}$ of zero are left out."
+    assert "of zero are left out." in spectrum_page(with_zeros)
+    assert "40 eigenvalues are zero to rounding, 1e-12" in str(with_zeros)
+    density = with_zeros.density
+    assert density is not None
+    one = dataclasses.replace(density, fit=dataclasses.replace(density.fit, zero=0.003, at_zero=1))
+    caption = figure_named(dataclasses.replace(with_zeros, density=one), "bulk").caption
+    assert caption == r"1 eigenvalue within $3 \times 10^{-3}$ of zero is left out."
+    assert figure_named(made(), "bulk").caption == ""
+    density = made().density
+    assert density is not None
+    estimated = made(density=dataclasses.replace(density, method="estimated", probes=4, steps=80))
+    words = "cannot be counted in an estimate, and are left in."
+    assert figure_named(estimated, "bulk").caption.endswith(words)
+    assert spectrum_page(estimated).count(words) == 2
+
+
+def test_all_outliers_are_drawn_however_few_are_listed(made: Made) -> None:
+    spectrum = made()
+    drawn = figure_named(dataclasses.replace(spectrum, largest=spectrum.largest[:1]), "density")
+    (points,) = [layer for layer in drawn.layers if layer.label == "2 outliers"]
+    assert sorted(points.arrays["x"]) == [9.0, 14.0]
+
+
+def test_a_value_within_its_residual_of_zero_is_zero_in_every_table(made: Made) -> None:
+    blurred = made().smallest[0].value * 1.5
+    pairs = tuple(dataclasses.replace(pair, residual=blurred) for pair in made().smallest)
+    layers = tuple(dataclasses.replace(layer, smallest=pairs[0]) for layer in made().layers)
+    spectrum = made(smallest=pairs, layers=layers)
+    page = spectrum_page(spectrum)
+    assert "<dt>Smallest eigenvalue</dt><dd>0</dd>" in page
+    assert "<tr><td>1</td><td>0</td>" in page
+    assert page.count('<td data-label="smallest">0</td>') == 2
+    assert f"{pairs[0].value:.6g}" not in str(spectrum)
+    assert spectrum.record()["smallest"][0]["value"] == pairs[0].value
+
+
+def test_layers_have_their_class_and_rows_that_stack_on_a_narrow_screen(made: Made) -> None:
+    spectrum = made()
+    page = spectrum_page(spectrum)
+    assert "<code>0</code> Linear" in page
+    assert "2 Linear" in str(spectrum)
+    assert page.count('class="numbers wide stacked"') == 2
+    assert page.count('data-label="W1 / s.d."') == page.count('data-label="fits"') > 0
+
+
+def test_the_gradient_of_chosen_parameters_is_said_to_be_theirs(made: Made) -> None:
+    for parameters, expected in (((), False), (("0.*",), True)):
+        spectrum = made(parameters=parameters)
+        assert ("of the chosen parameters" in str(spectrum)) == expected
+        assert ("of the chosen parameters alone" in spectrum_page(spectrum)) == expected
+
+
+def test_an_end_that_was_not_searched_is_said_on_the_page(made: Made) -> None:
+    spectrum = made(top=3)
+    for text in (str(spectrum), spectrum_page(spectrum)):
+        assert "above the bulk not searched: 3 eigenvalues in that half of the spectrum, 7 or more are needed" in text
+        assert "none was tried: the upper end was not searched for outliers" in text
 
 
 def test_a_spectrum_of_zeros_is_drawn(made: Made) -> None:
@@ -146,11 +214,35 @@ def test_a_target_that_cannot_be_is_refused(tmp_path: Path, name: str, sentence:
         check_target(tmp_path / name)
 
 
-def test_a_file_that_cannot_be_written_is_told(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, content: object) -> None:
-        raise OSError(28, "No space left on device")
+@pytest.mark.parametrize("failing", [".html", ".json"])
+def test_page_and_numbers_are_written_together_or_not_at_all(
+    failing: str, made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Path.write_bytes
 
-    monkeypatch.setattr("verify.spectrum.page.write_json", full)
+    def full(path: Path, content: bytes) -> int:
+        if failing in path.name:
+            raise OSError(28, "No space left on device")
+        return write(path, content)
+
+    for name in ("spectrum.html", "spectrum.json"):
+        (tmp_path / name).write_text("old")
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(ValueError, match=r"out must be a file that can be written, got .*: No space left on device"):
         write_spectrum(made(), tmp_path / "spectrum.html")
-    assert list(tmp_path.iterdir()) == []
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "spectrum.html": "old",
+        "spectrum.json": "old",
+    }
+
+
+def test_what_is_no_spectrum_and_no_path_is_refused(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"spectrum must be what network_spectrum returns, got dict"):
+        write_spectrum({}, tmp_path / "a.html")  # type: ignore[arg-type]
+    for out, kind in ((None, "NoneType"), (5, "int"), (b"a.html", "bytes")):
+        with pytest.raises(TypeError, match=rf"out must be the path of an .html file, got {kind}"):
+            write_spectrum(made(), out)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"out must be the path of an .html file, got 'a.*null"):
+        write_spectrum(made(), "a\0.html")
+    with pytest.raises(ValueError, match=r"out must be a file that can be written"):
+        write_spectrum(made(), tmp_path / f"{300 * 'a'}.html")

@@ -4,14 +4,17 @@ import subprocess
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import numerics
 import verify
-from verify.spectrum.study import Settings
+from verify.spectrum.settings import Settings
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -45,6 +48,17 @@ def frozen():
 
 def dropping():
     return nn.Sequential(net(), nn.Dropout()), nn.CrossEntropyLoss(), (x, y)
+
+class Stiff(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.linear(x.float())
+
+def stiff():
+    return Stiff(), nn.CrossEntropyLoss(), (x, y)
 
 def unfitting():
     return net(), nn.CrossEntropyLoss(), (x[:, :5], y)
@@ -105,6 +119,68 @@ def test_an_exact_study_is_that_of_the_dense_hessian() -> None:
         assert blocks[name].largest.value == pytest.approx(float(values[-1]), rel=1e-9)
         assert blocks[name].smallest.value == pytest.approx(float(values[0]), abs=1e-9)
         assert blocks[name].trace.value == pytest.approx(float(values.sum()), rel=1e-9)
+
+
+def test_in_single_precision_a_residual_bounds_the_error_and_is_no_larger_than_it_has_to_be() -> None:
+    net, loss, data = small()
+    single, exact = (
+        verify.network_spectrum(net.float(), loss, data, top=74, dtype=dtype, density=True)
+        for dtype in ("float32", "float64")
+    )
+    assert (single.dtype, exact.dtype) == ("float32", "float64")
+    residuals = {pair.residual for pair in single.largest}
+    assert len(residuals) == 1
+    (residual,) = residuals
+    moved = [abs(one.value - other.value) for one, other in zip(single.largest, exact.largest, strict=True)]
+    eps = torch.finfo(torch.float32).eps
+    assert max(moved) < residual <= 16 * eps * single.frobenius_norm.value
+    assert residual <= 74 * eps * single.radius
+    assert single.density is not None
+    assert single.density.fit.zero == residual
+
+
+def test_the_inertia_of_the_page_is_that_of_numerics() -> None:
+    net, loss, data = small()
+    for dtype in (torch.float32, torch.float64):
+        single = net.to(dtype)
+        operator = numerics.HessianOperator(single, loss, (data[0].to(dtype), data[1].to(dtype)))
+        for tolerance in (1e-4, 1e-3, 0.1):
+            page = verify.network_spectrum(single, loss, data, tolerance=tolerance, dtype=str(dtype)[6:]).inertia
+            counts = numerics.inertia(operator, tolerance=tolerance, method="exact")
+            expected = [int(n) for n in (counts.negative, counts.unresolved, counts.positive)]
+            assert [page.negative, page.unresolved, page.positive] == expected
+
+
+@pytest.mark.parametrize("method", ["exact", "estimated"])
+def test_how_many_are_listed_does_not_decide_what_is_searched(method: Any) -> None:
+    net, loss, data = small()
+    few, many = (
+        verify.network_spectrum(net, loss, data, top=top, density=True, method=method, steps=20) for top in (1, 20)
+    )
+    assert len(few.largest) == 1
+    assert few.density is not None
+    assert many.density is not None
+    expected = {"exact": [(37, 37), (37, 37)], "estimated": [(11, 8), (30, 8)]}[method]
+    assert [few.density.fit.searched, many.density.fit.searched] == expected
+    assert few.density.fit.unsearched_above == few.density.fit.unsearched_below == ""
+
+
+def test_an_estimate_whose_products_do_not_suffice_searches_nothing_and_says_so() -> None:
+    net, loss, data = small()
+    found = verify.network_spectrum(net, loss, data, top=2, density=True, method="estimated", products=4, steps=10)
+    assert found.density is not None
+    assert "known, 7 or more are needed" in found.density.fit.unsearched_below
+    assert found.density.fit.laws == ()
+    assert "not searched" in str(found)
+
+
+def test_a_layer_of_a_known_matrix_is_cut_out_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, loss, data = small()
+    monkeypatch.setattr(numerics.HessianOperator, "restricted", lambda *_: pytest.fail("measured again"))
+    spectrum = verify.network_spectrum(net, loss, data, per_layer=True)
+    assert [(layer.title, layer.method) for layer in spectrum.layers] == [("0 Linear", "exact"), ("2 Linear", "exact")]
+    own = verify.network_spectrum(nn.Linear(5, 2).double(), loss, data, per_layer=True)
+    assert [layer.title for layer in own.layers] == ["weight", "bias"]
 
 
 def test_an_estimated_study_agrees_with_the_exact_one_within_its_errors() -> None:
@@ -174,6 +250,13 @@ def test_batches_give_what_one_batch_gives_and_the_seed_moves_nothing_exact(loss
     assert found[0]["trace"]["value"] == pytest.approx(found[1]["trace"]["value"], rel=1e-12)
 
 
+def test_the_command_converts_to_double_precision_unless_told(lossproof: Command, problem: Path) -> None:
+    for words, dtype in (((), "float64"), (("--dtype", "model"), "float32"), (("--dtype", "float32"), "float32")):
+        assert lossproof("spectrum", "mine.py:problem", *words).returncode == 0
+        assert json.loads(Path("spectrum.json").read_text())["dtype"] == dtype
+    assert lossproof("spectrum", "mine.py:stiff", "--dtype", "model").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -182,6 +265,7 @@ def test_batches_give_what_one_batch_gives_and_the_seed_moves_nothing_exact(loss
         (("mine.py:frozen",), "trainable parameters"),
         (("mine.py:dropping",), "[Dd]ropout"),
         (("mine.py:unfitting",), "model|run together"),
+        (("mine.py:stiff",), r"must run in float64, .*\(--dtype model\) keeps their own"),
         (("mine.py:absent",), "problem must name a function of mine.py, got 'absent'"),
         (("absent:problem",), "problem must name a module that imports, got 'absent'"),
         (("mine.py:problem", "--parameters", "9.*"), "9"),
@@ -189,8 +273,8 @@ def test_batches_give_what_one_batch_gives_and_the_seed_moves_nothing_exact(loss
         (("mine.py:problem", "--part", "half"), "part must be 'hessian', 'gauss_newton' or 'residual', got 'half'"),
         (("mine.py:problem", "--method", "guess"), "method must be 'auto', 'exact' or 'estimated', got 'guess'"),
         (("mine.py:problem", "--tolerance", "2"), r"tolerance must lie in \(0, 1\), got 2.0"),
-        (("mine.py:problem", "--tolerance", "1e-12"), "tolerance must be at least .*, got 1e-12"),
-        (("mine.py:problem", "--dtype", "float16"), "dtype must be 'float32' or 'float64', got 'float16'"),
+        (("mine.py:problem", "--tolerance", "1e-15"), "tolerance must be at least .*, got 1e-15"),
+        (("mine.py:problem", "--dtype", "float16"), "dtype must be 'float64', 'float32' or 'model', got 'float16'"),
         (("mine.py:problem", "--device", "tpu"), "device must be 'auto', 'cpu' or 'cuda', got 'tpu'"),
         (("mine.py:problem", "--top", "0"), "top must be a whole number >= 1, got 0"),
     ],
@@ -215,6 +299,25 @@ def test_an_interrupt_writes_nothing(lossproof: Command, problem: Path, monkeypa
     ended = lossproof("spectrum", "mine.py:problem")
     assert (ended.returncode, ended.stderr) == (130, "interrupted; nothing was written.\n")
     assert not Path("spectrum.html").exists()
+
+
+def test_whole_numbers_of_numpy_count() -> None:
+    assert Settings(top=np.int64(3)) == Settings(top=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"density": "no"}, "density must be True or False, got 'no'"),
+        ({"parameters": (5,)}, r"parameters must be patterns for names, got \(5,\)"),
+        ({"parameters": None}, "parameters must be patterns for names, got None"),
+        ({"tolerance": "a"}, r"tolerance must lie in \(0, 1\), got 'a'"),
+        ({"steps": 10**20}, r"steps must be a whole number below 2\^63, got 100000000000000000000"),
+    ],
+)
+def test_settings_of_the_wrong_kind_are_refused(changes: dict, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        Settings(**changes)
 
 
 @pytest.mark.parametrize("changes", [{"probes": 1}, {"steps": 1}, {"seed": -1}, {"products": 2.5}, {"top": True}])

@@ -37,16 +37,17 @@ DRAWN = 60  # eigenvalues drawn one by one at each end
 )
 def bulk_and_outliers(bench: Workbench) -> Iterator[Comparison]:
     r"""After training, most eigenvalues of the Hessian of a ReLU network with two hidden layers lie within $10^{-3}$ of
-    the spectral radius of zero, more than before, and about as many as there are classes stand apart from them: there
-    is a gap between the 9th and the 10th eigenvalue where before training there was none.
+    the spectral radius of zero, more than before, and about as many as there are classes stand apart from them: the 9th
+    eigenvalue is more than 1.3 times the 10th, a gap where before training they are close.
 
-    The slide puts a question mark behind "minimum", and rightly: at a tolerance of $10^{-6}$ of the radius the end of
-    training is none. A good part of the eigenvalues is negative, far beyond rounding though small next to the outliers,
-    and where the loss is ten times smaller still the gradient is not zero and the least eigenvalue still negative.
+    The slide puts a question mark behind "minimum", and rightly: the end of training is none, neither at the loss 0.1
+    nor ten times lower. The gradient is not zero, and a good part of the eigenvalues is negative, far beyond rounding
+    though small next to the outliers. Nor is there a global minimum to come to: once all training examples are
+    classified right, the loss falls as the last layer is scaled up, whatever the other weights.
     """
-    hidden = bench.size(quick=12, standard=48, full=48), bench.size(quick=12, standard=32, full=32)
+    hidden = bench.size(quick=(12, 12), standard=(40, 32), full=(48, 32))  # 1066, 4242 and 5018 parameters
     samples = bench.size(quick=500, standard=1000, full=1000)
-    networks = bench.size(quick=24, standard=24, full=40)
+    networks = bench.size(quick=24, standard=20, full=40)
     items = [
         {
             "seed": seed,
@@ -66,6 +67,14 @@ def bulk_and_outliers(bench: Workbench) -> Iterator[Comparison]:
     before, after = measured["before"], measured["after"]
     before_gap, after_gap = (gap_ratios(spectra)[:, CLASSES - 2] for spectra in (before, after))
     radius = np.abs(after).max(axis=1)
+    depth, gradient, fall = (
+        np.stack([at_the_end, measured[f"{name} later"]], axis=1)
+        for name, at_the_end in (
+            ("depth", -after[:, -1] / after[:, 0]),
+            ("gradient", measured["gradient"]),
+            ("fall", measured["fall"]),
+        )
+    )
 
     yield Ordering(
         "share of the eigenvalues within 1e-3 of the radius of zero: before < after training",
@@ -103,35 +112,55 @@ def bulk_and_outliers(bench: Workbench) -> Iterator[Comparison]:
         decided_from="standard",  # with 1000 parameters the gap is elsewhere in one network of six
     )
     yield AtLeast(
-        f"share of the eigenvalues below -{RESOLVED:g} of the radius after training",
+        "share of the eigenvalues below -1e-6 of the radius after training",
         bound=0.05,
         replicates=(after < -RESOLVED * radius[:, None]).mean(axis=1),
         rival=Rival("a minimum has none", 0.0),
         dropped=dropped,
     )
     yield AtLeast(
-        f"minus the least eigenvalue over the largest, trained on to the loss {LATER:g}",
-        bound=1e-4,
-        replicates=measured["depth"],
-        rival=Rival("a minimum, to the same tolerance", RESOLVED),
+        f"minus the least eigenvalue over the largest, at the loss {LOSS:g} and trained on to {LATER:g}",
+        bound=(1e-4, 1e-4),
+        replicates=depth,
+        rival=Rival("a minimum, to the same tolerance", (RESOLVED, RESOLVED)),
         dropped=dropped,
     )
     yield AtLeast(
-        f"relative gradient norm, trained on to the loss {LATER:g}",
-        bound=1e-5,
-        replicates=measured["gradient"],
-        rival=Rival("a critical point", CRITICAL),
+        f"relative gradient norm, at the loss {LOSS:g} and trained on to {LATER:g}",
+        bound=(1e-5, 1e-5),
+        replicates=gradient,
+        rival=Rival("a critical point", (CRITICAL, CRITICAL)),
         dropped=dropped,
     )
-    negative, positive = ((sign * after > RESOLVED * radius[:, None]).sum(axis=1) for sign in (-1, 1))
-    counts = [np.median(each) for each in (negative, before.shape[1] - negative - positive, positive)]
-    end = (
-        f"At the loss {LOSS:g} the inertia at a tolerance of {RESOLVED:g} of the radius is {counts[0]:.0f} negative, "
-        f"{counts[1]:.0f} unresolved and {counts[2]:.0f} positive eigenvalues; at the loss {LATER:g} the relative "
-        f"gradient norm is {np.median(measured['gradient']):.1e}. Medians of {len(after)} networks: no minimum."
+    yield AtLeast(
+        rf"fall of the loss $L$ as the last layer grows by a factor $s$, $-d \log L / d \log s$, at the loss {LOSS:g} "
+        f"and at {LATER:g}",
+        bound=(0.5, 0.5),
+        replicates=fall,
+        rival=Rival("a minimum, or any other critical point", (0.0, 0.0)),
+        dropped=dropped,
     )
-    draw_in_order(bench, before[0], after[0], end)
+    draw_in_order(bench, before[0], after[0], end_in_words(after, gradient))
     draw_largest(bench, before, after)
+
+
+def end_in_words(after: Array, gradient: Array) -> str:
+    """Say of the first network, and of all by their medians, that training has not ended at a minimum.
+
+    Args:
+        after: Eigenvalues (networks, parameters) at the end of training.
+        gradient: Relative gradient norms (networks, 2) there and later.
+    """
+    edge = RESOLVED * np.abs(after).max(axis=1, keepdims=True)
+    negative, positive = (after < -edge).sum(axis=1), (after > edge).sum(axis=1)
+    unresolved = after.shape[1] - negative - positive
+    return (
+        f"At the loss {LOSS:g} it has {negative[0]} negative, {unresolved[0]} unresolved and {positive[0]} positive "
+        f"eigenvalues at a tolerance of 1e-6 of the radius, and the relative gradient norm {gradient[0, 0]:.2g}; at "
+        f"the loss {LATER:g} that norm is {gradient[0, 1]:.2g}: no minimum. Medians over {len(after)} networks: "
+        f"{np.median(negative):g} negative and {np.median(positive):g} positive eigenvalues, norms "
+        f"{np.median(gradient[:, 0]):.2g} and {np.median(gradient[:, 1]):.2g}."
+    )
 
 
 def draw_in_order(bench: Workbench, before: Array, after: Array, end: str) -> Figure:
@@ -144,7 +173,7 @@ def draw_in_order(bench: Workbench, before: Array, after: Array, end: str) -> Fi
         title="Eigenvalues in order, before and after training",
         x="place in ascending order",
         y="eigenvalue over spectral radius",
-        caption=f"One network with {parameters} parameters. {end}",
+        caption=f"One network, {parameters} parameters. {end}",
     )
     for spectrum, name in ((before, "before training"), (after, "after training")):
         figure.points(shown + 1, (spectrum[::-1] / np.abs(spectrum).max())[shown], name)
@@ -165,14 +194,14 @@ def draw_largest(bench: Workbench, before: Array, after: Array) -> Figure:
     )
     for spectra, name in ((before, "before training"), (after, "after training")):
         relative = np.median(spectra[:, : len(places)] / spectra[:, :1], axis=0)
-        figure.line(places, relative, f"{name}, joined").points(places, relative, name)
+        figure.points(places, relative, name)
     return figure
 
 
 def spectra_before_and_after(
     seed: int, networks: int, device: str, first: int, second: int, samples: int
 ) -> dict[str, Array]:
-    """All eigenvalues of networks before and after training; later the gradient and the least eigenvalue."""
+    """All eigenvalues of networks before and after training; there and later what tells a minimum."""
     import torch
 
     x, labels = numerics.digits(samples=samples, device=device)
@@ -188,7 +217,10 @@ def spectra_before_and_after(
     return {
         "before": start.spectra(),
         "after": end.spectra(),
-        "gradient": later.relative_gradient.cpu().numpy(),
-        "depth": np.array(depths),
+        "gradient": end.relative_gradient.cpu().numpy(),
+        "gradient later": later.relative_gradient.cpu().numpy(),
+        "fall": end.fall_along_last_layer(),
+        "fall later": later.fall_along_last_layer(),
+        "depth later": np.array(depths),
         "arrived": (end.arrived & later.arrived).cpu().numpy(),
     }

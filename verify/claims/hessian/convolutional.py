@@ -3,11 +3,13 @@
 Conventions. Two convolutions with ReLU and max-pooling, two dense layers; weights start N(0, 2/fan_in), biases at 0;
 the loss is the mean cross-entropy over the images, in single precision. A member's seed draws its weights and the
 order of its images, so that members of one seed that are trained with different batches start at one point. Training
-ends where the loss over all images, looked at now and then, has come down to a target: networks are compared at equal
-loss, not after equal time.
+ends where the loss over all images has come down to a target: networks are compared at equal loss, not after equal
+time. How often the loss is looked at decides how equal that is, because it jumps where the largest eigenvalue is near
+the edge of stability.
 
-The noise of a step grows with the noise scale, learning rate over batch size; and where an eigenvalue exceeds
-2/(learning rate), gradient descent with full batches leaves along its eigenvector (on a quadratic function exactly so).
+Batches are drawn without replacement: the gradient of B of N examples has (N - B)/(B (N - 1)) times the variance of one
+example's, none if B is N. And where an eigenvalue exceeds 2/(learning rate), gradient descent with full batches leaves
+along its eigenvector (on a quadratic function exactly so).
 """
 
 from collections.abc import Sequence
@@ -62,9 +64,16 @@ class Convolutional:
         return Convolutional(self.network, theta, self.x, self.labels)
 
     def trained(
-        self, *, seeds: Sequence[int], batch_size: int, learning_rate: float, target: float, steps: int
+        self,
+        *,
+        seeds: Sequence[int],
+        batch_size: int,
+        learning_rate: float,
+        target: float,
+        steps: int,
+        check_every: int,
     ) -> "numerics.TrainingResult":
-        """Train until the loss, looked at 200 times or less, is at most the target, or to the last step."""
+        """Train until the loss over all images, looked at now and then, is at most the target, or to the last step."""
         return numerics.sgd(
             self.network,
             self.theta,
@@ -76,7 +85,7 @@ class Convolutional:
             seeds=seeds,
             steps=steps,
             stop_at=target,
-            check_every=max(1, steps // 200),
+            check_every=check_every,
         )
 
 

@@ -32,7 +32,7 @@ NEAR_ZERO = 1e-3
 LEARNING_RATE = 0.1
 BATCH_SIZE = 50
 MOST_STEPS = 10_000
-CHECK_EVERY = 20
+CHECK_EVERY = 5  # steps: the loss over the training set is looked at so often that equal losses are so to a few percent
 ACCURACY = 1e-3  # of matrix-free eigenvalues, over the largest; the smallest that matter are a hundredth of it
 TRAINING = (
     f"stochastic gradient descent, batches of {BATCH_SIZE}, learning rate {LEARNING_RATE:g}, to a given loss over the "
@@ -52,6 +52,7 @@ class Classifiers:
         labels: Labels, shared or one set per member.
         arrived: Which members have come down to the loss that was asked for; all, before training.
         relative_gradient: Relative gradient norm of every member; none before training.
+        loss: The loss of every member over the training set; none before training.
     """
 
     network: "numerics.Mlp"
@@ -60,6 +61,7 @@ class Classifiers:
     labels: "torch.Tensor"
     arrived: "torch.Tensor"
     relative_gradient: "torch.Tensor"
+    loss: "torch.Tensor"
 
     def trained(self, seed: int, to: float) -> "Classifiers":
         """The same networks after training to a loss, in an order of the examples that the seed decides."""
@@ -77,7 +79,19 @@ class Classifiers:
             check_every=CHECK_EVERY,
         )
         arrived = end.loss <= to
-        return Classifiers(self.network, end.theta, self.x, self.labels, arrived, end.relative_gradient)
+        return Classifiers(self.network, end.theta, self.x, self.labels, arrived, end.relative_gradient, end.loss)
+
+    def fall_along_last_layer(self) -> Array:
+        """How fast the loss falls as the last layer grows, -d log(loss) / d log(scale), one number per member.
+
+        It is positive at least where all examples are classified right, whatever else the parameters are: no such point
+        is critical.
+        """
+        loss, gradient = numerics.loss_and_gradient(
+            self.network, self.theta, self.x, self.labels, numerics.CrossEntropy()
+        )
+        last = slice(self.network.layers["2.weight"].start, None)
+        return np.asarray((-(gradient * self.theta)[:, last].sum(1) / loss).cpu().numpy())
 
     def spectra(self) -> Array:
         """All eigenvalues of every member, from the assembled Hessian, (members, parameters)."""
@@ -130,7 +144,8 @@ def untrained(
     network = numerics.Mlp((x.shape[-1], *hidden, classes), "relu", bias=True)
     theta = network.init(range(seed, seed + networks), sigma_w=2**0.5, device=x.device)
     everybody = torch.ones(networks, dtype=torch.bool, device=x.device)
-    return Classifiers(network, theta, x, labels, everybody, torch.full_like(theta[:, 0], torch.nan))
+    nothing = torch.full_like(theta[:, 0], torch.nan)
+    return Classifiers(network, theta, x, labels, everybody, nothing, nothing)
 
 
 def gap_ratios(eigenvalues: Array) -> Array:
