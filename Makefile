@@ -16,14 +16,14 @@ help:
 	@echo "make lint     ruff and mypy --strict"
 	@echo "make bench    time this package beside its peers (peers in another interpreter: LOSSPROOF_PEERS=PYTHON)"
 
-# Workers for the claims that train networks.
+# Workers, for the claims that train networks and for the tests.
 JOBS ?= 2
 
 report: $(STAMP)
 	$(BIN)/lossproof run --profile quick --jobs $(JOBS)
 
 test: $(STAMP)
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(JOBS) --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
