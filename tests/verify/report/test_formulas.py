@@ -128,3 +128,13 @@ measure_rows_once()
 assert before == [draw(latex) for latex in formulas]
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "latex", [r"\left(\sum_i b_i\right)^2", r"\left[a + \sum_{i, j} b_i\right]", r"\left|\prod_i b\right|"]
+)
+def test_brackets_around_a_sum_are_as_tall_as_the_sum(latex: str) -> None:
+    picture = str(Formulas().draw(latex, display=True))
+    height = re.search(r"height:([0-9.]+)em", picture)
+    assert height is not None
+    assert 1.5 < float(height[1]) < 4.5
