@@ -1,11 +1,11 @@
-"""ziamath's rows, measured once.
+r"""ziamath's rows, measured once.
 
 Before it draws a row of a formula, ziamath measures each part of it, to know how far brackets must stretch, and does
 so again at every level of nesting: a formula of depth d costs 2^d. A part of one text, style and size always has one
 height, so a formula keeps the heights it has measured. The drawing is the same to the byte, and several times as fast
 on the fractions within fractions that a derivation is made of.
 
-One thing differs. While it measures, ziamath leaves out operators that stretch, and takes the sum in \\sum_i for one: a
+One thing differs. While it measures, ziamath leaves out operators that stretch, and takes the sum in \sum_i for one: a
 part of such an operator with an index has no height, which comes out as one of a thousand, and brackets around it
 would be that tall. Such a part is measured as it will be drawn.
 """
