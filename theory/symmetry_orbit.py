@@ -1,4 +1,4 @@
-r"""How many parameters compute one function: permutations and sign flips of hidden units, and rescalings.
+r"""How many parameters symmetries make of one network: permutations and sign flips of hidden units, and rescalings.
 
 Conventions: two layers, y = sum_j v_j s(w_j . x) without biases, h hidden units; a unit is the pair (w_j, v_j). Every
 order of the units gives the same function: h! permutations. If s is odd (tanh), so does a unit with both signs changed:

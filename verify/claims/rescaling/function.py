@@ -93,7 +93,7 @@ def before_and_after(seed: int, networks: int, device: str) -> dict[str, Array]:
 
 @claim(
     "rescaling.same-function",
-    title="The same function and test error, any flatness",
+    title="The same function and test error, a thousand times as sharp",
     source=Source(DINH_2017, "on rectified networks; filter normalisation: Li et al. (2018)", METHODOLOGY),
     assumptions=(
         f"networks {'-'.join(map(str, WIDTHS))} of ReLU units without biases, trained by gradient descent on the first "

@@ -15,11 +15,13 @@ HIDDEN: Final = (1, 2, 3, 4, 5, 6, 7, 8)
 
 @claim(
     "rescaling.symmetry-orbit",
-    title="How many networks of one shape compute one function",
+    title="How many networks the symmetries make of one",
     source=Source(DINH_2017, "for the rescalings", METHODOLOGY),
     assumptions=(
         "two layers without biases, $h$ hidden units none of which is zero",
-        "units are distinct: up to sign for odd activations, up to rescaling for ReLU",
+        "units are distinct: up to sign for odd activations, up to rescaling for ReLU; what is counted is the orbit of "
+        "these symmetries: for ReLU other networks may compute the same function, as $\\sum_j v_j w_j = 0$ lets all "
+        "$w_j$ change sign",
     ),
     expects={Verdict.PROVED},
 )
@@ -56,7 +58,7 @@ def symmetry_orbit(bench: Workbench) -> Iterator[Comparison]:
     )
     figure = bench.figure(
         "orbit",
-        title="Networks of one shape that compute one function",
+        title="Networks that symmetries make of one",
         x="hidden units $h$",
         y="number",
         y_scale="log",
@@ -176,8 +178,9 @@ def evidence_is_invariant(bench: Workbench) -> Iterator[Comparison]:
         y="evidence $Z$",
         x_scale="log",
         y_scale="log",
-        caption="The network with two weights. A fixed prior prefers balanced weights, which is a statement on the "
-        "prior and none on the function.",
+        caption="The network with two weights. A fixed prior prefers some of these weights to others: here most those "
+        "with $\\alpha^2 + \\alpha^{-2} = 3$, not the balanced ones, and less and less those far from balance. That is "
+        "a statement on the prior and none on the function.",
     )
     grid = np.logspace(-2, 2, 81)
     sigma = grid**2 + grid**-2
