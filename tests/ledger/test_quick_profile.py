@@ -70,7 +70,6 @@ EXPECTED: dict[str, str | None] = {
     "rescaling.singular-hessian": "SUPPORTED",
     "rescaling.spectral-norm": "SUPPORTED",
     "rescaling.symmetry-orbit": "PROVED",
-    "rescaling.trace-norm-as-printed": "REFUTED",
     "rescaling.up-to-so-many-eigenvalues-as-printed": "REFUTED",
     "spectrum.assumptions-after-descent": "REFUTED",
     "spectrum.assumptions-on-trained-nets": "REFUTED",

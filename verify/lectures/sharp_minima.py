@@ -56,7 +56,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         HESSIAN_MEASURES,
         r"The trace norm is proportional to the sum of the eigenvalues.",
-        ("rescaling.trace-norm-as-printed", "rescaling.counts-are-not-invariant"),
+        Slip(
+            "the trace norm is the sum of the eigenvalues",
+            "the trace norm is the sum of the eigenvalues only where none is negative, as at the minima that the slide "
+            "is about",
+        ),
     ),
     Statement(
         METHODOLOGY,
@@ -202,7 +206,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         WEIGHT_NORMALISED,
-        r"Every minimum is equivalent to an infinitely flat one by the eigenvalues of the Hessian.",
+        r"Every minimum is equivalent to an infinitely flat one by the eigenvalues of the Hessian, and to one of "
+        r"arbitrarily low full-space $\epsilon$-sharpness.",
         ("flatness.infinitely-flat-as-printed",),
     ),
     Statement(
