@@ -206,8 +206,9 @@ def sharpest_minimum() -> Derivation:
     network of output 0 and loss 1 at the distance epsilon. Its sharpness is 1, and no sharpness can be larger.
 
     Returns:
-        A derivation; the value is the sharpness of that minimum, for every epsilon. The part "curvature" is the largest
-        eigenvalue of its Hessian, which is not 0.
+        A derivation; the value is the sharpness of that minimum, for every epsilon. The parts are "curvature", the
+        largest eigenvalue of its Hessian, which is not 0, and "sharper", the sign of what the largest sharpness of all
+        exceeds the value by: 0, as no place is sharper.
 
     Examples:
         >>> sharpest_minimum().value
@@ -218,6 +219,8 @@ def sharpest_minimum() -> Derivation:
     minimum = {x: _radius, y: 1 / _radius}
     hessian = sp.hessian(loss.subs(e, x * y - 1), (x, y)).subs(minimum).applyfunc(sp.cancel)
     curvature = 4 * (_radius**2 + 1 / _radius**2)
+    sharpness = (loss.subs(e, -1) - loss.subs(e, 0)) / (1 + loss.subs(e, 0))
+    most = sp.maximum((1 - _loss) / (1 + _loss), _loss, sp.Interval(0, sp.oo))
     return Derivation(
         "A minimum than which no place is sharper",
         sp.Eq(sp.Symbol("S"), sp.Integer(1)),
@@ -261,18 +264,28 @@ def sharpest_minimum() -> Derivation:
             ),
             Step(
                 "so that the sharpness is 1. None can be larger, at no place: (1 - L)/(1 + L) is at most 1.",
-                Relation((loss.subs(e, -1) - loss.subs(e, 0)) / (1 + loss.subs(e, 0)), "=", 1),
+                Relation(sharpness, "=", 1),
                 "exact",
                 shown=r"S(\epsilon, \epsilon^{-1}) = 1 \ge S(\theta')",
             ),
+            Step(
+                "No place is sharper than this minimum, and none is by however little.",
+                Relation(sp.sign(most - sharpness), "=", 0),
+                "exact",
+                shown=r"\mathrm{sgn}\left(\max_{L \ge 0} \frac{1 - L}{1 + L} - S(\epsilon, \epsilon^{-1})\right) = 0",
+            ),
         ),
         Domain(epsilon=(0, sp.oo)),
-        parts={"curvature": sp.Eq(sp.Symbol("lambda_1"), curvature)},
+        parts={
+            "curvature": sp.Eq(sp.Symbol("lambda_1"), curvature),
+            "sharper": sp.Eq(sp.Symbol("sign"), sp.sign(most - sharpness)),
+        },
         assumptions=("the balls are closed",),
         source=_SLIDE,
         shown={
             "result": r"S(\epsilon, \epsilon^{-1}) = 1 \ge S(\theta')",
             "curvature": r"\lambda_1 = 4 \left(\epsilon^2 + \epsilon^{-2}\right)",
+            "sharper": r"\mathrm{sgn}\left(\max_{\theta'} S(\theta') - S(\epsilon, \epsilon^{-1})\right) = 0",
         },
     )
 

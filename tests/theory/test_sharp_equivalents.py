@@ -43,6 +43,7 @@ def test_the_bound_holds_after_the_rescaling(size: float, radius: float) -> None
 def test_with_a_bounded_loss_no_equivalent_is_sharper(radius: float) -> None:
     best = _sharpness(radius, 1 / radius, radius, bounded=True)
     assert best == pytest.approx(float(sharpest_minimum().value), rel=1e-9)
+    assert sharpest_minimum().parts["sharper"].rhs == 0
     for alpha in (0.01, 0.3, 3.0, 100.0):
         assert _sharpness(alpha * radius, 1 / (alpha * radius), radius, bounded=True) <= best + 1e-12
 

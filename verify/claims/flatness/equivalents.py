@@ -134,21 +134,33 @@ def sharp_equivalent(bench: Workbench) -> Iterator[Comparison]:
     "flatness.sharper-equivalent-as-printed",
     title="The equivalent minimum is sharper, as printed",
     source=Source(printed=SHARPNESS),
-    assumptions=(DEFINED, "one weight in each layer, the sample $x = 1$, $y = 1$, squared error, $\\epsilon = 1$"),
+    assumptions=(
+        DEFINED,
+        "one weight in each layer, the sample $x = 1$, $y = 1$; a bounded loss and every $\\epsilon$, or squared error "
+        "and $\\epsilon = 1$",
+    ),
     expects={Verdict.REFUTED},
     flaw="overstatement",
 )
 def sharper_equivalent_as_printed(bench: Workbench) -> Iterator[Comparison]:
-    r"""As printed: the minimum $\theta'$ that $\alpha = \epsilon/|\theta_1|_2$ makes of a minimum $\theta$ has a higher
-    $\epsilon$-sharpness than $\theta$.
+    r"""As printed: for every $\epsilon$ each minimum has an equivalent one of higher $\epsilon$-sharpness.
 
-    (It has a sharpness of at least $(L(0) - L)/(1 + L)$, which need not be more. With one weight in each layer and
+    (Not where the loss is bounded: with $2e^2/(1 + e^4)$ of the error $e$ the minimum $(\epsilon, 1/\epsilon)$ has the
+    sharpness 1, and no place has more. Nor does the slide's $\alpha = \epsilon/|\theta_1|_2$ do it where the statement
+    holds, as under squared error: it brings a sharpness of at least $(L(0) - L)/(1 + L)$, which need not be more. With
     $\epsilon = 1$ the minimum $(2, 1/2)$ becomes $(1, 1)$, whose sharpness is $(\sqrt 2 + 1/2)^2 = 3.66...$; but at the
     distance 1 from $(2, 1/2)$ lies $(2, 3/2)$, with the loss 4. A small enough $\alpha$ does make minima sharper where
-    the loss has no upper bound, but that is another $\alpha$; where it has one a minimum may be the sharpest there is.)
+    the loss has no upper bound, but that is another $\alpha$.)
     """
     import sympy as sp
 
+    yield Identity(
+        "sign of the largest sharpness anywhere less that of (epsilon, 1/epsilon), bounded loss",
+        derivation=theory.sharpest_minimum(),
+        part="sharper",
+        claimed=sp.Integer(1),
+        rival=Rival("0, no place being sharper", sp.Integer(0)),
+    )
     derivation = theory.sharper_equivalent()
     size, radius = (
         next(symbol for symbol in derivation.parts["before"].rhs.free_symbols if symbol.name == name)
@@ -158,7 +170,7 @@ def sharper_equivalent_as_printed(bench: Workbench) -> Iterator[Comparison]:
     # 30 digits, of which the last may be rounded
     after = theory.Ball(Fraction(str(sp.N(derivation.parts["after"].rhs, 30))), Fraction(1, 10**27))
     yield Enclosure(
-        "sharpness of (1, 1) less a lower bound of that of (2, 1/2)",
+        "sharpness of (1, 1) less a lower bound of that of (2, 1/2), squared error",
         values=[after - before],
         within=(0, None),
         rival=Rival("the minimum as it was is the sharper one", [before - after]),
