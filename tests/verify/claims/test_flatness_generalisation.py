@@ -106,20 +106,18 @@ def test_the_gap_has_to_grow_with_sharpness_from_every_start(
     assert [finding.verdict for finding in found] == [verdict] * 3
 
 
-@pytest.mark.parametrize(("spread", "verdict"), [(1e3, S), (1.0 + 1e-9, R)], ids=["rescaled", "left alone"])
+@pytest.mark.parametrize(("spread", "verdict"), [(1e3, S), (1.1, R)], ids=["rescaled", "hardly rescaled"])
 def test_only_rescaling_takes_the_order_away(
     spread: float, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = 40
     trace = np.linspace(1.0, 1.5, count)
-    found = {"first": 0.4 * trace, "trace": trace, "gap": trace**2, "arrived": np.ones(count)}
-    found["trace"] = trace + 1e-9 * np.arange(count)
+    found = {"first": 0.4 * trace, "trace": trace + 1e-9 * np.arange(count), "arrived": np.ones(count)}
     monkeypatch.setattr(generalisation, "_found", lambda bench, name, target, starts: found)
     monkeypatch.setattr(generalisation, "SPREAD", spread)
     name = "flatness.no-prediction-after-rescaling"
-    verdicts = {comparison.decide().verdict for comparison in CLAIMS[name].check(Workbench(name, folder=tmp_path))}
-    assert (verdicts == {S}) is (verdict is S)
-    assert (S in verdicts) is (verdict is S)
+    (comparison,) = CLAIMS[name].check(Workbench(name, folder=tmp_path))
+    assert comparison.decide().verdict is verdict
 
 
 def _ends(size: float, accuracy: float) -> dict[str, Array]:

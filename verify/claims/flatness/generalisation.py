@@ -76,37 +76,39 @@ def predicts_generalisation(bench: Workbench) -> Iterator[Comparison]:
     "flatness.no-prediction-after-rescaling",
     title="After random rescalings nothing is left of the order of traces",
     source=Source(DINH_2017, "section 5", printed=FLAT_GENERALISE),
-    assumptions=(*SETTING, "SGD, learning rate 0.2, batches of 32", GAP),
+    assumptions=(
+        *SETTING,
+        "SGD, learning rate 0.2, batches of 32",
+        "these networks differ in their start and the order of their images alone, and the largest of their traces is "
+        "a tenth to a third above the smallest",
+        GAP,
+    ),
     expects={Verdict.SUPPORTED},
 )
 def no_prediction_after_rescaling(bench: Workbench) -> Iterator[Comparison]:
     r"""Rescale each of forty trained networks by a random $T_\alpha$, $\log\alpha$ uniform between $\pm\log 1000$: in
-    the mean Kendall's $\tau$ between the traces before and after is zero then, and so is that between the trace after
-    and the gap between test and training loss.
+    the mean Kendall's $\tau$ between the traces before and after is nearly zero then (zero in the limit of ever wider
+    rescalings). Nor can the trace after tell much of the gap, which no rescaling changes.
 
-    No network has changed what it computes, and with it its gap. The trace of the rescaled Hessian is
-    $\operatorname{tr} H_{11}/\alpha^2 + \alpha^2 \operatorname{tr} H_{22}$, $H_{kk}$ the blocks of the layers.
+    The trace of the rescaled Hessian is $\operatorname{tr} H_{11}/\alpha^2 + \alpha^2 \operatorname{tr} H_{22}$,
+    $H_{kk}$ the blocks of the layers.
     """
     target, draws = bench.size(quick=0.05, standard=0.01, full=0.01), 200
     found = _found(bench, "SGD", target, 40)
     kept, dropped = both_arrived(found)
-    first, whole, gap = found["first"][kept], found["trace"][kept], found["gap"][kept]
+    first, whole = found["first"][kept], found["trace"][kept]
     generator = np.random.default_rng(bench.seeds("rescalings", 1)[0])
-    exponents = generator.uniform(-1.0, 1.0, (draws, len(gap)))
+    exponents = generator.uniform(-1.0, 1.0, (draws, len(whole)))
     squares = SPREAD ** (2 * exponents)
     after = first / squares + squares * (whole - first)
-    for name, label, rival in (
-        ("the trace before", whole, Rival("the order stays, as that of a property of the function", 1.0)),
-        ("the gap", gap, Rival("half way from no order to the same order", 0.5)),
-    ):
-        yield Equals(
-            f"Kendall's tau between the trace after a rescaling and {name}",
-            predicted=0.0,
-            replicates=kendall(after, label),
-            absolute=0.2,
-            rival=rival,
-            dropped=dropped,
-        )
+    yield Equals(
+        "Kendall's tau between the traces before and after a rescaling",
+        predicted=0.0,
+        replicates=kendall(after, whole),
+        absolute=0.2,
+        rival=Rival("the order stays, as that of a property of the function", 1.0),
+        dropped=dropped,
+    )
 
 
 def kendall(rows: Array, values: Array) -> Array:
