@@ -22,7 +22,8 @@ SPACING = 1e-4
     title="A flat minimum bears noise in the weights: it is the trace that counts",
     source=Source(HOCHREITER_SCHMIDHUBER_1997, "for flatness as robustness", STABLE),
     assumptions=(
-        "$\\theta$ is a minimum; the changes of different weights are independent, with mean 0 and variance $s^2$",
+        "$\\theta$ is a minimum; the changes of different weights are independent and symmetric, with mean 0, variance "
+        "$s^2$ and fourth moments of order $s^4$",
         "a grid has its origin at random, uniformly and independently for each weight",
         f"for the measurements, {TRAINED}; noise and grid have the size {SIZE:g}",
     ),

@@ -30,8 +30,8 @@ STEPS, BETWEEN, BEYOND = 4000, 0.5, 1.2
     title="Learning rates at which descent leaves a minimum",
     source=Source(WU_MA_E_2018, "section 3", SGD_AND_FLAT_MINIMA),
     assumptions=(
-        "the loss is quadratic near the minimum; for SGD every sample has its own minimum there, and each step draws "
-        "its batch anew",
+        "the loss is quadratic near the minimum; for SGD the minimum is one of the loss of every single sample, and "
+        "each step draws its batch anew",
         f"where networks are meant, {TRAINED}",
     ),
     expects={Verdict.SUPPORTED},
