@@ -94,8 +94,8 @@ def sam_objective(bench: Workbench) -> Iterator[Comparison]:
       = L + \rho |g| + \frac{\rho^2}{2} \frac{g^T H g}{|g|^2} + O(\rho^3), \qquad \hat\epsilon = \rho \frac{g}{|g|}.$$
 
     To first order it adds the length of the gradient, to second order the curvature along it. It goes along
-    $\nabla L$ taken uphill, on a quadratic $H (x + \rho H x/|H x|)$, and leaves out the derivative of the step
-    itself, which is of order $\rho^2$.
+    $\nabla L$ taken uphill, on a quadratic $H (x + \rho H x/|H x|)$, and leaves out what the derivative of the
+    step would add, which is of order $\rho^2$.
 
     It does not come to rest at the minimum. On $a x^2/2$ it goes along $a (x + \rho \operatorname{sign} x)$ and ends
     between two places,
@@ -218,7 +218,7 @@ def local_entropy(bench: Workbench) -> Iterator[Comparison]:
     $E$ over the density under the integral. On a quadratic it has the same minimum, the same eigenvectors, and each
     curvature $\lambda$ becomes
 
-    $$\frac{\lambda \gamma}{\lambda + \gamma} < \min(\lambda, \gamma).$$
+    $$\frac{\lambda \gamma}{\lambda + \gamma} \le \min(\lambda, \gamma).$$
 
     Sharp directions are capped at $\gamma$, flat ones stay as they are. For any loss $F'' = \gamma - \gamma^2
     \operatorname{Var} x' \le \gamma$, in one weight. The entropy of a sharp minimum is the worse, as $F$ there is
@@ -304,8 +304,8 @@ def weight_averaging(bench: Workbench) -> Iterator[Comparison]:
       \frac{2 - \eta a}{\eta a\, T} .$$
 
     It is not $1/T$, as it would be for independent iterates. In flat directions, with small $\eta a$, iterates are
-    alike and averaging helps little, up to $T = 2/(\eta a)$ hardly at all; in sharp ones, $\eta a > 1$, they lie on
-    either side, and it helps more than $1/T$.
+    alike and averaging sets in late: at $T = 2/(\eta a)$ the average still has more than half of the loss; in sharp
+    ones, $\eta a > 1$, they lie on either side, and it helps more than $1/T$.
     """
     import sympy as sp
 
