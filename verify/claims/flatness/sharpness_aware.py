@@ -62,7 +62,8 @@ def sam_finds_flatter(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "flatness.cost-per-step",
-    title="After equally many gradients plain descent is the flattest",
+    title="After equally many gradients SGD has come farther down than SAM and Entropy-SGD, and has the smallest "
+    "largest eigenvalue",
     source=Source(CHAUDHARI_2017, "section 4.2, cost of a step", printed=ALGORITHMS),
     assumptions=(
         NETWORK,
@@ -76,8 +77,8 @@ def cost_per_step(bench: Workbench) -> Iterator[Comparison]:
     r"""A step of SGD takes one gradient, one of SAM two, one of Entropy-SGD as many as its walk has steps, here 20.
     After equally many gradients both have come less far down than plain SGD, and their largest eigenvalues are larger.
 
-    With the cross-entropy all eigenvalues fall along with the loss, so what finds flatter points at equal loss need not
-    do so at equal cost.
+    Once most images are fitted, eigenvalues under the cross-entropy fall along with the loss (before, the largest one
+    rises), so what finds flatter points at equal loss need not do so at equal cost.
     """
     pairs = bench.size(quick=20, standard=40, full=80)
     gradients = bench.size(quick=1000, standard=4000, full=8000)

@@ -4,7 +4,8 @@ Conventions. 64 inputs, one hidden layer of 16 ReLU units, 10 outputs, no biases
 loss is the mean cross-entropy over the training images, which are centred; the images that are left over are for
 testing. A pair of networks starts at the same weights and goes through the same images in the same order, but in
 batches as large as its recipe says. Networks are compared at the same training loss, or after the same number of
-gradients of batches: all eigenvalues fall along with the loss, so that time alone makes a network flatter.
+gradients of batches: once most images are fitted, eigenvalues under the cross-entropy fall along with the loss (before,
+the largest one rises), so that time alone makes a network flatter.
 """
 
 from typing import TYPE_CHECKING, Any, Final
