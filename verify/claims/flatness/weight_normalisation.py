@@ -23,6 +23,7 @@ NORMALISED: Final = (
     "trainable direction $v_j$ and a trainable scale $s_j > 0$",
     "half squared error; the networks fit the outputs of a teacher of their own shape",
     "$\\alpha > 0$ multiplies all directions",
+    "neither $H_{vv}$ nor $H_{ss}$ is zero at the minimum, the blocks of the Hessian of directions and of all others",
 )
 
 
@@ -180,11 +181,24 @@ def weight_normalised(bench: Workbench) -> Iterator[Comparison]:
 )
 def infinitely_flat_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: with weight normalisation every minimum is equivalent to an infinitely flat one, as measured by the
-    eigenvalues of the Hessian.
+    eigenvalues of the Hessian, and to one of arbitrarily low full-space $\epsilon$-sharpness.
 
     (By the directions alone: as $\alpha$ grows, the largest eigenvalue tends to that of the block of the other
-    parameters, of which the scales are some. It would vanish only if these were fixed.)
+    parameters, of which the scales are some. It would vanish only if these were fixed. Nor is the
+    $\epsilon$-sharpness arbitrarily low: a step of $\epsilon$ in a scale raises the loss by the same amount for every
+    $\alpha$.)
     """
+    import sympy as sp
+
+    derivation = theory.weight_normalised_hessian()
+    (epsilon,) = derivation.parts["sharpness"].rhs.free_symbols
+    yield Identity(
+        "rise of the loss within epsilon of the minimum, by the scale alone, $L = |w - w^*|^2/2$, large alpha",
+        derivation=derivation,
+        part="sharpness",
+        claimed=sp.Integer(0),
+        rival=Rival("the same for every alpha", epsilon**2 / 2),
+    )
     found = _found(bench)
     one = found["largest"][:, len(ALPHAS) // 2]
     yield Agrees(
