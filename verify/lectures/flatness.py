@@ -60,12 +60,13 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         ALGORITHMS,
-        r"Sharpness-aware minimisation finds flat minima: it minimises the loss at the worst point nearby.",
+        r"Sharpness-aware minimisation is listed among algorithms for flat minima (that it ends flatter is tried, not "
+        r"printed).",
         ("flatness.sam-finds-flatter",),
     ),
     Statement(
         ALGORITHMS,
-        r"Entropy-SGD is computationally very expensive, and finds flat minima.",
+        r"Entropy-SGD is computationally very expensive (listed like the others).",
         ("flatness.cost-per-step", "flatness.entropy-sgd-finds-flatter"),
     ),
     Statement(
