@@ -96,7 +96,8 @@ def evidence_along_orbit() -> Derivation:
     d, h, p, m, theta, theta_t = sp.symbols("D H P M theta theta_T", commutative=False)
     one = sp.exp(-_h * _p * _place**2 / (2 * (_h + _p))) * sp.sqrt(_p / (_h + _p))
     return Derivation(
-        "The evidence is constant along an orbit of rescalings if the prior moves along, and only then",
+        "The evidence is constant along an orbit of rescalings if the prior moves along, and not with a fixed Gaussian "
+        "one",
         sp.Eq(sp.Symbol("Z"), fixed),
         (
             Step(
