@@ -57,7 +57,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         HESSIAN_MEASURES,
         r"The trace norm is proportional to the sum of the eigenvalues.",
         Slip(
-            "the trace norm is the sum of the eigenvalues",
+            "the trace norm is said to be proportional to the sum of the eigenvalues",
             "the trace norm is the sum of the eigenvalues only where none is negative, as at the minima that the slide "
             "is about",
         ),
