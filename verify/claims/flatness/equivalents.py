@@ -132,7 +132,7 @@ def sharp_equivalent(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "flatness.sharper-equivalent-as-printed",
-    title="The equivalent minimum is sharper, as printed",
+    title="For every minimum a sharper equivalent, as printed",
     source=Source(printed=SHARPNESS),
     assumptions=(
         DEFINED,

@@ -74,7 +74,7 @@ def predicts_generalisation(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "flatness.no-prediction-after-rescaling",
-    title="After random rescalings nothing is left of the order of traces",
+    title="After random rescalings hardly anything is left of the order of traces",
     source=Source(DINH_2017, "section 5", printed=FLAT_GENERALISE),
     assumptions=(
         *SETTING,

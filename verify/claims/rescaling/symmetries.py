@@ -124,7 +124,7 @@ def any_coordinates(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "rescaling.evidence-is-invariant",
-    title="The Bayesian evidence of a minimum does not depend on the coordinates, if the prior moves along",
+    title="The Bayesian evidence of a minimum does not change under rescaling, if the prior moves along",
     source=Source(DINH_2017, "on reparametrisations of the model", BAYESIAN),
     assumptions=(
         "$Z$ is the evidence of a minimum by Laplace's method, $\\int e^{-L} p$ with $L$ quadratic around it",
