@@ -3,7 +3,8 @@
 Conventions. Two hidden layers with biases; weights start N(0, 2/fan_in), biases at 0; the loss is the mean
 cross-entropy over the training set. Training is stochastic gradient descent, batches of 50, learning rate 0.1, until
 the loss over the whole training set is low enough: networks are compared at equal loss, not after equal time, because
-eigenvalues fall along with the loss once most examples are fitted. Eigenvalues stand in descending order on the last axis.
+eigenvalues fall along with the loss once most examples are fitted. Eigenvalues stand in descending order on the last
+axis.
 
 **Outliers.** The detector was fixed before any claim was run: the largest ratio of two neighbours among the first 21
 eigenvalues separates the outliers from the bulk, so that their number is 1, ..., 20. It knows nothing of the number of

@@ -37,8 +37,8 @@ def width_grows_the_bulk(bench: Workbench) -> Iterator[Comparison]:
     and number: both change by less than a factor of two, where width grows by more than six. What is added goes into
     the bulk: the share of the eigenvalues near zero rises.
 
-    Equal loss is essential, for eigenvalues fall along with it once most examples are fitted. The loss is cross-entropy here; what the largest
-    eigenvalue does with squared error, at zero loss on fixed data, is another question, asked in
+    Equal loss is essential, for eigenvalues fall along with it once most examples are fitted. The loss is cross-entropy
+    here; what the largest eigenvalue does with squared error, at zero loss on fixed data, is another question, asked in
     `hessian.one-wider-layer-top-eigenvalue`.
     """
     images = bench.size(quick="digits", standard="half mnist", full="mnist")
