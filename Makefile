@@ -23,7 +23,7 @@ report: $(STAMP)
 	$(BIN)/lossproof run --profile quick --jobs $(JOBS)
 
 test: $(STAMP)
-	$(BIN)/pytest -n $(JOBS) --dist loadfile
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
