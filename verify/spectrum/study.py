@@ -136,6 +136,8 @@ def measured_problem(
 
 def measured(model: Any, loss: Any, data: Any, settings: Settings, *, name: str, command: str = "") -> NetworkSpectrum:
     """Measure what the settings ask for."""
+    from numerics.curvature.lanczos import norm  # its squares stay within the range of floats
+
     began = time.perf_counter()
     started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     operator = numerics.HessianOperator(
@@ -165,7 +167,7 @@ def measured(model: Any, loss: Any, data: Any, settings: Settings, *, name: str,
         size=operator.size,
         examples=operator.examples,
         loss=operator.loss(),
-        gradient_norm=_norm(operator.gradient()),
+        gradient_norm=norm(operator.gradient().double()),
         method=method,
         reason=reason,
         products=operator.products,
@@ -287,9 +289,3 @@ def _kind(model: Any, layer: str) -> str:
 def _as_tuple(patterns: Sequence[str]) -> tuple[str, ...]:
     """Patterns as a tuple; what is no sequence as it is, for the settings to refuse."""
     return tuple(patterns) if isinstance(patterns, Sequence) else patterns
-
-
-def _norm(vector: "torch.Tensor") -> float:
-    """The length of a vector whose squares may leave the range of floats."""
-    largest = float(vector.abs().max())
-    return largest * float((vector / largest).norm()) if largest else 0.0

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,12 +22,6 @@ EXPECTED = {
 CLAIMS = {claim.id: claim for claim in discover() if claim.id.removeprefix("hessian.") in EXPECTED}
 
 MakeBench = Callable[[str], Workbench]
-
-
-@pytest.fixture
-def make_bench(tmp_path: Path) -> MakeBench:
-    """Return a maker of workbenches at the root seed 11, another than the ledger's."""
-    return lambda claim: Workbench(claim, folder=tmp_path / claim, seed=11)
 
 
 def test_they_are_registered_with_their_expectations() -> None:

@@ -4,7 +4,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,12 +43,6 @@ EXPECTED = {
 CLAIMS = {claim.id: claim for claim in discover() if claim.theme == "spectrum"}
 
 MakeBench = Callable[[str], Workbench]
-
-
-@pytest.fixture
-def make_bench(tmp_path: Path) -> MakeBench:
-    """Return a maker of workbenches at the root seed 11, another than the ledger's."""
-    return lambda claim: Workbench(claim, folder=tmp_path / claim, seed=11)
 
 
 def test_every_claim_on_the_spectrum_is_registered_with_its_expectation() -> None:
