@@ -23,6 +23,7 @@ FLATNESS_CASE_2: Final = Slide(DINH_TALK, "ε-flatness: Case 2")
 SHARPNESS: Final = Slide(DINH_TALK, "ε-sharpness: One-layer rectifier network")
 SHARPNESS_PROVIDED: Final = Slide(DINH_TALK, "ε-sharpness: Proof provided")
 SPECTRAL_NORM: Final = Slide(DINH_TALK, "Spectral norm: One-layer rectifier network")
+SPECTRAL_NORM_GOAL: Final = Slide(DINH_TALK, "Spectral norm: goal")
 WEIGHT_NORMALISATION: Final = Slide(DINH_TALK, "Weight normalisation")
 WEIGHT_NORMALISED: Final = Slide(DINH_TALK, "Weight normalisation: Implications")
 BAYESIAN: Final = Slide(DINH_TALK, "Sharp minima can generalise: Bayesian argument")
@@ -135,9 +136,14 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         FLATNESS_CASE_1,
         r"The volume of the image is $v\,\alpha^{n_1 - n_2}$, so that an arbitrarily large $\alpha$ makes it "
         r"arbitrarily large.",
+        ("flatness.growing-factor-as-printed",),
+    ),
+    Statement(
+        FLATNESS_CASE_1,
+        r"There is an $r$ such that the loss is approximately constant on the box $B_\infty(\epsilon, \theta)$.",
         Slip(
-            "$\\alpha$ is to be picked arbitrarily large, and the box has the radius $\\epsilon$",
-            "large if $n_1 > n_2$, near zero if $n_1 < n_2$; the radius is the $r$ that continuity gives",
+            "the box has the radius $\\epsilon$",
+            "$B_\\infty(r, \\theta)$: the radius is the $r$ that continuity gives for $\\epsilon$",
         ),
     ),
     Statement(
@@ -183,15 +189,10 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("rescaling.spectral-norm",),
     ),
     Statement(
-        Slide(DINH_TALK, "Spectral norm: goal"),
-        r"A Hessian other than zero has at a minimum a positive eigenvalue, for example for $\theta_1$, so that its "
-        r"norm is at least $\alpha^{-2} \gamma$.",
-        Slip(
-            "an eigenvalue is said to belong to $\\theta_1$",
-            "what is needed is a positive entry $\\gamma$ of the diagonal, which exists because the trace is "
-            "positive; if it lies in the block of $\\theta_2$, it is multiplied by $\\alpha^2$, and $\\alpha$ must be "
-            "large and not small",
-        ),
+        SPECTRAL_NORM_GOAL,
+        r"A Hessian other than zero has at a minimum a positive eigenvalue $\gamma$, for example for $\theta_1$, so "
+        r"that its norm is at least $\alpha^{-2} \gamma$ after the rescaling.",
+        ("rescaling.curved-first-layer-as-printed",),
     ),
     Statement(
         WEIGHT_NORMALISATION,

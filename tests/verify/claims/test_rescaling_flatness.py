@@ -30,7 +30,7 @@ def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -
 def test_what_is_printed_wrongly_is_expected_to_be_refuted() -> None:
     printed = {id_ for id_ in CLAIMS if id_.endswith("as-printed")}
     assert {id_ for id_, claim in CLAIMS.items() if claim.expects == frozenset({Verdict.REFUTED})} == printed
-    assert len(printed) == 5
+    assert len(printed) == 6
     assert {claim.corrects for claim in CLAIMS.values() if claim.corrects} <= printed
 
 
@@ -56,6 +56,12 @@ def test_boxes_meet_as_their_factor_says(factor: float, pairs: int) -> None:
     theta = torch.tensor([1.0, 2.3], dtype=torch.float64)
     powers = torch.arange(5, dtype=torch.float64)
     assert volume.meeting_pairs(*volume.corners(theta, (1, 1), 0.1, factor**powers)) == pairs
+
+
+def test_where_layer_2_has_more_weights_images_shrink_as_the_factor_grows() -> None:
+    found = volume.boxes_with_growing_factors(3, 2, "cpu")
+    first, second = volume.block_sizes(volume.FEWER)
+    np.testing.assert_allclose(found["volumes"][:, 3], (first - second) * 3 * np.log(2), atol=1e-9)
 
 
 def test_the_printed_factor_is_one_where_layers_are_rescaled_so_and_the_right_one_parts_all_boxes() -> None:

@@ -70,6 +70,11 @@ def test_the_transformation_is_seen_entry_by_entry_and_a_wrong_power_is_refuted(
     assert (right.verdict, wrong.verdict) == (Verdict.SUPPORTED, Verdict.REFUTED)
 
 
+def test_a_minimum_without_curvature_in_layer_1_flattens_as_alpha_falls() -> None:
+    found = networks.flat_first_layer(5, 12, "-2 -1 0", "cpu")
+    np.testing.assert_allclose(found["largest"], [[-4, -2, 0]], atol=1e-12)
+
+
 def test_the_largest_eigenvalue_along_the_orbit_is_that_of_the_transformed_hessian() -> None:
     found = networks.along_the_orbit(3, 2, "4 3 2", "relu", 40, "-1 0 1", "cpu")
     network, theta, x, y, _ = networks.taught(3, 2, "4 3 2", "relu", 40, "cpu")

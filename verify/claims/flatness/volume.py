@@ -127,6 +127,19 @@ def boxes_as_printed(seed: int, networks: int, device: str) -> dict[str, Array]:
     return {name: table[:, column] for column, name in enumerate(("factor", "pairs", "right"))}
 
 
+def boxes_with_growing_factors(seed: int, networks: int, device: str) -> dict[str, Array]:
+    """Logarithms of the volumes of images of a box under growing factors, where layer 2 has more weights."""
+    import torch
+
+    _, theta, _, _, _ = taught(seed, networks, FEWER, "relu", SAMPLES, device)
+    factors = FACTOR ** torch.arange(BOXES, dtype=theta.dtype, device=device)
+    volumes = []
+    for weights in theta:
+        lower, upper = corners(weights, block_sizes(FEWER), RADIUS, factors)
+        volumes.append((upper - lower).log().sum(dim=1) - theta.shape[1] * np.log(2 * RADIUS))
+    return {"volumes": torch.stack(volumes).cpu().numpy()}
+
+
 def _items(bench: Workbench, purpose: str, **more: str) -> list[dict[str, str | int]]:
     batches = bench.size(quick=1, standard=4, full=16)
     return [{"seed": seed, "networks": 8, "device": bench.device, **more} for seed in bench.seeds(purpose, batches)]
@@ -235,6 +248,36 @@ def box_volume_as_printed(bench: Workbench) -> Iterator[Comparison]:
         part="box",
         claimed=2 * r**weights,
         rival=Rival("(2r)^(n_1 + n_2)", (2 * r) ** weights),
+    )
+
+
+@claim(
+    "flatness.growing-factor-as-printed",
+    title="A larger factor makes a larger box, as printed",
+    source=Source(printed=FLATNESS_CASE_1),
+    assumptions=(*BOXED, "layer 2 has more weights than layer 1"),
+    expects={Verdict.REFUTED},
+    flaw="overstatement",
+)
+def growing_factor_as_printed(bench: Workbench) -> Iterator[Comparison]:
+    r"""As printed: the image of the box has the volume $v\,\alpha^{n_1 - n_2}$ with $n_1 \neq n_2$, so that an
+    arbitrarily large $\alpha$ makes it arbitrarily large.
+
+    (Only if layer 1 has more weights. If $n_1 < n_2$ a large $\alpha$ makes it arbitrarily small, and it is $\alpha$
+    near zero that makes it large. The region has no bound either way.)
+    """
+    sizes = block_sizes(FEWER)
+    found = gathered(bench.map("growing", boxes_with_growing_factors, _items(bench, "growing")))
+    growth = abs(sizes[0] - sizes[1]) * np.log(FACTOR) * np.arange(BOXES)
+    power = np.broadcast_to(growth, found["volumes"].shape)
+    yield Agrees(
+        f"logarithm of the volumes of images at $\\alpha = 1, 2, 4, \\ldots$, over that of the box, $n_1 = {sizes[0]}$ "
+        f"and $n_2 = {sizes[1]}$",
+        measured=found["volumes"],
+        predicted=power,
+        tolerance=1e-6,
+        reason="sides are differences of large numbers, rounded",
+        rival=Rival("falling, as $n_1 - n_2$ is negative", -power),
     )
 
 

@@ -10,10 +10,11 @@ from verify.claims.rescaling.networks import (
     NETWORK,
     SMOOTH,
     along_the_orbit,
+    flat_first_layer,
     gathered,
     transformed,
 )
-from verify.lectures.sharp_minima import SECOND_ORDER, SPECTRAL_NORM
+from verify.lectures.sharp_minima import SECOND_ORDER, SPECTRAL_NORM, SPECTRAL_NORM_GOAL
 from verify.sources import DINH_2017
 
 ROUNDING = 1e-10
@@ -105,6 +106,7 @@ def hessian_transform(bench: Workbench) -> Iterator[Comparison]:
         "the networks fit the outputs of a teacher of their own shape",
     ),
     expects={Verdict.SUPPORTED},
+    corrects="rescaling.curved-first-layer-as-printed",
 )
 def spectral_norm(bench: Workbench) -> Iterator[Comparison]:
     r"""The largest eigenvalue of the Hessian measures how sharp a minimum is. Take the minimum $(\alpha \theta_1,
@@ -181,3 +183,40 @@ def spectral_norm(bench: Workbench) -> Iterator[Comparison]:
     figure.line(alphas[:END], level * (alphas[:END] / alphas[0]) ** -2, "$\\alpha^{-2}$")
     figure.line(alphas[-END:], level * (alphas[-END:] / alphas[-1]) ** 2, "$\\alpha^2$")
     figure.points([1.0] * 3, largest[:3, len(alphas) // 2], "as trained")
+
+
+@claim(
+    "rescaling.curved-first-layer-as-printed",
+    title="A positive eigenvalue for the first layer, as printed",
+    source=Source(printed=SPECTRAL_NORM_GOAL),
+    assumptions=(
+        SMOOTH,
+        "the networks have 4 units with two outputs, of which the two that are on at the samples lead nowhere and the "
+        "two that lead somewhere are off; the targets are zero",
+    ),
+    expects={Verdict.REFUTED},
+    flaw="overstatement",
+)
+def curved_first_layer_as_printed(bench: Workbench) -> Iterator[Comparison]:
+    r"""As printed: at a minimum with a Hessian other than zero there is a positive eigenvalue $\gamma$, for example for
+    $\theta_1$, and so the norm of the Hessian at $(\alpha \theta_1, \theta_2/\alpha)$ is at least $\alpha^{-2}
+    \gamma$: it grows without a bound as $\alpha$ falls to zero.
+
+    (What there is, the trace being positive, is a positive entry $\gamma$ of the diagonal. It may belong to layer 2
+    alone: then the norm falls like $\alpha^2$, and it is $\alpha$ that must grow. The theorem stands.)
+    """
+    exponents = np.linspace(-3, 0, 7)
+    items = [
+        {"seed": seed, "samples": 12, "exponents": " ".join(map(str, exponents)), "device": bench.device}
+        for seed in bench.seeds("networks", bench.size(quick=4, standard=16, full=64))
+    ]
+    found = gathered(bench.map("first layer", flat_first_layer, items))
+    growth = np.broadcast_to(-2 * exponents, found["largest"].shape)
+    yield Agrees(
+        "powers of ten by which the largest eigenvalue changes, $\\alpha$ from 1 down to 1/1000",
+        measured=found["largest"],
+        predicted=growth,
+        tolerance=1e-10,
+        reason="rounding in sums over 12 samples",
+        rival=Rival("two powers down, with $\\alpha^2$", -growth),
+    )

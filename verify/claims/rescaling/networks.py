@@ -148,6 +148,30 @@ def along_the_orbit(
     }
 
 
+def flat_first_layer(seed: int, samples: int, exponents: str, device: str) -> dict[str, Array]:
+    """Minima at which no weight of layer 1 matters, though no layer is zero: largest eigenvalues along their orbits.
+
+    Inputs are positive. Two units with positive weights are on and have outgoing weights zero; two with negative ones
+    are off and have others. The output is zero, and so are the targets. Numbers are powers of ten over the largest
+    eigenvalue at alpha = 1.
+    """
+    import torch
+
+    network = numerics.Mlp((3, 4, 2), "relu")
+    draw = torch.Generator().manual_seed(seed)
+    incoming, outgoing, x = (
+        torch.rand(shape, generator=draw, dtype=torch.float64) + 0.1 for shape in ((4, 3), (2, 4), (samples, 3))
+    )
+    incoming[2:], outgoing[:, :2] = -incoming[2:], 0
+    theta, x = torch.cat([incoming.ravel(), outgoing.ravel()])[None].to(device), x.to(device)
+    y = torch.zeros(samples, 2, dtype=torch.float64, device=device)
+    alphas = [10.0 ** float(exponent) for exponent in exponents.split()]
+    scales = torch.stack([numerics.rescaling_factors(network, (alpha, 1 / alpha)) for alpha in alphas]).to(theta)
+    hessians = numerics.dense_hessian(network, scales * theta, x, y, loss()).total
+    largest = torch.linalg.eigvalsh(hessians)[:, -1]
+    return {"largest": (largest / largest[-1]).log10()[None].cpu().numpy()}
+
+
 def gathered(results: list[dict[str, Any]]) -> dict[str, Array]:
     """Join what several workers found about different networks, one below the other."""
     return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
