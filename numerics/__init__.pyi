@@ -22,6 +22,8 @@ from .data import digits as digits
 from .data import gaussian_clusters as gaussian_clusters
 from .data import gaussian_memorisation as gaussian_memorisation
 from .data import mnist_subset as mnist_subset
+from .entropy_sampling import SampledEntropy as SampledEntropy
+from .entropy_sampling import sampled_local_entropy as sampled_local_entropy
 from .functional_module import FunctionalModule as FunctionalModule
 from .functional_module import Network as Network
 from .loss_slices import LossSlice as LossSlice
