@@ -9,7 +9,7 @@ its rival.
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Final, Generic, TypeVar
 
@@ -48,6 +48,7 @@ class Cell:
         count: How many instances the region sums up.
         grey: The region is disjoint from a set only if it avoids the set stretched by this factor.
         powered: False where the margin is too narrow for the data: then nothing is inside.
+        shown: The coordinate as the report writes it, formulas in LaTeX between dollars; empty if as it is.
 
     Raises:
         ValueError: If the claimed and the rival set meet, or both are missing.
@@ -61,6 +62,7 @@ class Cell:
     count: int = 1
     grey: int = 1
     powered: bool = True
+    shown: str = ""
 
     def __post_init__(self) -> None:
         if self.claimed is None and self.rival is None:
@@ -98,6 +100,7 @@ class Cell:
             "claim_position": _text(self.claim_position),
             "rival_position": _text(self.rival_position),
             "count": self.count,
+            **({"shown": self.shown} if self.shown else {}),
         }
 
 
@@ -120,6 +123,8 @@ class Comparison:
         smallest_visible: The smallest visible error, as docs/verdicts.md defines it, in words.
         advice: What would decide it, where it straddles.
         derivation: The record of the derivation that the comparison rests on.
+        shown: What the report writes in the place of "predicted", "measured" and the "rival"'s prediction where these
+            are formulas: the same with LaTeX between dollars.
 
     Raises:
         ValueError: If the title is empty, the profile unknown, or no cell has a claimed or none a rival set.
@@ -139,6 +144,7 @@ class Comparison:
     smallest_visible: str | None = None
     advice: str = ""
     derivation: Mapping[str, Any] | None = None
+    shown: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.title.strip():
@@ -207,6 +213,7 @@ class Comparison:
             smallest_visible=self.smallest_visible,
             cells=collapse(self.cells),
             derivation=self.derivation,
+            shown=self.shown,
         )
 
     def _message(self) -> str:
@@ -255,6 +262,7 @@ class Finding:
     smallest_visible: str | None = None
     cells: tuple[Cell, ...] = ()
     derivation: Mapping[str, Any] | None = field(default=None, compare=False)
+    shown: Mapping[str, str] = field(default_factory=dict)
 
     def to_record(self) -> dict[str, Any]:
         """Return the finding as plain JSON data."""
@@ -276,6 +284,7 @@ class Finding:
             "smallest_visible": self.smallest_visible,
             "cells": [cell.to_record() for cell in self.cells],
             "derivation": None if self.derivation is None else dict(self.derivation),
+            **({"shown": dict(self.shown)} if self.shown else {}),
         }
 
     def __str__(self) -> str:
@@ -321,11 +330,7 @@ def _worst(cells: list[Cell]) -> Cell:
         over = [end - edge for end, edge in _pairs(cell.region, target) if not infinite(edge)]
         return order[cell.position(target)], max(over, default=0)
 
-    worst = max(cells, key=badness)
-    total = sum(cell.count for cell in cells)
-    return Cell(
-        worst.coordinate, worst.kind, worst.region, worst.claimed, worst.rival, total, worst.grey, worst.powered
-    )
+    return replace(max(cells, key=badness), count=sum(cell.count for cell in cells))
 
 
 def _pairs(region: Interval, target: Interval) -> tuple[tuple[Number, Number], tuple[Number, Number]]:

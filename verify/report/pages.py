@@ -1,5 +1,6 @@
 """Pages and fragments from templates: what every report shares, whatever it reports on."""
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +15,8 @@ from verify.report.figures import series_of, swatch
 from verify.report.prose import Prose
 
 _TEMPLATES = Path(__file__).with_name("templates")
+_COLUMN = 10.0
+"""How wide a formula in a column of a table may be, in em."""
 
 
 def rendered(template: str, subject: str, **context: Any) -> Markup:
@@ -58,6 +61,17 @@ def merged(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
+def too_wide(text: Markup, letters: int) -> bool:
+    """Tell whether a text does not fit into a column: it has more letters, or a formula too wide to share a row.
+
+    Examples:
+        >>> too_wide(Markup("about 1"), 7), too_wide(Markup('<svg class="tex" style="width:12em">'), 7)
+        (False, True)
+    """
+    widths = re.findall(r'<svg class="tex"[^>]* style="width:([\d.]+)em', text)
+    return len(text.striptags()) > letters or any(float(width) > _COLUMN for width in widths)
+
+
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     environment = Environment(
@@ -67,5 +81,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(wording=wording, merged=merged, swatch=swatch, series_of=series_of)
+    environment.globals.update(wording=wording, merged=merged, too_wide=too_wide, swatch=swatch, series_of=series_of)
     return environment

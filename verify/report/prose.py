@@ -58,13 +58,18 @@ class Prose:
         """Render Markdown inside a line: emphasis, code and formulas, no paragraphs."""
         return Markup(_parser().renderInline(str(text), {"prose": self}))
 
-    def plain(self, text: str) -> Markup:
-        """Escape a text that is not Markdown; write its powers of ten, and draw the formulas between its dollars."""
+    def plain(self, text: str, *, large: bool = False) -> Markup:
+        """Escape a text that is not Markdown; write its powers of ten, and draw the formulas between its dollars.
+
+        Args:
+            text: The text.
+            large: Whether fractions are drawn as large as on a line of their own.
+        """
         text = str(text)  # a missing one says so here
         pieces: list[str] = []
         end = 0
         for match in _FORMULA.finditer(text):
-            pieces += [powers(escape(text[end : match.start()])), self.drawn(match)]
+            pieces += [powers(escape(text[end : match.start()])), self.drawn(match, large=large)]
             end = match.end()
         return Markup("".join([*pieces, powers(escape(text[end:]))]))
 
@@ -72,11 +77,11 @@ class Prose:
         """Draw a formula on a line of its own, which scrolls where it is too wide."""
         return Markup('<div class="display">{}</div>').format(self._draw(latex, display=True))
 
-    def drawn(self, match: re.Match[str]) -> Markup:
+    def drawn(self, match: re.Match[str], *, large: bool = False) -> Markup:
         """Draw the formula between dollars that was found in a text."""
         if match["block"] is not None:
             return Markup('<span class="display">{}</span>').format(self._draw(match["block"], display=True))
-        return self._draw(match["line"])
+        return self._draw(match["line"], display=large)
 
     def _draw(self, latex: str, *, display: bool = False) -> Markup:
         try:

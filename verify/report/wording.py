@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 Record = Mapping[str, Any]
 
@@ -34,28 +34,6 @@ CHECKED = {
 }
 """How a step of a derivation was checked."""
 
-_GREEK = {
-    "alpha": "α",
-    "beta": "β",
-    "gamma": "γ",
-    "delta": "δ",
-    "epsilon": "ε",
-    "eta": "η",
-    "theta": "θ",
-    "kappa": "κ",
-    "lambda": "λ",
-    "mu": "μ",
-    "nu": "ν",
-    "xi": "ξ",
-    "pi": "π",
-    "rho": "ρ",
-    "sigma": "σ",
-    "tau": "τ",
-    "phi": "φ",
-    "chi": "χ",
-    "psi": "ψ",
-    "omega": "ω",
-}
 _POSITIONS = {"inside": "contains the interval", "disjoint": "misses the interval", "straddling": "cuts the interval"}
 _ONES = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -137,6 +115,19 @@ def answers(claims: Iterable[Record]) -> str:
     return f"{some} of {_count(total)} open questions {'was' if answered < 2 else 'were'} answered"
 
 
+def shown(finding: Record) -> dict[str, str]:
+    """Return what was predicted, what was measured and what the rival predicts, formulas in LaTeX between dollars.
+
+    Examples:
+        >>> stored = {"predicted": "n_s", "measured": "20 balls", "rival": {"name": "none", "value": "0"}}
+        >>> shown({**stored, "shown": {"predicted": "$n_{s}$"}})
+        {'predicted': '$n_{s}$', 'measured': '20 balls', 'rival': '0'}
+    """
+    rival = finding["rival"]["value"] if finding["rival"] else ""
+    plain = {"predicted": finding["predicted"], "measured": finding["measured"], "rival": rival}
+    return {name: finding.get("shown", {}).get(name, text) for name, text in plain.items()}
+
+
 def rule_name(rule: str) -> str:
     """Write the name of a rule for a reader.
 
@@ -185,8 +176,9 @@ def corrections(findings: Iterable[Record]) -> list[dict[str, Any]]:
         if rival := finding["rival"]:
             key = (rival["name"], finding["rival_position"] == "inside")
             entry = found.setdefault(key, {"name": key[0], "stands": key[1], "values": [], "titles": []})
-            if rival["value"] and rival["value"] not in (rival["name"], *entry["values"]):
-                entry["values"].append(rival["value"])
+            value = finding.get("shown", {}).get("rival", rival["value"])
+            if value and value not in (rival["name"], *entry["values"]):
+                entry["values"].append(value)
             entry["titles"].append(finding["title"])
     return list(found.values())
 
@@ -280,24 +272,6 @@ def powers(text: str) -> str:
     return re.sub(r"(?<= )-(?= )|(?<![\w.)*-])-(?=\d)", "−", text)
 
 
-def expression(text: str) -> Markup | None:
-    """Typeset a formula that is stored as plain text; None if the text is no formula.
-
-    Examples:
-        >>> print(expression("(8*phi + 1)**(3/2)/16 - sqrt(x)"))
-        (8\u2009<i>φ</i> + 1)<sup>3/2</sup>/16 − √(<i>x</i>)
-        >>> expression("20 balls around 0") is None
-        True
-    """
-    if not re.search(r"\*|sqrt\(", text) or not re.fullmatch(r"[\w\s+\-*/().,=<>]+", text):
-        return None
-    if re.search(r"[A-Za-z] +[A-Za-z]", text):
-        return None  # words
-    html = re.sub(r"[A-Za-z]\w*", _name, str(escape(text.replace("sqrt(", "√(").replace("-", "−"))))
-    html = re.sub(r"\*\*(?:\(([^()]+)\)|(−?(?:[\d.]+|<i>.*?</i>)))", r"<sup>\1\2</sup>", html)
-    return Markup(html.replace("**", "^").replace("*", "\u2009"))
-
-
 def duration(seconds: float) -> str:
     """Write a time as a reader would say it.
 
@@ -341,16 +315,6 @@ def _decimal(end: object) -> Decimal | None:
 
 def _power_of_ten(match: re.Match[str]) -> str:
     return str(number(Decimal(match.group()), len(match[1].replace(".", "").lstrip("0")) or 1))
-
-
-def _name(match: re.Match[str]) -> str:
-    """Write a variable: a Greek letter as itself, an entity of an escaped sign untouched, an index below the line."""
-    name, _, index = match.group().partition("_")
-    if name in ("lt", "gt"):
-        return match.group()
-    letter = _GREEK.get(name, name)
-    styled = f"<i>{letter}</i>" if len(letter) == 1 else letter
-    return styled + (f"<sub>{index}</sub>" if index else "")
 
 
 def _count(number: int) -> str:

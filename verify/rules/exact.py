@@ -4,7 +4,7 @@ Nothing is random here and nothing is rounded: expressions are compared by norma
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from numbers import Integral
 from typing import Any, Final
@@ -71,17 +71,21 @@ class Identity(Comparison):
         blocked = None
         cells: tuple[Cell, ...] = ()
         measured = advice = ""
+        shown = {"predicted": _formula(claimed), "rival": _formula(rival.value)}
         if failed:
             blocked = f"{len(failed)} of {len(record['steps'])} steps of the derivation failed, first: {failed[0]}"
         else:
             difference = exact_difference(claimed, derived, derivation.domain)
             other = exact_difference(rival.value, derived, derivation.domain)
             kind = _EVIDENCE.get(record["evidence"], Evidence.FLOAT)
+            here, here_shown = _coordinate("claimed", difference, claimed, derived)
+            there, there_shown = _coordinate("rival", other, rival.value, derived)
             cells = (
-                Cell(f"claimed - derived{_at(difference, claimed, derived)}", kind, _region(difference), claimed=_ZERO),
-                Cell(f"rival - derived{_at(other, rival.value, derived)}", Evidence.EXACT, _region(other), rival=_ZERO),
+                Cell(here, kind, _region(difference), claimed=_ZERO, shown=here_shown),
+                Cell(there, Evidence.EXACT, _region(other), rival=_ZERO, shown=there_shown),
             )
             measured = f"{derived}{_where(difference)}"
+            shown["measured"] = f"{_formula(derived)}{_where(difference, _name)}"
             if cells[0].claim_position is Position.STRADDLING:
                 advice = "neither does the difference reduce to 0, nor does it exclude 0 at a point."
         super().__init__(
@@ -96,6 +100,7 @@ class Identity(Comparison):
             smallest_visible="any difference",
             advice=advice,
             derivation=record,
+            shown=shown,
         )
 
 
@@ -202,20 +207,42 @@ def _region(difference: Any) -> Interval:
     return _ANYWHERE
 
 
-def _at(difference: Any, *sides: Any) -> str:
-    """Say at which point of the domain the two sides differ, to six digits; empty where neither has a parameter."""
-    names = {symbol.name for side in sides for symbol in getattr(side, "free_symbols", ())}
-    point = [f"{name} = {in_words(value)}" for name, value in (difference.point or {}).items() if name in names]
+def _coordinate(side: str, difference: Any, *sides: Any) -> tuple[str, str]:
+    """Say which difference it is and at which point of the domain, to six digits, and how that is shown if otherwise.
+
+    Parameters that occur on neither side are left out.
+    """
+    names = {symbol.name for each in sides for symbol in getattr(each, "free_symbols", ())}
+    point = [(name, in_words(value)) for name, value in (difference.point or {}).items() if name in names]
     if difference.status != "nonzero" or not point:
-        return ""
-    return f" at {', '.join(point)}, one exact point of the domain"
+        return f"{side} - derived", ""
+    place, shown = (", ".join(f"{write(name)} = {value}" for name, value in point) for write in (str, _name))
+    text = "{} - derived at {}, one exact point of the domain"
+    return text.format(side, place), text.format(side, shown)
 
 
-def _where(difference: Any) -> str:
+def _where(difference: Any, write: Callable[[str], str] = str) -> str:
     if difference.status != "nonzero":
         return ""
-    point = ", ".join(f"{name} = {value}" for name, value in (difference.point or {}).items())
+    point = ", ".join(f"{write(name)} = {value}" for name, value in (difference.point or {}).items())
     return f"; they differ by {difference.ball}{' at ' + point if point else ''}"
+
+
+def _formula(value: Any) -> str:
+    """Write a formula in LaTeX between dollars, and a rational number as it is."""
+    import sympy as sp
+
+    from theory.typesetting import latex
+
+    exact = sp.sympify(value)
+    return str(exact) if isinstance(exact, sp.Rational | sp.Float) else f"${latex(exact)}$"
+
+
+def _name(name: str) -> str:
+    """Write the name of a symbol in LaTeX between dollars."""
+    from sympy import Symbol
+
+    return _formula(Symbol(name))
 
 
 def _bounds(value: Any, name: str) -> Interval:

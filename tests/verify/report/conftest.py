@@ -76,7 +76,7 @@ def finding(title: str, rule: str, **changes: Any) -> dict[str, Any]:
         "cells": [],
         "derivation": None,
     }
-    assert changes.keys() <= record.keys()
+    assert changes.keys() <= {*record, "shown"}
     return record | changes
 
 
@@ -198,6 +198,10 @@ def proved() -> dict[str, Any]:
                 predicted="(1 - 20*phi - 8*phi**2 + (1 + 8*phi)**(3/2))/16",
                 measured="the same expression",
                 rival={"name": "the prefactor 1/8", "value": "(1 - 20*phi - 8*phi**2 + (1 + 8*phi)**(3/2))/8"},
+                shown={
+                    "predicted": r"$\frac{1 - 20\phi - 8\phi^2 + (1 + 8\phi)^{3/2}}{16}$",
+                    "rival": r"$\frac{1 - 20\phi - 8\phi^2 + (1 + 8\phi)^{3/2}}{8}$",
+                },
                 rival_position="disjoint",
                 cells=[cell("difference", "exact", (0, 0), (0, 0), (0, 0))],
                 derivation=derivation,
@@ -384,15 +388,20 @@ def erratum() -> dict[str, Any]:
                 measured="half of it",
                 rival={"name": "a prefactor of 1/16", "value": "(1 - 20*phi - 8*phi**2 + (1 + 8*phi)**(3/2))/16"},
                 rival_position="inside",
+                shown={
+                    "predicted": r"$\frac{1 - 20\phi - 8\phi^2 + (1 + 8\phi)^{3/2}}{8}$",
+                    "rival": r"$\frac{1 - 20\phi - 8\phi^2 + (1 + 8\phi)^{3/2}}{16}$",
+                },
                 cells=[
                     cell(
-                        "difference",
+                        "difference at phi = 0.5",
                         "exact",
                         (0.0215, 0.0215),
                         (0, 0),
                         (0, 0),
                         claim_position="disjoint",
                         rival_position="inside",
+                        shown=r"difference at $\phi$ = 0.5",
                     )
                 ],
             )

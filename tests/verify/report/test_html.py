@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from verify.report.formulas import Formulas
 from verify.report.html import claim_html, finding_html, write_report
 
 Records = list[tuple[dict[str, Any], dict[str, Any]]]
@@ -210,9 +211,9 @@ def test_equal_cells_are_one_row_with_their_count(records: Records) -> None:
     assert "mean loss, worst of 3" in html
 
 
-def test_long_expressions_stand_below_their_row(records: Records) -> None:
+def test_long_texts_stand_below_their_row(records: Records) -> None:
     finding = records[3][0]["findings"][0]
-    finding["predicted"] = " + ".join(f"sqrt({k})*phi**{k}" for k in range(12))
+    finding["shown"] = {"measured": " and ".join(f"$\\phi^{k}$ ({k} of them)" for k in range(12))}
     html = finding_html(finding)
     assert '<th class="title" scope="rowgroup" rowspan="1" colspan="3">' in html
     assert Page(html).open == []
@@ -306,6 +307,25 @@ def test_a_derivation_shared_by_two_claims_is_shown_once_and_named_the_second_ti
     assert claim_html(twin).count('<ol class="steps">') == 1
 
 
-def test_expressions_and_powers_of_ten_are_typeset(html: str) -> None:
-    assert "8\u2009<i>φ</i><sup>2</sup>" in html
+def test_powers_of_ten_are_typeset(html: str) -> None:
     assert "lies within 10<sup>−20</sup> of 0" in html
+
+
+def test_a_formula_stored_beside_its_text_is_drawn_in_its_place_as_large_as_on_a_line_of_its_own(
+    html: str, records: Records
+) -> None:
+    correction = r"\frac{1 - 20\phi - 8\phi^2 + (1 + 8\phi)^{3/2}}{16}"
+    drawn = str(Formulas().draw(correction, display=True))
+    assert html.count(drawn) == 3  # the claim's prediction, the erratum's rival, and that rival among the errata
+    assert "**(3/2)" not in html
+    assert f"difference at {Formulas().draw(chr(92) + 'phi')} = 0.5" in html
+    plain = finding_html({**records[3][0]["findings"][0], "shown": {}})
+    assert "**(3/2)" in plain
+
+
+@pytest.mark.parametrize(("formula", "below"), [(r"$\alpha^2 + n_s$", False), ("$" + "+".join("abcdefgh") + "$", True)])
+def test_a_formula_too_wide_for_a_column_stands_below_its_row(records: Records, formula: str, below: bool) -> None:
+    finding = {**records[3][0]["findings"][0], "shown": {"predicted": formula, "rival": "0"}}
+    html = finding_html(finding)
+    assert ('colspan="3"' in html) is below
+    assert ('<p class="formula"><span class="label">Predicted' in html) is below

@@ -94,24 +94,3 @@ def test_the_error_budget_is_the_number_of_statistical_comparisons_times_the_lev
     claims = [{"findings": [{"level": 1e-4}, {"level": None}]}, {"findings": [{"level": 1e-4}]}]
     assert "2 x 0.0001 = 0.0002" in wording.error_budget(claims)
     assert "none of its verdicts depends on chance" in wording.error_budget([{"findings": [{"level": None}]}])
-
-
-@pytest.mark.parametrize(
-    ("text", "html"),
-    [
-        ("1 - 8*phi**2", "1 − 8\u2009<i>φ</i><sup>2</sup>"),
-        ("sqrt(8*phi + 1)", "√(8\u2009<i>φ</i> + 1)"),
-        ("s**2*sigma_w", "<i>s</i><sup>2</sup>\u2009<i>σ</i><sub>w</sub>"),
-        ("x**(-3/2)*y", "<i>x</i><sup>−3/2</sup>\u2009<i>y</i>"),
-        ("2*x < 3", "2\u2009<i>x</i> &lt; 3"),
-    ],
-)
-def test_a_stored_expression_is_typeset(text: str, html: str) -> None:
-    assert wording.expression(text) == html
-
-
-@pytest.mark.parametrize(
-    "text", ["0.375", "20 draws at N = 100, 200, 400", "half of it * twice", "semicircle(variance=1)"]
-)
-def test_words_and_numbers_are_no_expression(text: str) -> None:
-    assert wording.expression(text) is None

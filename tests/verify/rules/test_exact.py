@@ -52,6 +52,21 @@ def test_a_difference_says_at_which_point_it_was_evaluated() -> None:
     assert other.coordinate.endswith(", one exact point of the domain")
 
 
+def test_formulas_are_kept_in_latex_beside_their_text_and_numbers_as_they_are() -> None:
+    x_k = sp.Symbol("x_k", positive=True)
+    step = Step("Add.", Relation(x_k + x_k, "=", 2 * x_k), "exact")
+    double = Derivation("A double", sp.Eq(y, 2 * x_k), (step,), Domain(x_k=(0, 1)))
+    record = identity(sp.sqrt(x_k), sp.Rational(1, 2), derivation=double).decide().to_record()
+    assert (record["predicted"], record["rival"]["value"]) == ("sqrt(x_k)", "1/2")
+    assert record["shown"]["predicted"] == r"$\sqrt{x_{k}}$"
+    assert record["shown"]["rival"] == "1/2"
+    assert record["shown"]["measured"].startswith("$2 x_{k}$; they differ by ")
+    claimed, rival = record["cells"]
+    assert claimed["coordinate"].startswith("claimed - derived at x_k = 0.")
+    assert claimed["shown"] == claimed["coordinate"].replace("x_k", "$x_{k}$")
+    assert rival["shown"] == claimed["shown"].replace("claimed", "rival")
+
+
 def test_a_formula_as_printed_is_refuted_and_its_correction_stands() -> None:
     finding = identity(x**2 + x, rival=x**2 + 2 * x).decide()
     assert finding.verdict is Verdict.REFUTED
