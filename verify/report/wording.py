@@ -258,15 +258,18 @@ def number(value: Decimal, digits: int = 6, beside: Decimal | None = None) -> Ma
 
 
 def powers(text: str) -> str:
-    """Write the powers and the minus signs in an escaped text as such.
+    """Write the powers, the minus signs and the inequalities in an escaped text as such.
 
     Examples:
         >>> powers("-4t - 2t^2 in [-0.5, 1e-07], near-by 2-3")
         '−4t − 2t<sup>2</sup> in [−0.5, 10<sup>−7</sup>], near-by 2-3'
         >>> powers("8.61929e-19 in 20 balls, within 1e-15"), powers("margin 10**-15")
         ('8.61929 × 10<sup>−19</sup> in 20 balls, within 10<sup>−15</sup>', 'margin 10<sup>−15</sup>')
+        >>> powers("12 &lt;= 20 to 28")
+        '12 ≤ 20 to 28'
     """
-    text = re.sub(r"(?<![\w.])10\*\*-(\d+)", r"10<sup>−\1</sup>", str(text))  # a Markup would escape what is put in
+    text = str(text).replace("&lt;=", "≤").replace("&gt;=", "≥")  # a Markup would escape what is put in
+    text = re.sub(r"(?<![\w.])10\*\*-(\d+)", r"10<sup>−\1</sup>", text)
     text = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])", _power_of_ten, text)
     text = re.sub(r"(?<=[\w)])\^(\d+)", r"<sup>\1</sup>", text)
     return re.sub(r"(?<= )-(?= )|(?<![\w.)*-])-(?=\d)", "−", text)

@@ -108,8 +108,9 @@ class Bounds(Comparison):
     Examples:
         >>> x = np.array([0, 0.5, 1])
         >>> rival = Rival("x**2 <= x/2", x / 2)
-        >>> Bounds("x**2 <= x", smaller=x**2, larger=x, tolerance=0, reason="exact", rival=rival).decide().verdict
-        <Verdict.SUPPORTED: 3>
+        >>> finding = Bounds("x**2 <= x", smaller=x**2, larger=x, tolerance=0, reason="exact", rival=rival).decide()
+        >>> print(finding.verdict, "|", finding.predicted, "|", finding.measured, "|", finding.rival[1])
+        SUPPORTED | 0 to 1 <= 0 to 1 | holds on all 3 instances, with at least 0 to spare | 0 to 1 <= 0 to 0.5
     """
 
     def __init__(
@@ -141,7 +142,7 @@ class Bounds(Comparison):
             excess, rival_excess = float((values - bound).max()), float((values - tighter).max())
             allowed = Interval(-math.inf, tolerance)
             cells = _tolerance_cells("largest violation", excess, rival_excess, allowed, values.size)
-            measured_text = f"smaller - larger is at most {in_words(excess)} on {values.size} instances"
+            measured_text = _outcome(values - bound, tolerance)
             if cells[0].claim_position is Position.STRADDLING:
                 advice = f"the largest violation, {in_words(excess)}, lies between 1 and 10 tolerances."
         super().__init__(
@@ -150,9 +151,9 @@ class Bounds(Comparison):
             cells=cells,
             blocked=blocked,
             decided_from=decided_from,
-            predicted=f"at most {_summary(bound)}",
+            predicted=f"{_summary(values)} <= {_summary(bound)}",
             measured=measured_text,
-            rival=(rival.name, f"at most {_summary(tighter)}"),
+            rival=(rival.name, f"{_summary(values)} <= {_summary(tighter)}"),
             sample_size=values.size,
             margin=f"{tolerance:g} ({reason})",
             smallest_visible="any violation"
@@ -208,6 +209,15 @@ def _why_blocked(values: npt.NDArray[Any], dropped: int) -> str | None:
 
 def _largest(errors: npt.NDArray[Any]) -> float:
     return float(errors.max()) if errors.size else 0.0
+
+
+def _outcome(excess: npt.NDArray[Any], tolerance: float) -> str:
+    """Say by how much an inequality holds or fails, where it does worst."""
+    worst, violated = excess.max().item(), int((excess > tolerance).sum())
+    if violated:
+        return f"fails on {violated} of {excess.size} instances, by up to {in_words(worst)}"
+    close = f"to within {in_words(worst)}" if worst > 0 else f"with at least {in_words(abs(worst))} to spare"
+    return f"holds on all {excess.size} instances, {close}"
 
 
 def _summary(values: npt.NDArray[Any]) -> str:

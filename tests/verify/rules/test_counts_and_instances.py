@@ -252,6 +252,27 @@ def test_at_tolerance_zero_any_violation_is_refuted() -> None:
     assert "lies between 1 and 10 tolerances" in bounds(TRUTH + 5e-10).decide().message
 
 
+def test_a_bound_says_which_of_its_sides_is_the_smaller_whichever_was_measured() -> None:
+    fixed = {"tolerance": 0.0, "reason": "a count"}
+    above = Bounds("at most 12", smaller=[7, 8], larger=12, rival=Rival("none", 0), **fixed).decide()
+    assert (above.predicted, above.rival) == ("7 to 8 <= 12", ("none", "7 to 8 <= 0"))
+    below = Bounds("at least 3", smaller=[3, 3], larger=[7, 8], rival=Rival("fewer", [2, 2]), **fixed).decide()
+    assert (below.predicted, below.rival) == ("3 <= 7 to 8", ("fewer", "3 <= 2"))
+
+
+@pytest.mark.parametrize(
+    ("excess", "measured"),
+    [
+        ([-2.0, -0.5, -1.0], "holds on all 3 instances, with at least 0.5 to spare"),
+        ([-2.0, 1e-11, 0.0], "holds on all 3 instances, to within 1e-11"),
+        ([-2.0, 0.25, 1e-11], "fails on 1 of 3 instances, by up to 0.25"),
+    ],
+)
+def test_a_bound_says_how_nearly_it_holds(excess: list[float], measured: str) -> None:
+    given = bounds(excess, larger=np.zeros(3), rival=Rival("far below", -np.ones(3)))
+    assert given.decide().measured == measured
+
+
 def test_bad_data_block_a_bound() -> None:
     assert bounds(TRUTH * np.nan).decide().blocked == "7 of 7 values are not finite."
     assert bounds(np.empty(0), larger=1.0, rival=Rival("half", 0.5)).decide().blocked == "there is no instance."
