@@ -11,7 +11,7 @@ import torch
 
 import numerics
 from verify import OPEN, Claim, Verdict, Workbench, discover
-from verify.claims.flatness import generalisation, small_batch, training
+from verify.claims.flatness import generalisation, rescaled_measures, small_batch, training
 from verify.report.formulas import refuse_bad_formula
 
 EXPECTED = {
@@ -34,7 +34,7 @@ def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -
     for text in (claim.statement, *claim.assumptions):
         pieces = text.split("$")
         assert len(pieces) % 2 == 1
-        for formula in pieces[1::2]:
+        for formula in filter(None, pieces[1::2]):
             refuse_bad_formula(formula)
 
 
@@ -55,7 +55,7 @@ def test_kendalls_tau_counts_pairs_in_order_less_pairs_out_of_order() -> None:
     np.testing.assert_array_equal(generalisation.kendall(np.exp(rows), values), generalisation.kendall(rows, values))
 
 
-def test_the_gap_is_that_of_the_losses_and_the_blocks_make_the_trace_of_a_rescaled_network() -> None:
+def test_the_gap_is_that_of_the_losses() -> None:
     found = generalisation.sharpness_and_gap(3, 2, "SGD", 100, 1.0, "cpu")
     network, end = training.trained(3, 2, "SGD", 100, "cpu", target=1.0)
     (x, labels), (others, theirs) = training.images(100, "cpu")
@@ -63,9 +63,56 @@ def test_the_gap_is_that_of_the_losses_and_the_blocks_make_the_trace_of_a_rescal
     gap = loss.value(network.forward(end.theta, others), theirs) - loss.value(network.forward(end.theta, x), labels)
     np.testing.assert_allclose(found["gap"], gap.numpy(), rtol=1e-10)
     assert found["arrived"].tolist() == [1.0, 1.0]
-    moved = end.theta * numerics.rescaling_factors(network, (0.1, 10.0))
-    whole = training.traces(network, moved, x).numpy()
-    np.testing.assert_allclose(found["first"] * 100 + (found["trace"] - found["first"]) / 100, whole, rtol=1e-10)
+    np.testing.assert_allclose(found["trace"], training.traces(network, end.theta, x).numpy(), rtol=1e-10)
+
+
+def test_the_local_entropy_is_that_of_more_draws_and_above_the_loss() -> None:
+    found = generalisation.sharpness_and_gap(3, 2, "SGD", 100, 1.0, "cpu")
+    network, end = training.trained(3, 2, "SGD", 100, "cpu", target=1.0)
+    (x, labels), _ = training.images(100, "cpu")
+    sampled = numerics.sampled_local_entropy(
+        network, end.theta, x, labels, numerics.CrossEntropy(), gamma=generalisation.STIFFNESS, seeds=[3, 4], pairs=400
+    )
+    assert (
+        np.abs(found["entropy"] - sampled.value.numpy()) < 25 * sampled.error.numpy()
+    ).all()  # 16 pairs err five times as much
+    assert (found["entropy"] > found["loss"]).all()
+
+
+def test_networks_are_measured_where_the_rescaling_takes_them() -> None:
+    found = rescaled_measures.measures_on_orbits(7, 3, 2, 10.0, 1.0, "cpu")
+    assert {key: value.shape for key, value in found.items()} == {
+        **dict.fromkeys(("largest", "trace", "sharpness"), (3, 3)),
+        **dict.fromkeys(("gap", "arrived", "change", "distance"), (3,)),
+    }
+    again = rescaled_measures.measures_on_orbits(7, 3, 1, 1.0, 1.0, "cpu")  # factors of one
+    for key in ("largest", "trace", "sharpness"):
+        np.testing.assert_allclose(again[key][1], again[key][0], rtol=1e-6)
+        np.testing.assert_allclose(again[key][0], found[key][0], rtol=1e-6)
+        assert (np.abs(found[key][1:] / found[key][0] - 1) > 0.01).all()
+    assert found["change"].max() < 1e-12
+    assert found["distance"].min() > 0.01
+
+
+def test_the_largest_eigenvalue_and_the_trace_on_an_orbit_are_those_of_hessians_assembled_there() -> None:
+    spread, seed = 10.0, 7
+    found = rescaled_measures.measures_on_orbits(seed, 1, 2, spread, 1.0, "cpu")
+    (x, labels), _ = training.images(rescaled_measures.SAMPLES, "cpu")
+    network, loss, x = (
+        numerics.Mlp(rescaled_measures.WIDTHS, "relu"),
+        numerics.CrossEntropy(),
+        rescaled_measures.pooled(x),
+    )
+    start = network.init([seed], sigma_w=2**0.5)
+    theta = numerics.sgd(
+        network, start, x, labels, loss, seeds=[seed], steps=5000, stop_at=1.0, **training.recipe("SGD")
+    ).theta
+    alphas = [1.0, *(spread ** np.random.default_rng(seed).uniform(-1.0, 1.0, (2, 1)))[:, 0]]
+    for place, alpha in enumerate(alphas):
+        moved = theta * numerics.rescaling_factors(network, (float(alpha), float(1 / alpha)))
+        values = torch.linalg.eigvalsh(numerics.dense_hessian(network, moved, x, labels, loss).total[0])
+        assert found["largest"][place, 0] == pytest.approx(float(values[-1]), rel=1e-5)
+        assert found["trace"][place, 0] == pytest.approx(float(values.sum()), rel=1e-9)
 
 
 def test_the_sharpness_is_reached_within_the_ball() -> None:
@@ -85,15 +132,16 @@ def _sharp(order: Array, gap: Array, place: int) -> dict[str, Array]:
     return {
         "largest": value,
         "trace": 2 * value,
-        "first": value,
         "sharpness": value / 3,
+        "entropy": value / 4,
+        "loss": (1.0 + 0.1 * gap[place]) * spread,
         "gap": (1.0 + 0.1 * gap[place]) * spread,
         "arrived": np.ones(20),
     }
 
 
 @pytest.mark.parametrize(("direction", "verdict"), [(1, S), (-1, R)])
-def test_the_gap_has_to_grow_with_sharpness_from_every_start(
+def test_gap_and_loss_have_to_grow_with_sharpness_from_every_start(
     direction: int, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = np.array([0, 2, 4, 1, 3])
@@ -103,21 +151,34 @@ def test_the_gap_has_to_grow_with_sharpness_from_every_start(
     )
     name = "flatness.predicts-generalisation"
     found = [comparison.decide() for comparison in CLAIMS[name].check(Workbench(name, folder=tmp_path))]
-    assert [finding.verdict for finding in found] == [verdict] * 3
+    assert [finding.verdict for finding in found] == [verdict] * 8
 
 
-@pytest.mark.parametrize(("spread", "verdict"), [(1e3, S), (1.1, R)], ids=["rescaled", "hardly rescaled"])
+def _orbits(seed: int, networks: int, draws: int, spread: float, target: float, device: str) -> dict[str, Array]:
+    """Networks whose layers have equal shares of a trace, at random places of their orbits."""
+    before = np.linspace(1.0, 1.5, networks)
+    squares = spread ** (2 * np.random.default_rng(0).uniform(-1.0, 1.0, (draws, networks)))
+    rows = np.vstack([before, before / 2 * (squares + 1 / squares)])
+    return dict.fromkeys(("largest", "trace", "sharpness"), rows) | {
+        "gap": before,
+        "arrived": np.ones(networks),
+        "change": np.zeros(networks),
+        "distance": np.ones(networks),
+    }
+
+
+@pytest.mark.parametrize(("spread", "verdict"), [(1e3, S), (1.3, R)], ids=["rescaled", "hardly rescaled"])
 def test_only_rescaling_takes_the_order_away(
     spread: float, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = 40
-    trace = np.linspace(1.0, 1.5, count)
-    found = {"first": 0.4 * trace, "trace": trace + 1e-9 * np.arange(count), "arrived": np.ones(count)}
-    monkeypatch.setattr(generalisation, "_found", lambda bench, name, target, starts: found)
-    monkeypatch.setattr(generalisation, "SPREAD", spread)
+    monkeypatch.setattr(
+        Workbench,
+        "map",
+        lambda bench, purpose, function, items: [_orbits(**(item | {"spread": spread})) for item in items],
+    )
     name = "flatness.no-prediction-after-rescaling"
-    (comparison,) = CLAIMS[name].check(Workbench(name, folder=tmp_path))
-    assert comparison.decide().verdict is verdict
+    found = [comparison.decide().verdict for comparison in CLAIMS[name].check(Workbench(name, folder=tmp_path))]
+    assert found == [S, *[verdict] * 3]
 
 
 def _ends(size: float, accuracy: float) -> dict[str, Array]:

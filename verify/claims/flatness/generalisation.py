@@ -1,20 +1,21 @@
-"""Whether sharpness foretells how well a network generalises, and what is left of it after a rescaling."""
+"""Whether sharpness foretells how well a network generalises, and what is left of its order after a rescaling."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 import numerics
-from verify import OPEN, Comparison, Equals, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify import OPEN, Agrees, Comparison, Equals, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.claims.flatness.rescaled_measures import SMALL, measures_on_orbits
 from verify.claims.flatness.training import (
     SETTING,
     TOGETHER,
     Array,
-    block_traces,
     both_arrived,
     images,
     largest_eigenvalues,
     samples,
+    traces,
     trained,
 )
 from verify.lectures.flatness import FLAT_GENERALISE
@@ -27,21 +28,40 @@ WAYS = (
     "$\\rho$ = 0.5"
 )
 GAP = "the gap is test loss less training loss, where the latter is the same for all"
+STIFFNESS = 100.0  # gamma of the local entropy: noise a quarter as long as the weights
+PAIRS = 16  # of draws for it
 SPREAD = 1e3  # random rescalings lie between 1/SPREAD and SPREAD, uniform in the logarithm
-MEASURES = (("largest", "largest eigenvalue"), ("trace", "trace"), ("sharpness", "sharpness in a ball"))
+NETWORKS = 24  # that are rescaled, ...
+DRAWS = 48  # ... so many times each
+MEASURES = (
+    ("largest", "largest eigenvalue"),
+    ("trace", "trace"),
+    ("sharpness", "sharpness in a ball"),
+    ("entropy", "local entropy"),
+)
 
 
 @claim(
     "flatness.predicts-generalisation",
     title="Is the sharper of two networks the one that generalises worse?",
     source=Source(KESKAR_2017, "section 2", printed=FLAT_GENERALISE),
-    assumptions=(*SETTING, WAYS, GAP),
+    assumptions=(
+        *SETTING,
+        WAYS,
+        GAP,
+        f"$\\gamma = {STIFFNESS:g}$, and the mean in the local entropy is that over {PAIRS} pairs of draws $\\pm z$, "
+        "which networks of one start share; the sharpness is what projected ascent finds",
+    ),
     expects=OPEN,
 )
 def predicts_generalisation(bench: Workbench) -> Iterator[Comparison]:
     r"""Among networks that were trained from the same weights in five ways to the same loss, does the gap between test
-    loss and training loss increase with the largest eigenvalue of the Hessian, with its trace, and with the sharpness
-    in a ball around the weights?
+    loss and training loss increase with the largest eigenvalue of the Hessian, with its trace, with the sharpness in a
+    ball around the weights, and with the local entropy (with the sign of a loss)
+
+    $$F(\theta) = -\log E\, e^{-L(\theta + z/\sqrt\gamma)}, \qquad z \sim N(0, 1)?$$
+
+    Does the training loss, which is nearly the same for all of them, increase with it as well?
 
     For every start it is the sign of Kendall's $\tau$ over the five networks that counts. The networks differ in the
     way of training only, and nothing has rescaled them; what a rescaling leaves of any such order is tried in
@@ -61,54 +81,81 @@ def predicts_generalisation(bench: Workbench) -> Iterator[Comparison]:
     )
     for name in RECIPES:
         figure.points(found[name]["largest"][kept], found[name]["gap"][kept], name)
+    losses = np.stack([found[name]["loss"][kept] for name in RECIPES], axis=1)
     for key, label in MEASURES:
-        values = np.stack([found[name][key][kept] for name in RECIPES], axis=1)
-        yield Ordering(
-            f"the gap increases with the {label}",
-            trend=np.take_along_axis(gaps, values.argsort(axis=1), axis=1),
-            direction="increasing",
-            dropped=dropped,
-            decided_from="standard" if key == "trace" else "quick",
-        )
+        order = np.stack([found[name][key][kept] for name in RECIPES], axis=1).argsort(axis=1)
+        for title, values in (("gap", gaps), ("training loss", losses)):
+            yield Ordering(
+                f"the {title} increases with the {label}",
+                trend=np.take_along_axis(values, order, axis=1),
+                direction="increasing",
+                dropped=dropped,
+                decided_from="standard" if key == "trace" else "quick",
+            )
 
 
 @claim(
     "flatness.no-prediction-after-rescaling",
-    title="After random rescalings hardly anything is left of the order of traces",
+    title="After random rescalings nothing is left of the order of largest eigenvalues, traces and sharpnesses",
     source=Source(DINH_2017, "section 5", printed=FLAT_GENERALISE),
     assumptions=(
-        *SETTING,
-        "SGD, learning rate 0.2, batches of 32",
-        "these networks differ in their start and the order of their images alone, and the largest of their traces is "
-        "a tenth to a third above the smallest",
-        GAP,
+        SMALL,
+        "$\\alpha$ is drawn anew for every network, and the sharpness is what projected ascent finds in the ball of "
+        "radius 1/2",
     ),
     expects={Verdict.SUPPORTED},
 )
 def no_prediction_after_rescaling(bench: Workbench) -> Iterator[Comparison]:
-    r"""Rescale each of forty trained networks by a random $T_\alpha$, $\log\alpha$ uniform between $\pm\log 1000$: in
-    the mean Kendall's $\tau$ between the traces before and after is nearly zero then (zero in the limit of ever wider
-    rescalings). Nor can the trace after tell much of the gap, which no rescaling changes.
+    r"""Rescale each of 24 trained networks by a random $T_\alpha$, $\log\alpha$ uniform between $\pm\log 1000$: it
+    computes what it did before. In the mean Kendall's $\tau$ between the largest eigenvalues of the Hessian before and
+    after is nearly zero then, and so it is for traces and for sharpnesses (zero in the limit of ever wider rescalings).
+    So none of the three can then tell the gap between test and training loss, which no rescaling changes.
 
     The trace of the rescaled Hessian is $\operatorname{tr} H_{11}/\alpha^2 + \alpha^2 \operatorname{tr} H_{22}$,
-    $H_{kk}$ the blocks of the layers.
+    $H_{kk}$ the blocks of the layers: its order is one of the factors, and none of the networks.
     """
-    target, draws = bench.size(quick=0.05, standard=0.01, full=0.01), 200
-    found = _found(bench, "SGD", target, 40)
+    target = bench.size(quick=0.2, standard=0.05, full=0.05)
+    item = {
+        "seed": bench.seeds("networks", 1)[0],
+        "networks": NETWORKS,
+        "draws": bench.size(quick=DRAWS, standard=4 * DRAWS, full=8 * DRAWS),
+        "spread": SPREAD,
+        "target": target,
+        "device": bench.device,
+    }
+    (found,) = bench.map("orbits", measures_on_orbits, [item])
     kept, dropped = both_arrived(found)
-    first, whole = found["first"][kept], found["trace"][kept]
-    generator = np.random.default_rng(bench.seeds("rescalings", 1)[0])
-    exponents = generator.uniform(-1.0, 1.0, (draws, len(whole)))
-    squares = SPREAD ** (2 * exponents)
-    after = first / squares + squares * (whole - first)
-    yield Equals(
-        "Kendall's tau between the traces before and after a rescaling",
+    yield Agrees(
+        "change of the outputs at test images by the rescalings, over the largest output",
+        measured=found["change"][kept],
         predicted=0.0,
-        replicates=kendall(after, whole),
-        absolute=0.2,
-        rival=Rival("the order stays, as that of a property of the function", 1.0),
+        tolerance=1e-10,
+        reason="rounding in sums over 16 pixels and 10 units",
         dropped=dropped,
+        rival=Rival("as far as from one network to another", found["distance"][kept]),
     )
+    for key, label in MEASURES[:3]:
+        before, after = found[key][0, kept], found[key][1:, kept]
+        yield Equals(
+            f"Kendall's tau between the {label} before and after a rescaling",
+            predicted=0.0,
+            replicates=kendall(after, before),
+            absolute=0.25,
+            rival=Rival("the order stays, as that of a property of the function", 1.0),
+            dropped=dropped,
+        )
+    gap, rows = found["gap"][kept], found["largest"][:, kept]
+    figure = bench.figure(
+        "after",
+        title="Largest eigenvalues before and after a random rescaling",
+        x="as trained",
+        y="rescaled",
+        y_scale="log",
+        caption=f"{len(gap)} networks, each under 12 random rescalings that change no output. Kendall's tau with the "
+        f"gap: {kendall(rows[:1], gap)[0]:.2f} as trained, {kendall(rows[1:], gap).mean():.2f} after rescalings, in "
+        "the mean.",
+    )
+    figure.points(np.tile(rows[0], 12), rows[1:13].ravel(), "rescaled").points(rows[0], rows[0], "as trained")
 
 
 def kendall(rows: Array, values: Array) -> Array:
@@ -134,14 +181,17 @@ def sharpness_and_gap(
     sharpness = numerics.epsilon_sharpness(
         network, end.theta, x, labels, loss, epsilon=RADIUS, seeds=range(seed, seed + networks), restarts=2, steps=30
     )
+    entropy = numerics.sampled_local_entropy(
+        network, end.theta, x, labels, loss, gamma=STIFFNESS, seeds=range(seed, seed + networks), pairs=PAIRS
+    )
     test, _ = numerics.loss_and_gradient(network, end.theta, others, their_labels, loss)
-    first, last = block_traces(network, end.theta, x)
     arrived = sure if end.reached is None else sure.to(end.reached) & end.reached
     found = {
         "largest": largest,
-        "trace": first + last,
-        "first": first,
+        "trace": traces(network, end.theta, x),
         "sharpness": sharpness.value,
+        "entropy": entropy.value,
+        "loss": end.loss,
         "gap": test - end.loss,
         "arrived": arrived,
     }
