@@ -126,3 +126,9 @@ def test_digits_before_and_after_share_outputs_but_not_with_a_random_step() -> N
     for kind in ("none", "filter"):
         slices = found[f"slice {kind}"][0]
         np.testing.assert_allclose(slices[:, middle], slices[0, middle], rtol=1e-10)
+
+
+def test_what_is_left_of_measures_in_units_of_the_weights_is_proved_and_their_rivals_are_not() -> None:
+    found = [comparison.decide() for comparison in function._in_units_of_the_weights()]
+    assert [finding.verdict for finding in found] == [Verdict.PROVED] * 5
+    assert {str(finding.rival_position) for finding in found} == {"disjoint"}

@@ -114,8 +114,12 @@ def same_function(bench: Workbench) -> Iterator[Comparison]:
 
     grow by more than a factor of 1000. Measures in units of the weights themselves are another matter. A slice of the
     loss along a random direction of which each filter (the weights into one unit) is as long as that of the network
-    does not change if whole layers are rescaled; it does if units are rescaled one by one. Sharpness in units of each
-    single weight, as ASAM has it, changes in neither case.
+    does not change if whole layers are rescaled; it does if units are rescaled one by one. At a minimum the mean
+    curvature of such a slice is the sum of $|\theta_f|^2 \operatorname{tr} H_{ff}/n_f$ over filters $f$ of $n_f$
+    weights each, and a unit's factor moves length from one filter to several others. Sharpness in units of each single
+    weight, as ASAM has it, changes in neither case: at first order it is $|T g|$ with $T = \operatorname{diag}
+    (|\theta_i|)$ and the gradient $g$, and at a minimum the largest eigenvalue of $|\theta_i| H_{ij} |\theta_j|$
+    counts.
     """
     derivation = theory.same_function_other_flatness()
     letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
@@ -126,6 +130,7 @@ def same_function(bench: Workbench) -> Iterator[Comparison]:
         claimed=alpha**2 + alpha**-2,
         rival=Rival("2, that of a property of the function", 2 * alpha**0),
     )
+    yield from _in_units_of_the_weights()
     networks = bench.size(quick=2, standard=6, full=20)
     items = [{"seed": seed, "networks": 1, "device": bench.device} for seed in bench.seeds("networks", networks)]
     found = gathered(bench.map("digits", before_and_after, items))
@@ -229,6 +234,54 @@ def same_loss_same_error_as_printed(bench: Workbench) -> Iterator[Comparison]:
     for value in (-1, 0, 1, 2):
         figure.line(grid, np.maximum(grid, 0) + value * np.maximum(-grid, 0), f"c = {value}")
     figure.points([1.0], [1.0], "sample")
+
+
+def _in_units_of_the_weights() -> Iterator[Comparison]:
+    """What is left of measures in units of the weights after a rescaling, exactly."""
+    import sympy as sp
+
+    slices = theory.filter_normalised_slice()
+    letters = {symbol.name: symbol for symbol in slices.value.free_symbols}
+    first, second = (letters["H_11"] + letters["H_22"]) / 2, (letters["H_33"] + letters["H_44"]) / 2
+    yield Identity(
+        "mean curvature of a filter-normalised slice at a minimum: two filters of two weights",
+        derivation=slices,
+        claimed=letters["r_1"] ** 2 * first + letters["r_2"] ** 2 * second,
+        rival=Rival("without the lengths of the filters", first + second),
+    )
+    yield Identity(
+        "mean curvature of such a slice of a network of six weights after one unit was multiplied by 9/5",
+        derivation=slices,
+        part="after",
+        claimed=sp.Rational(34789, 90),
+        rival=Rival("that before, as after a rescaling of layers", sp.Rational(625, 2)),
+    )
+    relative = theory.relative_trace()
+    letters = {symbol.name: symbol for symbol in relative.value.free_symbols}
+    yield Identity(
+        "trace in units of each weight, which no rescaling changes: two weights",
+        derivation=relative,
+        claimed=letters["theta_1"] ** 2 * letters["H_11"] + letters["theta_2"] ** 2 * letters["H_22"],
+        rival=Rival("the trace itself", letters["H_11"] + letters["H_22"]),
+    )
+    adaptive = theory.asam_objective()
+    letters = {symbol.name: symbol for symbol in adaptive.parts["rescaled"].rhs.free_symbols}
+    weights, slopes = (sp.Matrix([letters[f"{name}_1"], letters[f"{name}_2"]]) for name in ("theta", "g"))
+    rise = sp.sqrt((weights[0] * slopes[0]) ** 2 + (weights[1] * slopes[1]) ** 2)
+    yield Identity(
+        "rise of the loss over the radius, to first order, of ASAM: two weights",
+        derivation=adaptive,
+        claimed=rise,
+        rival=Rival("that of SAM", sp.sqrt(slopes[0] ** 2 + slopes[1] ** 2)),
+    )
+    step = letters["rho"] * weights[0] ** 2 * slopes[0] / rise
+    yield Identity(
+        "step of ASAM in a weight after that was multiplied by t",
+        derivation=adaptive,
+        part="rescaled",
+        claimed=letters["t"] * step,
+        rival=Rival("as before, which would be another place", step),
+    )
 
 
 def _draw(bench: Workbench, found: dict[str, Array]) -> None:
