@@ -96,6 +96,27 @@ EXPECTED: dict[str, str | None] = {
     "spectrum.wishart-scale-as-printed": "REFUTED",
 }
 
+OPEN_QUESTIONS = {
+    "flatness.entropy-sgd-finds-flatter",
+    "flatness.predicts-generalisation",
+    "flatness.small-batch-is-flatter",
+    "hessian.large-batch-is-sharper-at-scaled-rates",
+    "hessian.large-batch-is-sharper",
+    "hessian.one-wider-layer-top-eigenvalue",
+    "index.tanh-minimum",
+    "spectrum.assumptions-after-descent",
+    "spectrum.assumptions-on-trained-nets",
+    "spectrum.residual-along-training",
+}
+
+
+def test_every_expectation_is_pinned() -> None:
+    """What is registered beforehand is the verdict that comes out, and nothing where a question is left open."""
+    assert {claim.id: claim.expects for claim in verify.discover()} == {
+        name: verify.OPEN if name in OPEN_QUESTIONS else frozenset({verify.Verdict[str(verdict)]})
+        for name, verdict in EXPECTED.items()
+    }
+
 
 @pytest.fixture(scope="module")
 def claims(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
@@ -129,9 +150,3 @@ def test_every_comparison_refutes_its_rival_or_is_refuted_by_it(
             else:
                 assert outcome[0] in {"PROVED", "CERTIFIED", "SUPPORTED"}, (name, finding["title"])
                 assert outcome[1] == "disjoint", (name, finding["title"])
-
-
-def test_every_claim_of_the_lecture_is_in_the_ledger(claims: dict[str, dict[str, Any]]) -> None:
-    covered = [statement.covered for statement in verify.STATEMENTS]
-    named = {claim for entry in covered if isinstance(entry, tuple) for claim in entry}
-    assert named <= claims.keys()

@@ -1,8 +1,6 @@
 """Batch size, sharpness and generalisation: what is measured, and how the verdicts depend on it."""
 
 import itertools
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,41 +8,13 @@ import pytest
 import torch
 
 import numerics
-from verify import OPEN, Claim, Verdict, Workbench, discover
+from verify import Verdict, Workbench, discover
 from verify.claims.flatness import generalisation, rescaled_measures, small_batch, training
-from verify.report.formulas import refuse_bad_formula
 
-EXPECTED = {
-    "flatness.no-prediction-after-rescaling": frozenset({Verdict.SUPPORTED}),
-    "flatness.predicts-generalisation": OPEN,
-    "flatness.small-batch-is-flatter": OPEN,
-}
-CLAIMS = {claim.id: claim for claim in discover() if claim.id in EXPECTED}
+CLAIMS = {claim.id: claim for claim in discover()}
 
 Array = np.ndarray
 S, R, U = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.UNDECIDED
-
-
-def test_the_claims_are_registered_with_their_expectation() -> None:
-    assert {id_: claim.expects for id_, claim in CLAIMS.items()} == EXPECTED
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
-def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -> None:
-    for text in (claim.statement, *claim.assumptions):
-        pieces = text.split("$")
-        assert len(pieces) % 2 == 1
-        for formula in filter(None, pieces[1::2]):
-            refuse_bad_formula(formula)
-
-
-def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
-    program = (
-        "import sys; from verify.claims.flatness import generalisation, small_batch;"
-        "print([name for name in ('torch', 'sympy', 'scipy.stats') if name in sys.modules])"
-    )
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert loaded.stdout.strip() == "[]"
 
 
 def test_kendalls_tau_counts_pairs_in_order_less_pairs_out_of_order() -> None:

@@ -1,4 +1,4 @@
-"""The claims on optimisers that look for flat minima, on quadratics: registry, measurements, outcomes."""
+"""The claims on optimisers that look for flat minima, on quadratics: measurements, outcomes."""
 
 from collections.abc import Callable
 
@@ -6,41 +6,15 @@ import numpy as np
 import pytest
 
 import theory
-from verify import STATEMENTS, Claim, Status, Verdict, Workbench, discover
+from verify import Finding, Workbench, discover
 from verify.claims.flatness import descents
-from verify.report.formulas import refuse_bad_formula
 
-EXPECTED = {
-    "sam-as-printed": Verdict.REFUTED,
-    "sam-objective": Verdict.SUPPORTED,
-    "local-entropy": Verdict.SUPPORTED,
-    "weight-averaging": Verdict.SUPPORTED,
-}
-CLAIMS = {claim.id: claim for claim in discover() if claim.id.removeprefix("flatness.") in EXPECTED}
-
-MakeBench = Callable[[str], Workbench]
+Tried = Callable[[str], tuple[list[Finding], Workbench]]
 
 
-def test_they_are_registered_with_their_expectations_and_the_misprint_with_its_correction() -> None:
-    assert {id_: claim.expects for id_, claim in CLAIMS.items()} == {
-        f"flatness.{name}": frozenset({verdict}) for name, verdict in EXPECTED.items()
-    }
-    assert CLAIMS["flatness.sam-objective"].corrects == "flatness.sam-as-printed"
-
-
-def test_a_statement_of_the_lecture_leads_to_each() -> None:
-    named = {name for statement in STATEMENTS if isinstance(statement.covered, tuple) for name in statement.covered}
-    assert CLAIMS.keys() <= named
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
-def test_formulas_of_the_statements_can_be_drawn(claim: Claim) -> None:
-    for text in (claim.statement, *claim.assumptions):
-        pieces = text.split("$")
-        assert len(pieces) % 2 == 1
-        for formula in pieces[1::2]:
-            if formula:
-                refuse_bad_formula(formula)
+def test_the_right_objective_corrects_the_printed_one() -> None:
+    (claim,) = (claim for claim in discover() if claim.id == "flatness.sam-objective")
+    assert claim.corrects == "flatness.sam-as-printed"
 
 
 def test_a_sharpness_aware_step_is_the_gradient_uphill() -> None:
@@ -73,14 +47,8 @@ def test_the_average_of_one_iterate_is_the_iterate() -> None:
     np.testing.assert_array_equal(ratio, np.ones(3))
 
 
-@pytest.mark.parametrize("name", EXPECTED)
-def test_a_claim_comes_out_as_expected_at_another_root_seed(name: str, make_bench: MakeBench) -> None:
-    claim = CLAIMS[f"flatness.{name}"]
-    bench = make_bench(claim.id)
-    findings = list(claim.judge(bench, "quick"))
-    outcome = claim.conclude(findings)
-    assert outcome.as_expected, outcome.why_not
-    assert {finding.status for finding in findings} == {Status.DECIDED}
+@pytest.mark.parametrize("name", ["sam-as-printed", "sam-objective", "local-entropy", "weight-averaging"])
+def test_a_claim_comes_out_as_expected_at_another_root_seed(name: str, tried: Tried) -> None:
+    _, bench = tried(f"flatness.{name}")
     (figure,) = bench.figures.values()
-    assert figure.caption.endswith(".")
     assert len(figure.layers) >= 3

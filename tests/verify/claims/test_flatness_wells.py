@@ -1,31 +1,15 @@
 """The claim on escapes from a sharp well: the landscape, the descent, the outcome."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
-import pytest
 
 import theory
-from verify import STATEMENTS, Claim, Status, Verdict, Workbench, discover
+from verify import Finding, Workbench
 from verify.claims.flatness.landscapes import TwoWells, ends_of_descent
-from verify.report.formulas import refuse_bad_formula
 
-NAME = "flatness.escapes-sharp"
+Tried = Callable[[str], tuple[list[Finding], Workbench]]
 WELLS = {"flat": 1.0, "sharp": 9.0, "top": 4.0, "height": 1.0}
-
-
-@pytest.fixture(scope="module")
-def claim() -> Claim:
-    return next(item for item in discover() if item.id == NAME)
-
-
-def test_it_is_registered_and_a_statement_of_the_lecture_leads_to_it(claim: Claim) -> None:
-    assert claim.expects == {Verdict.SUPPORTED}
-    assert any(NAME in statement.covered for statement in STATEMENTS if isinstance(statement.covered, tuple))
-    for text in (claim.statement, *claim.assumptions):
-        for formula in text.split("$")[1::2]:
-            if formula:
-                refuse_bad_formula(formula)
 
 
 def test_the_landscape_is_smooth_and_its_slope_is_its_derivative() -> None:
@@ -63,11 +47,6 @@ def test_runs_of_one_seed_are_the_same() -> None:
     assert 0 < first["flat"].sum() < 50
 
 
-def test_it_comes_out_as_expected_at_another_root_seed(claim: Claim, tmp_path: Path) -> None:
-    bench = Workbench(claim.id, folder=tmp_path, seed=11)
-    findings = list(claim.judge(bench, "quick"))
-    outcome = claim.conclude(findings)
-    assert outcome.as_expected, outcome.why_not
-    assert {finding.status for finding in findings} == {Status.DECIDED}
+def test_it_comes_out_as_expected_at_another_root_seed(tried: Tried) -> None:
+    _, bench = tried("flatness.escapes-sharp")
     assert {figure.name for figure in bench.figures.values()} == {"wells", "shares"}
-    assert all(figure.caption.endswith(".") for figure in bench.figures.values())

@@ -1,7 +1,5 @@
-"""Bulk and outliers: the detector on spectra of known gap, what the networks hand it, and the claims' registry."""
+"""Bulk and outliers: the detector on spectra of known gap, and what the networks hand it."""
 
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -9,12 +7,8 @@ import pytest
 import torch
 
 import numerics
-from verify import Claim, Proportion, Rival, Verdict, discover
+from verify import Proportion, Rival, Verdict, discover
 from verify.claims.hessian import bulk, clusters, networks, width
-from verify.report.formulas import refuse_bad_formula
-
-NAMES = ("bulk-and-outliers", "outliers-count-clusters", "width-grows-the-bulk")
-CLAIMS = {claim.id: claim for claim in discover() if claim.id in {f"hessian.{name}" for name in NAMES}}
 
 
 def _spectrum(outliers: int, gap: float, step: float = 1.03, size: int = 60) -> networks.Array:
@@ -27,30 +21,6 @@ def _spectrum(outliers: int, gap: float, step: float = 1.03, size: int = 60) -> 
 def _ensemble(count: int = 2) -> networks.Classifiers:
     x, labels = numerics.digits(samples=100)
     return networks.untrained((6, 5), x, labels, classes=10, seed=3, networks=count)
-
-
-def test_the_three_claims_are_registered_with_their_expectation() -> None:
-    assert {id_: claim.expects for id_, claim in CLAIMS.items()} == {
-        f"hessian.{name}": frozenset({Verdict.SUPPORTED}) for name in NAMES
-    }
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
-def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -> None:
-    for text in (claim.statement, *claim.assumptions):
-        pieces = text.split("$")
-        assert len(pieces) % 2 == 1
-        for formula in filter(None, pieces[1::2]):
-            refuse_bad_formula(formula)
-
-
-def test_importing_the_claims_loads_neither_torch_nor_sympy() -> None:
-    program = (
-        "import sys, verify.claims.hessian.bulk, verify.claims.hessian.clusters, verify.claims.hessian.width;"
-        "print([name for name in ('torch', 'sympy', 'scipy.stats') if name in sys.modules])"
-    )
-    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert loaded.stdout.strip() == "[]"
 
 
 def test_the_caption_counts_one_networks_eigenvalues_and_they_add_up() -> None:

@@ -5,33 +5,8 @@ import pytest
 import torch
 
 import numerics
-from verify import Claim, Verdict, discover
 from verify.claims.flatness import equivalents, volume, weight_normalisation
 from verify.claims.rescaling.networks import taught
-from verify.report.formulas import refuse_bad_formula
-
-MODULES = ("volume", "equivalents", "weight_normalisation")
-CLAIMS = {
-    claim.id: claim
-    for claim in discover()
-    if claim.check.__module__ in {f"verify.claims.flatness.{name}" for name in MODULES}
-}
-
-
-@pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)
-def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -> None:
-    for text in (claim.statement, *claim.assumptions):
-        pieces = text.split("$")
-        assert len(pieces) % 2 == 1
-        for formula in filter(None, pieces[1::2]):
-            refuse_bad_formula(formula)
-
-
-def test_what_is_printed_wrongly_is_expected_to_be_refuted() -> None:
-    printed = {id_ for id_ in CLAIMS if id_.endswith("as-printed")}
-    assert {id_ for id_, claim in CLAIMS.items() if claim.expects == frozenset({Verdict.REFUTED})} == printed
-    assert len(printed) == 6
-    assert {claim.corrects for claim in CLAIMS.values() if claim.corrects} <= printed
 
 
 def test_corners_are_those_of_the_image_of_the_box() -> None:

@@ -1,19 +1,10 @@
-"""Kernels of Hessians at minima, and claims that are exact: what they find, and what a wrong sign does."""
+"""Kernels of Hessians at minima: what is found, and what a wrong sign does."""
 
 import numpy as np
-import pytest
 
 import numerics
-from verify import Agrees, Rival, Verdict, discover
+from verify import Agrees, Rival, Verdict
 from verify.claims.rescaling import minima, networks
-
-EXACT = ("layer-sizes", "symmetry-orbit", "any-coordinates", "evidence-is-invariant", "counts-are-not-invariant")
-
-
-@pytest.mark.parametrize("name", EXACT)
-def test_claims_on_formulas_alone_are_expected_to_be_proved(name: str) -> None:
-    (claim,) = (claim for claim in discover() if claim.id == f"rescaling.{name}")
-    assert claim.expects == frozenset({Verdict.PROVED})
 
 
 def test_each_hidden_unit_has_a_zero_eigenvalue_and_each_orbit_a_direction_that_the_hessian_kills() -> None:
