@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 import numerics
-from verify import Agrees, AtMost, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify import Agrees, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.claims.flatness.pairs import draw_pairs, first_is_flatter
 from verify.claims.flatness.training import (
     DATA,
     NETWORK,
@@ -46,16 +47,7 @@ def sam_finds_flatter(bench: Workbench) -> Iterator[Comparison]:
     target = bench.size(quick=0.05, standard=0.01, full=0.01)
     pairs = bench.size(quick=20, standard=40, full=80)
     plain, aware = (measured(bench, name, pairs=pairs, target=target) for name in ("SGD", "SAM"))
-    kept, dropped = both_arrived(plain, aware)
-    yield AtMost(
-        "difference of the training losses of a pair, over the loss asked for",
-        bound=0.1,
-        replicates=np.abs(plain["loss"] - aware["loss"])[kept] / target,
-        rival=Rival("a fifth, which would explain a difference of a tenth in the eigenvalues", 0.2),
-        dropped=dropped,
-    )
-    for name, label in (("largest", "largest eigenvalue"), ("trace", "trace")):
-        yield Ordering(f"{label}: SAM below SGD", lower=aware[name][kept], higher=plain[name][kept], dropped=dropped)
+    yield from first_is_flatter({"SAM": aware, "SGD": plain}, target=target)
     _draw_pairs(bench, plain, aware)
     _draw_trajectories(bench)
 
@@ -203,9 +195,7 @@ def _draw_pairs(bench: Workbench, plain: dict[str, Array], aware: dict[str, Arra
         f"SAM {np.median(aware['gradients']):.0f}, SGD {np.median(plain['gradients']):.0f}. Test accuracy: SAM "
         f"{aware['accuracy'].mean():.1%}, SGD {plain['accuracy'].mean():.1%}.",
     )
-    figure.points(plain["largest"], aware["largest"], "pairs")
-    ends = [plain["largest"].min(), plain["largest"].max()]
-    figure.line(ends, ends, "equal")
+    draw_pairs(figure, "largest", plain, {"pairs": aware})
 
 
 def _draw_trajectories(bench: Workbench) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from verify import AtLeast, AtMost, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify import AtLeast, Comparison, Rival, Source, Verdict, Workbench, claim
+from verify.claims.flatness.pairs import draw_pairs, first_is_flatter
 from verify.claims.flatness.training import SETTING, both_arrived, measured
 from verify.lectures.flatness import ALGORITHMS
 from verify.sources import IZMAILOV_2018
@@ -34,18 +35,7 @@ def swa_finds_flatter(bench: Workbench) -> Iterator[Comparison]:
     low, high, mean = (
         measured(bench, name, pairs=pairs, target=target) for name in ("low rate", "high rate", "average")
     )
-    kept, dropped = both_arrived(low, mean)
-    yield AtMost(
-        "difference of the training losses of average and low rate, over the loss asked for",
-        bound=0.05,
-        replicates=np.abs(low["loss"] - mean["loss"])[kept] / target,
-        rival=Rival("a fifth, which would explain a difference of a tenth in the eigenvalues", 0.2),
-        dropped=dropped,
-    )
-    for name, label in (("largest", "largest eigenvalue"), ("trace", "trace")):
-        yield Ordering(
-            f"{label}: average below low rate", lower=mean[name][kept], higher=low[name][kept], dropped=dropped
-        )
+    yield from first_is_flatter({"average": mean, "low rate": low}, target=target, within=0.05)
     kept, dropped = both_arrived(high, mean)
     yield AtLeast(
         "trace of the average, over that of its own rate without averaging",
@@ -63,6 +53,4 @@ def swa_finds_flatter(bench: Workbench) -> Iterator[Comparison]:
         f"average {np.median(mean['steps']):.0f}. Largest eigenvalue of the average over that of the high rate: "
         f"{np.median(mean['largest'] / high['largest']):.2f} in the median.",
     )
-    figure.points(low["trace"], mean["trace"], "average, rate 0.5").points(low["trace"], high["trace"], "rate 0.5")
-    ends = [low["trace"].min(), low["trace"].max()]
-    figure.line(ends, ends, "equal")
+    draw_pairs(figure, "trace", low, {"average, rate 0.5": mean, "rate 0.5": high})
