@@ -25,6 +25,7 @@ EXPECTED: dict[str, str | None] = {
     "flatness.noise-covariance": "PROVED",
     "flatness.noise-robust": "SUPPORTED",
     "flatness.predicts-generalisation": "UNDECIDED",
+    "flatness.random-subspaces": "SUPPORTED",
     "flatness.sam-as-printed": "REFUTED",
     "flatness.sam-finds-flatter": "SUPPORTED",
     "flatness.sam-objective": "SUPPORTED",

@@ -216,5 +216,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"What is the geometry induced on the parameter space by the size of each layer?",
         ("rescaling.layer-sizes",),
     ),
+    Statement(
+        OPEN_QUESTIONS,
+        r"Is $\epsilon$-sharpness a well-defined measure when it is averaged over random subspaces of the parameter "
+        r"space?",
+        ("flatness.random-subspaces",),
+    ),
 )
 """The statements of the talk on rescaling and flatness, in the order of the slides."""

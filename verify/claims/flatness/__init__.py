@@ -2,6 +2,7 @@
 
 READING_ORDER = (
     "quadratic_sharpness",
+    "random_subspaces",
     "volume",
     "equivalents",
     "weight_normalisation",

@@ -1,12 +1,12 @@
-"""Sharpness as the largest rise of the loss nearby: over a ball, over a box, along random subspaces."""
+"""Sharpness as the largest rise of the loss nearby: over a ball, and over a box."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 import theory
-from verify import Agrees, Bounds, Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
-from verify.claims.flatness.ascent import sharpness_along_lines, sharpness_in_balls, sharpness_in_boxes
+from verify import Agrees, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.claims.flatness.ascent import sharpness_in_balls, sharpness_in_boxes
 from verify.claims.flatness.minima import TRAINED
 from verify.lectures.flatness import SHARPNESS
 from verify.sources import KESKAR_2017
@@ -17,12 +17,11 @@ RADII = np.geomspace(1e-3, 1, 10)
 
 @claim(
     "flatness.epsilon-sharpness",
-    title="Sharpness of a minimum in a ball, in a box and along random lines",
+    title="Sharpness of a minimum in a ball and in a box",
     source=Source(KESKAR_2017, "metric 2.1, for the box", SHARPNESS),
     assumptions=(
         "$\\theta$ is a minimum, and the loss is quadratic in the region",
         f"for the measurements, quadratics of 8 weights, and networks: {TRAINED}",
-        "random subspaces are uniform and do not know $H$",
     ),
     expects={Verdict.SUPPORTED},
 )
@@ -40,15 +39,10 @@ def epsilon_sharpness(bench: Workbench) -> Iterator[Comparison]:
 
     The two are not the same number. That one takes the best of $2^n$ corners to find, and it grows with the size of
     the weights.
-
-    Along a random line through $\theta$ the mean sharpness is that of the mean curvature, $\epsilon^2 \operatorname{tr}
-    H/(2 n (1 + L))$, far below $\lambda_{\max}$ in a large network. It is no way out of the dependence on
-    coordinates: a rescaling of two layers by $\alpha$ turns $\operatorname{tr} H = t_1 + t_2$ into $t_1 \alpha^{-2} +
-    t_2 \alpha^2$.
     """
     import sympy as sp
 
-    epsilon, largest, t, n, alpha, t_1, t_2 = sp.symbols("epsilon lambda_1 t n alpha t_1 t_2", positive=True)
+    epsilon, largest = sp.symbols("epsilon lambda_1", positive=True)
     loss, h11, h12, h22, x1, x2 = sp.symbols("L H_11 H_12 H_22 theta_1 theta_2", real=True)
     yield Identity(
         "sharpness of a quadratic in a ball",
@@ -63,19 +57,6 @@ def epsilon_sharpness(bench: Workbench) -> Iterator[Comparison]:
         derivation=theory.box_sharpness(),
         claimed=50 * (corners + 2 * first * second * sp.Abs(h12)) / (1 + loss),
         rival=Rival("the mean over the corners", 50 * corners / (1 + loss)),
-    )
-    yield Identity(
-        "mean curvature along a random line",
-        derivation=theory.subspace_curvature(),
-        claimed=t / n,
-        rival=Rival("the trace itself", t),
-    )
-    yield Identity(
-        "mean curvature along a random line after a rescaling of two layers",
-        derivation=theory.subspace_curvature(),
-        part="orbit",
-        claimed=(t_1 / alpha**2 + t_2 * alpha**2) / n,
-        rival=Rival("that before it", (t_1 + t_2) / n),
     )
     members = bench.size(quick=8, standard=24, full=64)
     for kind, words, tolerance, reason in (
@@ -107,30 +88,10 @@ def epsilon_sharpness(bench: Workbench) -> Iterator[Comparison]:
         reason="the ascent ends at corners, up to rounding",
         rival=Rival("the mean over the corners", mean / exact),
     )
-    networks = bench.size(quick=24, standard=40, full=80)
-    item = {"seed": bench.seeds("lines", 1)[0], "members": networks, "lines": 100, "radius": RADIUS}
-    (lines,) = bench.map("lines", sharpness_along_lines, [item | {"device": bench.device}])
-    weights = 86
-    share = lines["largest"] / lines["trace"]
-    yield Equals(
-        "mean sharpness along random lines, over $\\epsilon^2 \\operatorname{tr} H/(2n)$: trained networks",
-        predicted=1,
-        replicates=lines["line"],
-        absolute=0.15,
-        rival=Rival("that of the ball, least against it", float(weights * share.min())),
-    )
-    yield Bounds(
-        "mean sharpness in random planes, over $\\epsilon^2 \\operatorname{tr} H/(2n)$: at most twice that of lines",
-        smaller=lines["plane"],
-        larger=2,
-        tolerance=0.02,
-        reason="means over 100 planes",
-        rival=Rival("no more than along a line", 1),
-    )
-    _draw(bench, weights)
+    _draw(bench)
 
 
-def _draw(bench: Workbench, weights: int) -> None:
+def _draw(bench: Workbench) -> None:
     """Draw sharpness against the radius for one network, with the formulas."""
     seed = bench.seeds("networks", 1)[0]
     items = [
@@ -139,6 +100,7 @@ def _draw(bench: Workbench, weights: int) -> None:
     ]
     found = bench.map("radii", sharpness_in_balls, items)
     eigenvalues = found[0]["eigenvalues"][0]
+    weights = len(eigenvalues)
     figure = bench.figure(
         "radius",
         title="Sharpness against the radius, a trained network",
