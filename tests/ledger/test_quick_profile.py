@@ -12,6 +12,7 @@ EXPECTED: dict[str, str | None] = {
     "flatness.any-factor-as-printed": "REFUTED",
     "flatness.bits": "SUPPORTED",
     "flatness.box-volume-as-printed": "REFUTED",
+    "flatness.confident-error": "SUPPORTED",
     "flatness.cost-per-step": "SUPPORTED",
     "flatness.disjoint-factor-as-printed": "REFUTED",
     "flatness.entropy-sgd-finds-flatter": "REFUTED",

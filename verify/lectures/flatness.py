@@ -1,13 +1,14 @@
 r"""What the lecture in Edinburgh says about flat minima, in this project's words, and what tries it.
 
-What sharpness is, which algorithms look for flat minima, and why stochastic gradient descent is said to find them.
-Claims name a slide by its title here. Text is Markdown with LaTeX between dollars.
+What an outlier costs, what sharpness is, which algorithms look for flat minima, and why stochastic gradient descent is
+said to find them. Claims name a slide by its title here. Text is Markdown with LaTeX between dollars.
 """
 
 from typing import Final
 
 from verify.sources import EDINBURGH_MLT, Slide, Slip, Statement
 
+OUTLIER: Final = Slide(EDINBURGH_MLT, "Probability curves for classification")
 ALGORITHMS: Final = Slide(EDINBURGH_MLT, "Algorithms")
 REDUNDANT: Final = Slide(EDINBURGH_MLT, "Flat minima")
 STABLE: Final = Slide(EDINBURGH_MLT, "Flat minima are also more likely to be stable")
@@ -18,6 +19,11 @@ FLAT_GENERALISE: Final = Slide(EDINBURGH_MLT, "Flat and sharp minima: Flat minim
 SGD_AND_FLAT_MINIMA: Final = Slide(EDINBURGH_MLT, "SGD and Flat minima")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        OUTLIER,
+        r"A reasonable model gives up an outlier to generalise better; but what is the cross-entropy there?",
+        ("flatness.confident-error",),
+    ),
     Statement(
         FLAT_GENERALISE,
         r"Flat minima generalise better; sharper ones are likely to represent overfitting.",

@@ -13,5 +13,6 @@ READING_ORDER = (
     "small_batch",
     "optimisers_on_quadratics",
     "sharpness_aware",
+    "confident_errors",
     "generalisation",
 )

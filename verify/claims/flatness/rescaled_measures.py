@@ -1,4 +1,4 @@
-"""Three measures of flatness of small classifiers, as trained and after random rescalings: what the workers run.
+"""Small classifiers: their flatness after random rescalings, and what their errors cost. What the workers run.
 
 Networks are small for the sake of many rescalings: digits are averaged to 4 by 4 pixels, and ten hidden units see them.
 Hessians are assembled, and each largest eigenvalue is that of the rescaled matrix D H D.
@@ -42,6 +42,43 @@ def pooled(x: "Tensor") -> "Tensor":
     return x.reshape(-1, 4, 2, 4, 2).mean(dim=(2, 4)).flatten(1)
 
 
+def small_networks(
+    seed: int, networks: int, target: float, device: str
+) -> "tuple[numerics.Mlp, numerics.TrainingResult, tuple[Tensor, Tensor], tuple[Tensor, Tensor]]":
+    """Train small networks to a loss; with the images and labels that they saw, and those left over."""
+    (x, labels), (others, their_labels) = images(SAMPLES, device)
+    x, others = pooled(x), pooled(others)
+    network, seeds = numerics.Mlp(WIDTHS, "relu"), list(range(seed, seed + networks))
+    start = network.init(seeds, sigma_w=2**0.5, device=device)
+    end = numerics.sgd(
+        network, start, x, labels, numerics.CrossEntropy(), seeds=seeds, steps=STEPS, stop_at=target, **recipe("SGD")
+    )
+    return network, end, (x, labels), (others, their_labels)
+
+
+def losses_of_errors(seed: int, networks: int, target: float, device: str) -> dict[str, Array]:
+    """Train networks and compare test images that they classify wrongly with all of them.
+
+    Returns:
+        One number per network: "images" and "loss", the share of the images that are classified wrongly, and of the
+        sum of the losses that is theirs; "pull", the largest size of a derivative of an image's loss by the
+        output of its label; "arrived".
+    """
+    import torch
+
+    network, end, _, (x, labels) = small_networks(seed, networks, target, device)
+    outputs = network.forward(end.theta, x)
+    wrong = outputs.argmax(-1) != labels
+    chosen = labels.expand(networks, -1)[..., None]
+    losses = -outputs.log_softmax(-1).gather(-1, chosen)[..., 0]
+    return {
+        "images": wrong.double().mean(1).cpu().numpy(),
+        "loss": ((losses * wrong).sum(1) / losses.sum(1)).cpu().numpy(),
+        "pull": (1 - outputs.softmax(-1).gather(-1, chosen)[..., 0]).amax(1).cpu().numpy(),
+        "arrived": (end.reached if end.reached is not None else torch.ones(networks)).double().cpu().numpy(),
+    }
+
+
 def measures_on_orbits(
     seed: int, networks: int, draws: int, spread: float, target: float, device: str
 ) -> dict[str, Array]:
@@ -57,13 +94,8 @@ def measures_on_orbits(
     import torch
     from scipy.sparse.linalg import eigsh
 
-    loss, seeds = numerics.CrossEntropy(), list(range(seed, seed + networks))
-    (x, labels), (others, their_labels) = images(SAMPLES, device)
-    x, others = pooled(x), pooled(others)
-    network = numerics.Mlp(WIDTHS, "relu")
-    start = network.init(seeds, sigma_w=2**0.5, device=device)
-    end = numerics.sgd(network, start, x, labels, loss, seeds=seeds, steps=STEPS, stop_at=target, **recipe("SGD"))
-    theta = end.theta
+    network, end, (x, labels), (others, their_labels) = small_networks(seed, networks, target, device)
+    theta, loss, seeds = end.theta, numerics.CrossEntropy(), list(range(seed, seed + networks))
     generator = np.random.default_rng(seed)
     alphas = np.vstack([np.ones(networks), spread ** generator.uniform(-1.0, 1.0, (draws, networks))])
     sizes = [before * after for before, after in pairwise(WIDTHS)]
