@@ -6,6 +6,9 @@ need not clear gradients, that is done before every call. What comes out stands 
 optimiser steps along it from exactly where the parameters were. Options, state and parameter groups are one and the
 same in both, so that schedulers and ``state_dict`` see all of them; the checkpoint of a bare base optimiser loads too.
 
+Weight decay of the base optimiser acts as usual in ``SAM`` and ``ASAM``: on the step, not on the climb. In
+``EntropySGD`` it belongs to the loss in which the walk is.
+
 Parameters without gradient stay out, as everywhere in torch. Dropout draws a new mask, and batch norm updates its
 running statistics, at every evaluation. For a stochastic weight average there is
 ``torch.optim.swa_utils.AveragedModel``, which goes with any of these optimisers.
@@ -19,9 +22,9 @@ from typing import Any, Generic, TypeVar, overload
 
 import torch
 from torch import Tensor
-from torch.optim import SGD, Optimizer
+from torch.optim import SGD, AdamW, Optimizer
 
-from numerics.training.local_entropy import LocalEntropy, local_entropy_gradient
+from numerics.training.local_entropy import LocalEntropy, scaled_entropy_gradient
 from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gradient
 
 Parameters = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
@@ -89,13 +92,16 @@ class _AroundBase(Optimizer, ABC, Generic[Rule]):
 
         Raises:
             TypeError: If there is no closure.
-            ValueError: If an option has been set to something out of range, or a gradient is sparse.
+            ValueError: If an option has been set to something out of range, all parameters are frozen, the closure
+                leaves no gradient behind, or a gradient is sparse.
         """
         if closure is None:
             raise TypeError(f"closure must compute the loss, which {type(self).__name__} needs anew, got None.")
-        groups = [(self._rule(group), group["params"]) for group in self.param_groups]
-        places = [(rule, one) for rule, members in groups for one in members if one.requires_grad]
-        parameters = [parameter for _, parameter in places]
+        groups = [(self._rule(group), self._loss_decay(group), group["params"]) for group in self.param_groups]
+        places = [(rule, decay, one) for rule, decay, members in groups for one in members if one.requires_grad]
+        parameters = [parameter for _, _, parameter in places]
+        if not parameters:
+            raise ValueError("params must hold one that requires a gradient at least, but all are frozen.")
         seats = [parameter.unsqueeze(0) for parameter in parameters]  # views, with an axis for the one member
         start = [seat.clone() for seat in seats]
         losses: list[Any] = []
@@ -107,24 +113,44 @@ class _AroundBase(Optimizer, ABC, Generic[Rule]):
             with torch.enable_grad():
                 loss = closure()
             losses.extend([loss] if not losses else [])
+            if all(parameter.grad is None for parameter in parameters):
+                raise ValueError(
+                    "closure must call backward() on the loss, but it leaves no parameter with a gradient."
+                )
             gradients = []
-            for place, parameter in enumerate(parameters):
+            for place, (_, decay, parameter) in enumerate(places):
                 gradient = parameter.grad
                 if gradient is not None and gradient.layout != torch.strided:
                     raise ValueError(f"gradients must be dense, got one of layout {gradient.layout}.")
                 used[place] |= gradient is not None
-                gradients.append((torch.zeros_like(parameter) if gradient is None else gradient).unsqueeze(0))
+                if gradient is None:
+                    gradient = torch.zeros_like(parameter)
+                elif decay:
+                    gradient = gradient.add(parameter, alpha=decay)
+                gradients.append(gradient.unsqueeze(0))
             return gradients
 
         try:
-            gradients = self._gradient(start, [rule for rule, _ in places], evaluate)
+            gradients = self._gradient(start, [rule for rule, _, _ in places], evaluate)
         finally:
             torch._foreach_copy_(seats, start)  # bit for bit
         for parameter, gradient, known in zip(parameters, gradients, used, strict=True):
             parameter.grad = gradient.squeeze(0) if known else None
-        self.base_optimizer.step()
+        self._base_step([decay for _, decay, _ in groups])
         self._advance()
         return losses[0]
+
+    def _base_step(self, already: list[float]) -> None:
+        """Step the base optimiser, without the weight decay of groups in whose gradients it is already."""
+        spared = [group for group, decay in zip(self.param_groups, already, strict=True) if decay]
+        kept = [group["weight_decay"] for group in spared]
+        try:
+            for group in spared:
+                group["weight_decay"] = 0 * group["weight_decay"]
+            self.base_optimizer.step()
+        finally:
+            for group, decay in zip(spared, kept, strict=True):
+                group["weight_decay"] = decay
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "base_optimizer": self.base_optimizer, "_own": self._own}
@@ -152,6 +178,10 @@ class _AroundBase(Optimizer, ABC, Generic[Rule]):
         for parameter in group["params"]:
             if not parameter.is_floating_point():
                 raise ValueError(f"params must be real floating point tensors, got {parameter.dtype}.")
+
+    def _loss_decay(self, group: dict[str, Any]) -> float:
+        """The weight decay that belongs to the gradient of the loss, not to the base optimiser's step."""
+        return 0.0
 
     def _advance(self) -> None:
         """What changes from step to step beside the base optimiser."""
@@ -255,11 +285,20 @@ class ASAM(SAM):
 
 
 class EntropySGD(_AroundBase[LocalEntropy]):
-    r"""Entropy-SGD: a base optimiser's step along the gradient gamma (x - E[x']) of the local entropy.
+    r"""Entropy-SGD: a base optimiser's step from x towards the mean of a walk around it.
+
+    What stands in for the gradient is x - E[x'], that of the local entropy over gamma. With plain SGD the learning rate
+    is therefore a share of the way to the mean, whatever gamma is: 1, the default there, goes to it, and every rate
+    below 2 is stable on a valley as far as the walk is. In the paper's words it is the product of learning rate and
+    gamma.
 
     The mean is that of a Langevin walk, one evaluation a step, so the closure should take a fresh batch every time it
-    is called. As the gradient is proportional to gamma, so has the learning rate to be to 1/gamma: with plain SGD,
-    ``lr=1/gamma`` goes to the mean. Gamma grows by the factor 1 + scoping after every step, in the parameter groups.
+    is called. Learning-rate schedulers act on the outer step; the walk has its own ``langevin_rate``, in the parameter
+    groups. Gamma grows there by the factor 1 + scoping after every step, until ``langevin_rate`` gamma = 1.
+
+    The ``weight_decay`` of the base optimiser is that of the loss: it enters each gradient of the walk and not the
+    outer step. Decoupled decay, that of ``AdamW``, stays with the outer step.
+
     Holds three more copies of the parameters and one of the noise.
 
     Args:
@@ -269,7 +308,7 @@ class EntropySGD(_AroundBase[LocalEntropy]):
         generator: Where the noise comes from, a generator on the CPU; part of ``state_dict``. None if there is none.
         scoping: Relative growth of gamma from step to step, at least 0.
         langevin_steps: Steps of the walk; the same in all groups.
-        langevin_rate: Step size of the walk, positive.
+        langevin_rate: Step size of the walk, positive and below 2/gamma.
         noise: Its noise per square root of time, at least 0.
         weight: Of the newest point in the running mean, in (0, 1].
         **options: The base optimiser's.
@@ -281,13 +320,13 @@ class EntropySGD(_AroundBase[LocalEntropy]):
 
     Examples:
         >>> x = torch.tensor([3.0], requires_grad=True)
-        >>> optimiser = EntropySGD([x], gamma=1.0, lr=1.0, langevin_steps=200, noise=0.0, generator=None)
+        >>> optimiser = EntropySGD([x], gamma=1.0, langevin_steps=200, noise=0.0, generator=None)
         >>> def closure():
         ...     loss = x.square().sum()
         ...     loss.backward()
         ...     return loss
-        >>> optimiser.step(closure).item(), round(x.grad.item(), 4), round(x.item(), 4)
-        (9.0, 2.0, 1.0)
+        >>> optimiser.step(closure).item(), round(x.item(), 4)  # the minimum of x^2 + (x - 3)^2/2
+        (9.0, 1.0)
 
     References:
         Chaudhari et al. (2016), arXiv:1611.01838, Algorithm 1.
@@ -321,7 +360,7 @@ class EntropySGD(_AroundBase[LocalEntropy]):
             if generator.device.type != "cpu":
                 raise ValueError(f"generator must be on the CPU, got one on {generator.device}.")
         self.generator = generator
-        super().__init__(params, base_optimizer, own, options)
+        super().__init__(params, base_optimizer, own, {"lr": 1.0, **options} if base_optimizer is SGD else options)
 
     def state_dict(self) -> dict[str, Any]:
         """The state as in torch, and under ``generator`` that of the noise."""
@@ -348,7 +387,11 @@ class EntropySGD(_AroundBase[LocalEntropy]):
                 for piece, point in zip(torch.split(flat, sizes), points, strict=True)
             ]
 
-        return local_entropy_gradient(points, rules, evaluate, draw)
+        return scaled_entropy_gradient(points, rules, evaluate, draw)
+
+    def _loss_decay(self, group: dict[str, Any]) -> float:
+        decoupled = isinstance(self.base_optimizer, AdamW) or group.get("decoupled_weight_decay", False)
+        return 0.0 if decoupled else float(group.get("weight_decay", 0.0))
 
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)
@@ -362,7 +405,7 @@ class EntropySGD(_AroundBase[LocalEntropy]):
 
     def _advance(self) -> None:
         for group in self.param_groups:
-            group["gamma"] *= 1 + group["scoping"]
+            group["gamma"] = self._rule(group).at(1).gamma
 
     def _rule(self, group: dict[str, Any]) -> LocalEntropy:
         return LocalEntropy(**{name: group[name] for name in self._own})

@@ -11,10 +11,21 @@ each time with the gradient g of a fresh batch. The walk samples at temperature 
 itself, the usual 1e-4 is next to no noise, and then F is close to the Moreau envelope, min over x' of
 L(x') + (gamma/2) |x' - x|^2. On the quadratic lambda x^2/2 both say the same at every temperature: E[x'] =
 gamma x/(lambda + gamma), so that F has curvature lambda gamma/(lambda + gamma), at most gamma. Gamma is measured in
-units of curvature, and a step of length 1/gamma along grad F goes to the mean.
+units of curvature.
 
-Scoping lets gamma grow, gamma (1 + scoping)^t in step t = 0, 1, ..., so that F goes over into L. The walk is stable
-where h (lambda + gamma) < 2.
+**The learning rate is a share of the way to the mean.** What stands in for the gradient is grad F/gamma = x - E[x'],
+
+    x <- x - eta (x - mean),
+
+so that eta = 1 goes to the mean whatever gamma is. In the paper's words that is a step eta' gamma (x - mean) with
+eta' = eta/gamma; where eta' is held fixed while gamma grows, the step passes the mean, then doubles the distance.
+
+**Stability.** The walk comes to rest where h (lambda + gamma) < 2, and where h gamma >= 2 it diverges in every valley,
+which is refused. On a quadratic the distance to the minimum is then multiplied by 1 - eta lambda/(lambda + gamma) a
+step: any eta < 2 is stable, for every lambda >= 0.
+
+Scoping lets gamma grow, gamma (1 + scoping)^t in step t = 0, 1, ..., so that F goes over into L, until h gamma = 1.
+There a step of the walk is one of gradient descent from x itself, and a stiffer spring would hold it back no more.
 
 The mathematics is written once, for ensembles (``sgd``) and for the optimiser ``EntropySGD``: a point is a list of
 tensors with a members axis in front.
@@ -39,9 +50,9 @@ class LocalEntropy:
 
     Args:
         gamma: Stiffness of the spring, positive, in units of curvature. There is no default that suits every loss.
-        scoping: Relative growth of gamma from step to step, at least 0.
+        scoping: Relative growth of gamma from step to step, at least 0; it ends where langevin_rate gamma = 1.
         langevin_steps: Steps of the walk, one gradient each.
-        langevin_rate: Step size h of the walk, positive.
+        langevin_rate: Step size h of the walk, positive and below 2/gamma.
         noise: Its noise per square root of time, at least 0.
         weight: Of the newest point in the running mean, in (0, 1].
 
@@ -56,8 +67,8 @@ class LocalEntropy:
         5
 
     References:
-        Chaudhari et al. (2016), arXiv:1611.01838, Algorithm 1. Their published code weighs the newest point by 1/4,
-        draws its noise with variance 2 h noise^2 and leaves gamma out of the outer step.
+        Chaudhari et al. (2016), arXiv:1611.01838, Algorithm 1, whose outer step has a factor gamma. Their published
+        code leaves it out, as here, weighs the newest point by 1/4 and draws its noise with variance 2 h noise^2.
     """
 
     gamma: float
@@ -75,6 +86,11 @@ class LocalEntropy:
         checked_number("noise", self.noise, least=0.0)
         if checked_number("weight", self.weight, above=0.0) > 1:
             raise ValueError(f"weight must lie in (0, 1], got {self.weight}.")
+        if self.langevin_rate * self.gamma >= 2:
+            raise ValueError(
+                f"langevin_rate must be below 2/gamma = {2 / self.gamma:.3g}, or the walk diverges in every valley, "
+                f"got {self.langevin_rate}."
+            )
 
     @property
     def gradients_per_step(self) -> int:
@@ -84,17 +100,15 @@ class LocalEntropy:
     def at(self, step: int) -> "LocalEntropy":
         """The rule of the step after so many: gamma has grown.
 
-        Raises:
-            ValueError: If gamma has overflowed by then.
-
         Examples:
-            >>> LocalEntropy(gamma=0.5, scoping=1.0).at(3).gamma
-            4.0
+            >>> rule = LocalEntropy(gamma=0.5, scoping=1.0, langevin_rate=0.1)
+            >>> rule.at(3).gamma, rule.at(5).gamma  # 16 would be beyond 1/langevin_rate
+            (4.0, 10.0)
         """
-        growth = step * math.log1p(self.scoping)
-        if math.log(self.gamma) + growth > 709:
-            raise ValueError(f"scoping must leave gamma finite for {step} steps, got {self.scoping}.")
-        return replace(self, gamma=self.gamma * (1 + self.scoping) ** step) if growth else self
+        if self.scoping == 0 or step == 0:
+            return self
+        growth = (1 + self.scoping) ** step if step * math.log1p(self.scoping) < 700 else math.inf
+        return replace(self, gamma=max(self.gamma, min(self.gamma * growth, 1 / self.langevin_rate)))
 
     def walked(self, walker: Tensor, start: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
         """The walker one Langevin step later."""
@@ -106,13 +120,13 @@ class LocalEntropy:
         return torch.lerp(mean, walker, self.weight)
 
 
-def local_entropy_gradient(
+def scaled_entropy_gradient(
     points: Point,
     rules: Sequence[LocalEntropy],
     evaluate: Callable[[Point], Point],
     draw: Callable[[], Point],
 ) -> Point:
-    """Estimate gamma (x - E[x']), the gradient of the local entropy, by one walk from each member's point.
+    """Estimate x - E[x'], the gradient of the local entropy over gamma, by one walk from each member's point.
 
     Holds two more copies of the points, the walkers and their means.
 
@@ -123,9 +137,9 @@ def local_entropy_gradient(
         draw: Gives standard normal numbers in the shape of the points; not called if no rule has noise.
 
     Examples:
-        >>> rule = LocalEntropy(gamma=1.0, langevin_steps=200, noise=0.0)
-        >>> (slope,) = local_entropy_gradient([torch.tensor([[3.0]])], [rule], lambda point: [2 * point[0]], list)
-        >>> slope.round(decimals=4)
+        >>> rule = LocalEntropy(gamma=0.5, langevin_steps=200, noise=0.0)
+        >>> (way,) = scaled_entropy_gradient([torch.tensor([[3.0]])], [rule], lambda point: [point[0]], list)
+        >>> way.round(decimals=4)  # to 1, the minimum of x^2/2 + (x - 3)^2/4
         tensor([[2.]])
     """
     walkers, means = points, points
@@ -138,4 +152,4 @@ def local_entropy_gradient(
             for rule, walker, point, gradient, noise in zip(rules, walkers, points, gradients, noises, strict=True)
         ]
         means = [rule.averaged(mean, walker) for rule, mean, walker in zip(rules, means, walkers, strict=True)]
-    return [rule.gamma * (point - mean) for rule, point, mean in zip(rules, points, means, strict=True)]
+    return [point - mean for point, mean in zip(points, means, strict=True)]

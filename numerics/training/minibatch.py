@@ -5,7 +5,8 @@ be smaller. Momentum is that of torch.optim.SGD: v <- momentum v + g, theta <- t
 draws its permutations from its own seed and from nothing else.
 
 What g is, the rule says: the gradient of one batch; with ``SharpnessAware`` the gradient of that batch at a point
-nearby; with ``LocalEntropy`` that of the local entropy, from a walk over as many batches as it has steps. A step of the
+nearby; with ``LocalEntropy`` that of the local entropy over gamma, from a walk over as many batches as it has steps, so
+that a learning rate of 1 goes to the mean of the walk. A step of the
 first two is one batch, so that pairs of one seed see the same batches; the third goes through the same batches in the
 same order, more of them a step. With ``WeightAverage`` what is handed back is the mean of the points on the way.
 """
@@ -22,7 +23,7 @@ from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.objective import Inputs, check_problem, has_own_targets, relative_gradient_norm, slope
 from numerics.seeded import checked_seeds, generators
-from numerics.training.local_entropy import LocalEntropy, local_entropy_gradient
+from numerics.training.local_entropy import LocalEntropy, scaled_entropy_gradient
 from numerics.training.result import TrainingResult
 from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gradient
 from numerics.training.weight_average import WeightAverage
@@ -70,8 +71,9 @@ def sgd(
         seeds: One per member, for the order of its examples.
         steps: Steps at most, at least 0.
         momentum: In [0, 1).
-        rule: What stands in for the gradient of a batch; None for that gradient itself. With ``LocalEntropy`` a
-            learning rate of 1/gamma goes to the mean of the walk, whose noise comes from each member's own seed too.
+        rule: What stands in for the gradient of a batch; None for that gradient itself. With ``LocalEntropy`` the
+            learning rate is a share of the way to the mean of the walk, 1 for all of it, whatever gamma is; the walk's
+            noise comes from each member's own seed too.
         average: Which points to average; None for the last one. The average is what is looked at, recorded and handed
             back: until it begins, at one of the steps, it is the current point, and no member arrives.
         record_at: Steps, in 0..steps, at which the parameters are kept: 0 is the start, k the point after k steps.
@@ -127,8 +129,6 @@ def sgd(
         raise TypeError(f"average must be a WeightAverage or None, got {average!r}.")
     if average is not None and average.start > steps:
         raise ValueError(f"average must start at one of the {steps} steps, got start {average.start}.")
-    if isinstance(rule, LocalEntropy):
-        rule.at(steps)
     moments = checked_integers("record_at", record_at, steps)
     target = None if stop_at is None else checked_number("stop_at", stop_at, least=0.0)
     if check_every is None:
@@ -236,7 +236,7 @@ def _direction(
         return on_fresh_batch()([point])[0]
     if isinstance(rule, SharpnessAware):
         return sharpness_aware_gradient([point], [rule], on_fresh_batch())[0]
-    return local_entropy_gradient(
+    return scaled_entropy_gradient(
         [point], [rule], lambda points: on_fresh_batch()(points), lambda: [draws.normal(members, point)]
     )[0]
 

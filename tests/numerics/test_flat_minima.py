@@ -2,6 +2,7 @@
 
 import copy
 import io
+import itertools
 import math
 import pickle
 from collections.abc import Callable
@@ -296,6 +297,78 @@ def test_scoping_grows_gamma_in_the_groups_and_the_walk_is_of_its_length() -> No
     assert optimiser.param_groups[0]["param_names"] == [name for name, _ in module.named_parameters()]
 
 
+def test_entropy_sgd_goes_to_the_mean_by_default_and_stays_there_however_stiff_the_spring_grows() -> None:
+    """With a learning rate of 1/gamma along gamma (x - mean), the way is passed once gamma has doubled."""
+    x = nn.Parameter(torch.tensor([3.0, -2.0], dtype=torch.float64))
+    curvature = torch.tensor([1.0, 4.0], dtype=torch.float64)
+
+    def closure() -> torch.Tensor:
+        value = (curvature * x.square()).sum() / 2
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimiser = EntropySGD([x], gamma=0.1, scoping=0.02, langevin_steps=20, noise=0.0, generator=None)
+    assert optimiser.param_groups[0]["lr"] == 1.0
+    losses = [optimiser.step(closure).item() for _ in range(400)]
+    assert all(later <= before for before, later in itertools.pairwise(losses))
+    assert losses[-1] < 1e-12
+    assert optimiser.param_groups[0]["gamma"] == 10.0  # 1/langevin_rate
+    assert EntropySGD([x], torch.optim.Adam, gamma=0.1, generator=None, noise=0.0).param_groups[0]["lr"] == 1e-3
+
+
+@pytest.mark.parametrize("gamma", [1e-4, 0.5])
+@pytest.mark.parametrize("base", [torch.optim.SGD, torch.optim.Adam])
+def test_entropy_sgd_decays_weights_in_the_walk_as_if_the_loss_had_the_term(base: Any, gamma: float) -> None:
+    module, twin = _module(), _module()
+    options = {"gamma": gamma, "lr": 0.5 if base is torch.optim.SGD else 1e-2}
+    optimiser = _entropy(module.parameters(), base, weight_decay=0.3, **options)
+    without = _entropy(twin.parameters(), base, **options)
+
+    def penalised() -> torch.Tensor:
+        value = nn.functional.cross_entropy(twin(X), Y) + 0.15 * sum(p.square().sum() for p in twin.parameters())
+        value.backward()
+        return value
+
+    for _ in range(5):
+        optimiser.step(_closure(module))
+        without.step(penalised)
+    torch.testing.assert_close(_flat(module), _flat(twin), rtol=1e-11, atol=1e-13)
+    assert optimiser.param_groups[0]["weight_decay"] == 0.3
+
+
+def test_decoupled_decay_stays_with_the_outer_step() -> None:
+    module, twin = _module(), _module()
+    start = _flat(module)
+    _entropy(module.parameters(), torch.optim.AdamW, weight_decay=0.3, lr=1e-2).step(_closure(module))
+    _entropy(twin.parameters(), torch.optim.AdamW, weight_decay=0.0, lr=1e-2).step(_closure(twin))
+    torch.testing.assert_close(_flat(module), _flat(twin) - 0.3 * 1e-2 * start, rtol=1e-12, atol=1e-14)
+
+
+def test_sharpness_aware_optimisers_decay_weights_on_the_step_alone() -> None:
+    module, twin = _module(), _module()
+    start = _flat(module)
+    SAM(module.parameters(), lr=0.1, weight_decay=0.3).step(_closure(module))
+    SAM(twin.parameters(), lr=0.1).step(_closure(twin))
+    torch.testing.assert_close(_flat(module), _flat(twin) - 0.1 * 0.3 * start, rtol=1e-12, atol=1e-14)
+
+
+@makers
+def test_a_closure_that_forgets_backward_is_refused_and_moves_nothing(make: Make) -> None:
+    module = _module()
+    start, optimiser = _flat(module), make(module.parameters(), lr=0.1, weight_decay=0.1)
+
+    def forgetful() -> torch.Tensor:
+        return nn.functional.cross_entropy(module(X), Y)
+
+    with pytest.raises(ValueError, match=r"closure must call backward\(\) on the loss, but it leaves no parameter"):
+        optimiser.step(forgetful)  # type: ignore[arg-type]
+    assert torch.equal(_flat(module), start)
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    with pytest.raises(ValueError, match="params must hold one that requires a gradient at least, but all are frozen"):
+        optimiser.step(forgetful)  # type: ignore[arg-type]
+
+
 @makers
 def test_every_optimiser_learns_the_digits(make: Make) -> None:
     x, y = digits(samples=200, dtype=torch.float32)
@@ -304,7 +377,7 @@ def test_every_optimiser_learns_the_digits(make: Make) -> None:
     with torch.no_grad():
         for layer in (module[0], module[2]):
             layer.weight.normal_(0.0, 0.2, generator=generator)
-    options = {"noise": 1e-4, "langevin_rate": 0.3, "lr": 2.0} if make is _entropy else {"lr": 0.3}
+    options = {"noise": 1e-4, "langevin_rate": 0.3, "lr": 1.0} if make is _entropy else {"lr": 0.3}
     optimiser = make(module.parameters(), torch.optim.SGD, momentum=0.8, **options)
 
     def closure() -> torch.Tensor:
@@ -368,6 +441,8 @@ def test_options_out_of_range_are_refused() -> None:
         SAM(parameters, torch.optim.Adadelta)
     with pytest.raises(ValueError, match="gamma must be a finite number > 0, got 0"):
         _entropy(parameters, gamma=0)
+    with pytest.raises(ValueError, match=r"langevin_rate must be below 2/gamma = 4, .* got 5"):
+        _entropy(parameters, langevin_rate=5)
     with pytest.raises(TypeError, match=r"generator must be a torch\.Generator or None, got int"):
         _entropy(parameters, generator=3)
     with pytest.raises(TypeError, match=r"generator must be a torch\.Generator where noise > 0, got None"):

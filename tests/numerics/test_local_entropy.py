@@ -11,7 +11,7 @@ from torch import nn
 
 from numerics import CrossEntropy, EntropySGD, FunctionalModule, LocalEntropy, Mlp, SquaredError, sgd
 from numerics.seeded import generators
-from numerics.training.local_entropy import local_entropy_gradient
+from numerics.training.local_entropy import scaled_entropy_gradient
 
 SEEDS = (4, 5, 6)
 
@@ -26,7 +26,7 @@ def _estimate(rule: LocalEntropy, slope: Any, x: torch.Tensor, seed: int = 0) ->
     def draw() -> list[torch.Tensor]:
         return [torch.randn(x.shape, generator=generator, dtype=x.dtype)]
 
-    return local_entropy_gradient([x], [rule], lambda point: [slope(point[0])], draw)[0]
+    return rule.gamma * scaled_entropy_gradient([x], [rule], lambda point: [slope(point[0])], draw)[0]
 
 
 @settings(deadline=None)
@@ -150,12 +150,43 @@ def test_a_member_walks_on_its_own_seed_alone() -> None:
 
 def test_a_walk_that_diverges_stops_its_member_at_the_last_finite_point() -> None:
     network = Mlp((1, 1), "linear")
-    x, y = torch.ones(2, 1, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64)
-    rule = LocalEntropy(gamma=1.0, langevin_rate=1e10, langevin_steps=20, noise=0.0)
+    x, y = torch.full((2, 1), 1e6, dtype=torch.float64), torch.zeros(2, 1, dtype=torch.float64)
+    rule = LocalEntropy(gamma=1.0, langevin_rate=0.1, langevin_steps=20, noise=0.0)  # of the curvature 2e12 a walk
     settings: dict[str, Any] = {"learning_rate": 1.0, "batch_size": 2, "seeds": [0], "steps": 5}
     end = sgd(network, torch.ones_like(x[:1]), x, y, SquaredError(), rule=rule, **settings)
     assert end.theta.isfinite().all()
     assert end.steps.item() < 5
+
+
+@settings(deadline=None)
+@given(gamma=st.floats(1e-6, 15), scoping=st.floats(0, 3), rate=st.floats(0.01, 0.1), step=st.integers(0, 10**6))
+def test_scoping_ends_where_a_step_of_the_walk_forgets_the_one_before(
+    gamma: float, scoping: float, rate: float, step: int
+) -> None:
+    """Gamma never falls, never leads to a walk that diverges, and grows as it says up to 1/rate."""
+    rule = LocalEntropy(gamma=gamma, scoping=scoping, langevin_rate=rate)
+    now, later = rule.at(step).gamma, rule.at(step + 1).gamma
+    assert gamma <= now <= later <= max(gamma, 1 / rate)
+    if later < 1 / rate:
+        assert later == pytest.approx(now * (1 + scoping), rel=1e-9)
+    walker = torch.tensor([7.0], dtype=torch.float64)
+    stiff = LocalEntropy(gamma=1 / rate, langevin_rate=rate)
+    end = stiff.walked(walker, torch.zeros_like(walker), torch.ones_like(walker), None)
+    assert end.item() == pytest.approx(-rate, abs=1e-13)
+
+
+@settings(deadline=None)
+@given(curvature=st.floats(0, 10), gamma=st.floats(0.01, 8), share=st.floats(0.1, 1.99), x=st.floats(-3, 3))
+def test_a_learning_rate_is_a_share_of_the_way_whatever_gamma_is(
+    curvature: float, gamma: float, share: float, x: float
+) -> None:
+    """x is multiplied by 1 - eta lambda/(lambda + gamma), so that any rate below 2 leads down."""
+    rule = LocalEntropy(gamma=gamma, langevin_steps=4000, langevin_rate=1 / (curvature + gamma), noise=0.0)
+    point = torch.tensor([[x]], dtype=torch.float64)
+    (way,) = scaled_entropy_gradient([point], [rule], lambda points: [curvature * points[0]], list)
+    end = (point - share * way).item()
+    assert end == pytest.approx(x * (1 - share * curvature / (curvature + gamma)), rel=1e-9, abs=1e-9)
+    assert abs(end) <= abs(x) * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(("walk", "every"), [(1, 5), (2, 3), (20, 1)])
@@ -183,12 +214,11 @@ def test_numbers_out_of_range_are_refused() -> None:
         "noise must be a finite number >= 0, got -0.1": {"noise": -0.1},
         "weight must be a finite number > 0, got 0": {"weight": 0},
         r"weight must lie in \(0, 1\], got 1\.5": {"weight": 1.5},
+        r"langevin_rate must be below 2/gamma = 20, or the walk diverges in every valley, got 20\.0": {
+            "gamma": 0.1,
+            "langevin_rate": 20.0,
+        },
     }
     for message, changes in refused.items():
         with pytest.raises(ValueError, match=message):
             LocalEntropy(**{"gamma": 1.0, **changes})
-    network, x = Mlp((3, 2)), _normal(4, 3)
-    settings: dict[str, Any] = {"learning_rate": 0.1, "batch_size": 2, "seeds": [0], "steps": 2000}
-    rule = LocalEntropy(gamma=1.0, scoping=1.0)
-    with pytest.raises(ValueError, match="scoping must leave gamma finite for 2000 steps, got 1"):
-        sgd(network, network.init([0]), x, x[:, :2], SquaredError(), rule=rule, **settings)

@@ -110,7 +110,7 @@ def local_entropy_matrices(seed: int, members: int, scope: float, device: str) -
             x[member],
             y[member],
             half_square(),
-            learning_rate=1.0,
+            learning_rate=scope,  # of the way to the mean, so that the step is the gradient
             batch_size=x.shape[1],
             seeds=[seed] * weights,
             steps=1,

@@ -47,9 +47,9 @@ def recipe(name: str) -> dict[str, Any]:
         "SGD": plain,
         "SAM": plain | {"rule": numerics.SharpnessAware(rho=0.2)},
         "ASAM": plain | {"rule": numerics.SharpnessAware(rho=0.5, adaptive=True)},
-        # a learning rate of 1/gamma: every step goes to the mean of the walk
+        # every step goes to the mean of the walk
         "Entropy-SGD": {
-            "learning_rate": 10.0,
+            "learning_rate": 1.0,
             "batch_size": 32,
             "check_every": 1,
             "rule": numerics.LocalEntropy(gamma=0.1, langevin_steps=20, langevin_rate=0.2),
