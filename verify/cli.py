@@ -50,7 +50,7 @@ def list_claims(
 ) -> None:
     """List claims: id, what is expected of it, title."""
     from verify.report.console import ledger_lines
-    from verify.runner import known_claims, selected
+    from verify.request import known_claims, selected
 
     known = known_claims(claims or ())
     if patterns:
@@ -84,7 +84,7 @@ def show(
 ) -> None:
     """Show one claim: statement, source, assumptions, what is expected of it."""
     from verify.report.console import claim_lines
-    from verify.runner import known_claims, selected
+    from verify.request import known_claims, selected
 
     for found in selected(known_claims(claims or ()), [claim]):
         typer.echo("\n".join(claim_lines(found, claims or ())))
@@ -119,7 +119,8 @@ def run(
     from verify.progress import listener_for
     from verify.report.console import summary_lines
     from verify.report.junit import write_junit
-    from verify.runner import Request, execute, exit_code
+    from verify.request import Request
+    from verify.runner import execute, exit_code
 
     if junit is not None and (junit.is_dir() or not junit.parent.is_dir()):
         raise BadInputError(f"junit must be a file in a folder that exists, got {junit}.")

@@ -11,7 +11,7 @@ from pathlib import Path
 from verify import provenance
 from verify.ledger import Check, Claim
 from verify.refusal import install_command
-from verify.runner import known_claims
+from verify.request import known_claims
 
 OPTIONAL = {
     "mlxtend": "data",

@@ -8,7 +8,8 @@ from pathlib import Path
 from verify.progress import listener_for
 from verify.refusal import BadInputError
 from verify.report.console import summary_lines
-from verify.runner import Request, execute, exit_code
+from verify.request import Request
+from verify.runner import execute, exit_code
 from verify.store import Record, RunFolder
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from verify.runner import Request, execute
+from verify.request import Request
+from verify.runner import execute
 from verify.store import RunFolder
 
 KINDS = Path(__file__).with_name("claims_of_every_kind.py")
@@ -27,6 +28,18 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """An undisturbed serial run of the claims of every kind. Not to be changed."""
     out = tmp_path_factory.mktemp("finished") / "run"
     return execute(Request(claim_files=(KINDS,), out=out, device="cpu"))
+
+
+@pytest.fixture
+def small(tmp_path: Path, kinds: Path) -> RunFolder:
+    """A finished run of one cheap claim."""
+    return execute(Request(patterns=("kinds.certified",), claim_files=(kinds,), out=tmp_path / "run", seed=5))
+
+
+@pytest.fixture(scope="session")
+def one_claim() -> str:
+    """The text of a file with one claim, which is supported."""
+    return KINDS.with_name("one_claim.py").read_text()
 
 
 @pytest.fixture

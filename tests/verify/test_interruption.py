@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from verify.runner import Request, execute
+from verify.request import Request
+from verify.runner import execute
 from verify.store import RunFolder
 
 CLAIM = "kinds.supported"
