@@ -265,13 +265,13 @@ def powers(text: str) -> str:
         '−4t − 2t<sup>2</sup> in [−0.5, 10<sup>−7</sup>], near-by 2-3'
         >>> powers("8.61929e-19 in 20 balls, within 1e-15"), powers("margin 10**-15")
         ('8.61929 × 10<sup>−19</sup> in 20 balls, within 10<sup>−15</sup>', 'margin 10<sup>−15</sup>')
-        >>> powers("12 &lt;= 20 to 28")
-        '12 ≤ 20 to 28'
+        >>> powers("12 &lt;= 20 to 28, like t^-2")
+        '12 ≤ 20 to 28, like t<sup>−2</sup>'
     """
     text = str(text).replace("&lt;=", "≤").replace("&gt;=", "≥")  # a Markup would escape what is put in
     text = re.sub(r"(?<![\w.])10\*\*-(\d+)", r"10<sup>−\1</sup>", text)
     text = re.sub(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?\d+)(?![\w.])", _power_of_ten, text)
-    text = re.sub(r"(?<=[\w)])\^(\d+)", r"<sup>\1</sup>", text)
+    text = re.sub(r"(?<=[\w)])\^(-?\d+)", r"<sup>\1</sup>", text)
     return re.sub(r"(?<= )-(?= )|(?<![\w.)*-])-(?=\d)", "−", text)
 
 
