@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import theory
-from verify import Finding, Workbench, discover
+from verify import Finding, Verdict, Workbench, discover
 from verify.claims.flatness import descents
 
 Tried = Callable[[str], tuple[list[Finding], Workbench]]
@@ -40,6 +40,25 @@ def test_the_loss_uphill_is_to_first_order_higher_by_the_length_of_the_gradient(
 def test_the_local_entropy_of_a_stiff_spring_is_the_loss() -> None:
     found = descents.local_entropy_matrices(5, 1, 1e4, "cpu")
     np.testing.assert_allclose(found["found"], found["hessians"], atol=2e-3)
+
+
+def test_the_sampled_local_entropy_is_that_of_the_formula_and_its_errors_are_small() -> None:
+    found, walked = (
+        descents.sampled_entropies(7, 3, 1.0, 4000, "cpu"),
+        descents.local_entropy_matrices(7, 3, 1.0, "cpu"),
+    )
+    _, logarithms = np.linalg.slogdet(np.eye(8) + walked["hessians"])
+    assert (np.abs(found["value"] - logarithms / 2) < 4.5 * found["error"]).all()
+    assert found["error"].max() < 0.04
+
+
+@pytest.mark.parametrize(
+    ("name", "proved"), [("sam-objective", 4), ("local-entropy", 3), ("weight-averaging", 4), ("stability-edge", 4)]
+)
+def test_what_the_theory_derives_is_proved_and_its_rivals_are_not(name: str, proved: int, tried: Tried) -> None:
+    findings, _ = tried(f"flatness.{name}")
+    assert [finding.verdict for finding in findings].count(Verdict.PROVED) == proved
+    assert {str(finding.rival_position) for finding in findings} == {"disjoint"}
 
 
 def test_the_average_of_one_iterate_is_the_iterate() -> None:

@@ -12,6 +12,7 @@ READING_ORDER = (
     "wells",
     "small_batch",
     "optimisers_on_quadratics",
+    "local_entropy",
     "sharpness_aware",
     "confident_errors",
     "generalisation",

@@ -120,6 +120,15 @@ def local_entropy_matrices(seed: int, members: int, scope: float, device: str) -
     return {"found": np.array(found), "hessians": hessian.cpu().numpy()}
 
 
+def sampled_entropies(seed: int, members: int, scope: float, pairs: int, device: str) -> dict[str, Array]:
+    """The local entropy at minima of quadratics, estimated from independent draws, with its standard error."""
+    network, minima, x, y = problem("quadratics", seed, members, device)
+    found = numerics.sampled_local_entropy(
+        network, minima, x, y, half_square(), gamma=scope, seeds=range(seed, seed + members), pairs=pairs
+    )
+    return {"value": found.value.cpu().numpy(), "error": found.error.cpu().numpy()}
+
+
 def averaged_losses(seed: int, product: float, steps: int, runs: int, groups: int) -> dict[str, Array]:
     """Mean losses of the average of the last iterates over those of the last one, for SGD on x^2/2 with constant noise.
 

@@ -1,28 +1,26 @@
-"""What the optimisers that look for flat minima do on a quadratic, where it can be calculated."""
+"""What sharpness-aware minimisation and weight averaging do on a quadratic, where it can be calculated."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 import theory
-from verify import Agrees, Bounds, Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
+from verify import Agrees, Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.claims.flatness.descents import (
     averaged_losses,
-    local_entropy_matrices,
     sharpness_aware_ends,
     sharpness_aware_steps,
     uphill_losses,
 )
 from verify.claims.flatness.minima import TRAINED
 from verify.lectures.flatness import ALGORITHMS
-from verify.sources import CHAUDHARI_2017, FORET_2021, IZMAILOV_2018
+from verify.sources import FORET_2021, IZMAILOV_2018
 
 RADIUS = 0.3
 CURVATURE = 2.0
 RATES = (0.1, 0.25, 0.4, 0.7)
 CYCLE_STEPS = 400
 SHORT = 1e-4  # steps uphill, for the expansion
-SCOPE = 1.0
 PRODUCTS = (0.1, 0.5, 1.5)
 AVERAGED = 100
 
@@ -95,7 +93,8 @@ def sam_objective(bench: Workbench) -> Iterator[Comparison]:
 
     To first order it adds the length of the gradient, to second order the curvature along it. It goes along
     $\nabla L$ taken uphill, on a quadratic $H (x + \rho H x/|H x|)$, and leaves out what the derivative of the
-    step would add, which is of order $\rho^2$.
+    step would add. That is of order $\rho^2$ and nothing in one weight; in general it is $\rho^2 H P H g/|g|^2$, $P$
+    the projector across the gradient.
 
     It does not come to rest at the minimum. On $a x^2/2$ it goes along $a (x + \rho \operatorname{sign} x)$ and ends
     between two places,
@@ -118,6 +117,15 @@ def sam_objective(bench: Workbench) -> Iterator[Comparison]:
         derivation=theory.sam_gradient(),
         claimed=a * (x + rho),
         rival=Rival("that of the loss", a * x),
+    )
+    b, y = sp.symbols("b y", positive=True)
+    slopes = a * x, b * y
+    yield Identity(
+        "what it leaves out, first component, two weights with the curvatures a and b",
+        derivation=theory.sam_gradient(),
+        part="dropped",
+        claimed=-(rho**2) * (b - a) * a * slopes[0] * slopes[1] ** 2 / (slopes[0] ** 2 + slopes[1] ** 2) ** 2,
+        rival=Rival("nothing, as in one weight", sp.Integer(0)),
     )
     yield Identity(
         "places between which it ends, one weight",
@@ -200,92 +208,6 @@ def sam_objective(bench: Workbench) -> Iterator[Comparison]:
 
 
 @claim(
-    "flatness.local-entropy",
-    title="Local entropy caps every curvature",
-    source=Source(CHAUDHARI_2017, "for the local entropy", ALGORITHMS),
-    assumptions=(
-        "the loss is quadratic with all curvatures above $-\\gamma$; for the last part any loss for which the integral "
-        "converges",
-        "measured on quadratics of 8 weights, with a walk of 600 steps without noise",
-    ),
-    expects={Verdict.SUPPORTED},
-)
-def local_entropy(bench: Workbench) -> Iterator[Comparison]:
-    r"""Entropy-SGD optimises a different function, the local entropy. With the sign of a loss it is
-
-    $$F(x) = -\log \int e^{-L(x') - \frac{\gamma}{2} |x' - x|^2} \, dx', \qquad \nabla F(x) = \gamma\, (x - E x'),$$
-
-    $E$ over the density under the integral. On a quadratic it has the same minimum, the same eigenvectors, and each
-    curvature $\lambda$ becomes
-
-    $$\frac{\lambda \gamma}{\lambda + \gamma} \le \min(\lambda, \gamma).$$
-
-    Sharp directions are capped at $\gamma$, flat ones stay as they are. For any loss $F'' = \gamma - \gamma^2
-    \operatorname{Var} x' \le \gamma$, in one weight. The entropy of a sharp minimum is the worse, as $F$ there is
-    $\frac12 \log \frac{\lambda + \gamma}{2 \pi}$ for each direction: that is the pull to flat minima.
-    """
-    import sympy as sp
-
-    curvature, scope = sp.symbols("lambda gamma", positive=True)
-    variance = sp.Symbol("V", real=True)
-    derivation = theory.local_entropy_of_a_quadratic()
-    yield Identity(
-        "curvature of the local entropy of a quadratic",
-        derivation=derivation,
-        part="curvature",
-        claimed=1 / (1 / curvature + 1 / scope),
-        rival=Rival("that of the loss", curvature),
-    )
-    yield Identity(
-        "curvature of the local entropy of any loss of one weight, $V$ the variance of the walk",
-        derivation=theory.local_entropy_gradient(),
-        part="curvature",
-        claimed=scope * (1 - scope * variance),
-        rival=Rival("the stiffness of the spring", scope),
-    )
-    item = {
-        "seed": bench.seeds("quadratics", 1)[0],
-        "members": bench.size(quick=6, standard=12, full=40),
-        "scope": SCOPE,
-        "device": bench.device,
-    }
-    (found,) = bench.map("quadratics", local_entropy_matrices, [item])
-    exact = np.array([theory.smoothed_hessian(hessian, SCOPE) for hessian in found["hessians"]])
-    yield Agrees(
-        "Hessian of the local entropy, from gradients that Entropy-SGD goes along",
-        measured=found["found"],
-        predicted=exact,
-        tolerance=1e-9,
-        reason="the walk has settled, up to rounding",
-        rival=Rival("the Hessian of the loss", found["hessians"]),
-    )
-    before = np.linalg.eigvalsh(found["hessians"])
-    after = np.linalg.eigvalsh((found["found"] + found["found"].transpose(0, 2, 1)) / 2)
-    yield Bounds(
-        "curvatures of the local entropy, at most $\\gamma$ and at most that of the loss",
-        smaller=after,
-        larger=np.minimum(before, SCOPE),
-        tolerance=1e-9,
-        reason="rounding",
-        rival=Rival("half of that", np.minimum(before, SCOPE) / 2),
-    )
-    places = np.geomspace(0.02, 50, 100)
-    figure = bench.figure(
-        "cap",
-        title="Curvature of the local entropy against that of the loss",
-        x="$\\lambda$",
-        y="curvature of the local entropy",
-        x_scale="log",
-        y_scale="log",
-        caption="For $\\gamma = 1$. Directions much flatter than $\\gamma$ stay as they are, sharper ones all look "
-        "alike. Points are eigenvalues of quadratics, measured from the gradients of Entropy-SGD.",
-    )
-    figure.line(places, places * SCOPE / (places + SCOPE), "$\\lambda \\gamma/(\\lambda + \\gamma)$")
-    figure.line(places, places, "$\\lambda$").line(places, np.full_like(places, SCOPE), "$\\gamma$")
-    figure.points(before.ravel(), after.ravel(), "measured")
-
-
-@claim(
     "flatness.weight-averaging",
     title="How much lower the average of the last iterates lies",
     source=Source(IZMAILOV_2018, "for the average", ALGORITHMS),
@@ -305,11 +227,13 @@ def weight_averaging(bench: Workbench) -> Iterator[Comparison]:
 
     It is not $1/T$, as it would be for independent iterates. In flat directions, with small $\eta a$, iterates are
     alike and averaging sets in late: at $T = 2/(\eta a)$ the average still has more than half of the loss; in sharp
-    ones, $\eta a > 1$, they lie on either side, and it helps more than $1/T$.
+    ones, $\eta a > 1$, they lie on either side, and it helps more than $1/T$. For iterates that lie $c$ steps apart, as
+    the ends of cycles do, $q^c$ takes the place of $q$. The last iterate itself has the mean loss $\frac{\eta
+    \sigma^2}{2 (2 - \eta a)}$, $\sigma^2$ the variance of the noise in the gradient.
     """
     import sympy as sp
 
-    p, count = sp.symbols("p T", positive=True)  # p = eta a
+    p, count, cycle, a, sigma = sp.symbols("p T c a sigma", positive=True)  # p = eta a
     derivation = theory.averaged_variance()
     q = 1 - p
     yield Identity(
@@ -324,6 +248,24 @@ def weight_averaging(bench: Workbench) -> Iterator[Comparison]:
         part="limit",
         claimed=(2 - p) / (p * count),
         rival=Rival("that of independent iterates", 1 / count),
+    )
+    apart = q**cycle
+    yield Identity(
+        "loss of the average of iterates that lie c steps apart over that of the last iterate",
+        derivation=derivation,
+        part="cycles",
+        claimed=(count * (1 - apart**2) - 2 * apart * (1 - q ** (cycle * count))) / (count**2 * (1 - apart) ** 2),
+        rival=Rival(
+            "that of iterates in a row",
+            (count * (1 - q**2) - 2 * q * (1 - q**count)) / (count**2 * (1 - q) ** 2),
+        ),
+    )
+    yield Identity(
+        "mean loss of the last iterate, $\\sigma^2$ the variance of the noise in the gradient",
+        derivation=theory.stationary_variance(),
+        part="loss",
+        claimed=p * sigma**2 / (2 * a * (2 - p)),
+        rival=Rival("that of an infinitely small learning rate", p * sigma**2 / (4 * a)),
     )
     groups = bench.size(quick=40, standard=80, full=160)
     items = [

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import theory
-from verify import Agrees, Comparison, Identity, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify import Agrees, Bounds, Comparison, Identity, Proportion, Rival, Source, Verdict, Workbench, claim
 from verify.claims.flatness.minima import TRAINED
 from verify.claims.flatness.thresholds import (
     descent_thresholds,
@@ -49,7 +49,9 @@ def stability_edge(bench: Workbench) -> Iterator[Comparison]:
 
     So small batches ask for minima that are flat and, besides, equally curved for all samples. In several weights the
     second moment $X$ goes over to the mean of $(1 - \eta H_B) X (1 - \eta H_B)$, and the spectral radius of this map
-    decides. But that is the mean.
+    decides. It is at most the largest eigenvalue of $M = (1 - \eta H)^2 + \eta^2 \kappa\, (\frac1n \sum_i H_i^2 -
+    H^2)$, with $E |x_{t+1}|^2 = x_t^T M x_t$, which is that of a single step. But all this is the mean.
+
     A single trajectory shrinks as long as the mean of $\log |1 - \eta h_B|$ over batches is negative, $h_B$ their
     curvature. For two samples and $B = 1$ that goes on up to $\eta^{**} = 2a/(a^2 - s^2)$, if $s^2 < a^2/2$. In
     between the mean square grows because of ever fewer, ever larger excursions, while almost every trajectory ends at
@@ -75,6 +77,12 @@ def stability_edge(bench: Workbench) -> Iterator[Comparison]:
         derivation=theory.almost_sure_stability(),
         claimed=2 / (a * (1 - t)),
         rival=Rival("that of the mean square", 2 / (a * (1 + t))),
+    )
+    yield Identity(
+        "mean square after one step in several weights, along a common eigenvector",
+        derivation=theory.mean_square_matrix(),
+        claimed=(1 - eta * a) ** 2 + eta**2 * s**2 * (n - B) / (B * (n - 1)),
+        rival=Rival("that of gradient descent", (1 - eta * a) ** 2),
     )
     members = bench.size(quick=4, standard=12, full=32)
     edges = {}
@@ -121,6 +129,17 @@ def stability_edge(bench: Workbench) -> Iterator[Comparison]:
         tolerance=1e-6,
         reason="the growth has settled to 1e-13 a step",
         rival=Rival("that of gradient descent", np.array([factors.max() for factors in descent])),
+    )
+    yield Bounds(
+        "growth of the mean square at each step in the end, against the largest eigenvalue of $M$",
+        smaller=found["growth"],
+        larger=np.array([theory.worst_step_growth(each, 2, float(rate)) for each, rate in pairs]),
+        tolerance=1e-6,
+        reason="the growth has settled to 1e-13 a step",
+        rival=Rival(
+            "the largest of gradient descent, without the second part of $M$",
+            np.array([factors.max() for factors in descent]),
+        ),
     )
     mean_square = float(theory.mean_square_threshold(SAMPLES, 1))
     almost_sure = float(theory.almost_sure_threshold(SAMPLES, 1))
