@@ -11,7 +11,6 @@ by batch otherwise. The loss is a mean over examples: batch b of n_b examples we
 
 import zlib
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any, get_args
 
 import torch
@@ -21,10 +20,11 @@ from torch.distributed import ProcessGroup
 
 from numerics.arguments import checked_sizes, checked_tensors
 from numerics.curvature.assembly import assemble
-from numerics.curvature.batch_curvature import GraphCurvature, Part, PerceptronCurvature, probed_graph
+from numerics.curvature.batch_curvature import Part
+from numerics.curvature.bounded_products import BoundedProducts
 from numerics.curvature.cost import DenseCost
 from numerics.curvature.dense_products import dense_part, dense_part_cost, mirrored
-from numerics.curvature.memory_limits import halving, ran_out_of_memory, release_cached_memory
+from numerics.curvature.memory_limits import halving
 from numerics.curvature.sharded import agree_on_failure, agree_on_values, summed
 from numerics.curvature.training_problem import (
     Data,
@@ -34,13 +34,10 @@ from numerics.curvature.training_problem import (
     own_precision,
     own_randomness,
 )
-from numerics.curvature.verification import Passed, first_batch, refuse_wrong_derivatives, verified
+from numerics.curvature.verification import Passed, refuse_wrong_derivatives, verified
 from numerics.functional_module import Network
 from numerics.losses import Loss
 from numerics.networks import Mlp
-
-_PROBE = 64  # examples whose graph is measured
-_CACHE_BYTES = 2**22  # of a block of products on a CPU: beyond its cache a block is slower than one at a time
 
 
 class HessianOperator:
@@ -89,11 +86,9 @@ class HessianOperator:
         tensor([[4.]])
     """
 
-    _chunk: int
-    _cached: bool
-    _size: int
-    _per_example: float
-    _dense_cost: DenseCost | None
+    _passed: Passed
+    _bounded: BoundedProducts
+    _dense_cost: DenseCost | None = None
 
     @torch.inference_mode(False)  # what is kept of it could not be differentiated
     def __init__(
@@ -136,12 +131,12 @@ class HessianOperator:
     @property
     def size(self) -> int:
         """Number of chosen parameters."""
-        return self._size
+        return self._bounded.size
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns, both the number of chosen parameters."""
-        return self._size, self._size
+        return self.size, self.size
 
     @property
     def dtype(self) -> torch.dtype:
@@ -175,12 +170,12 @@ class HessianOperator:
     @property
     def chunk(self) -> int:
         """Examples that are taken at a time, at most."""
-        return self._chunk
+        return self._bounded.chunk
 
     @property
     def cached(self) -> bool:
         """Whether what a product needs of the data is kept, or made again for every product."""
-        return self._cached
+        return self._bounded.cached
 
     def loss(self) -> float:
         """The loss."""
@@ -271,9 +266,9 @@ class HessianOperator:
             self._dense_cost = dense_part_cost(
                 self._problem,
                 part=self._part,
-                places=self._places,
-                chunk=self._chunk,
-                bytes_per_example=self._per_example,
+                places=self.layers,
+                chunk=self.chunk,
+                bytes_per_example=self._bounded.bytes_per_example,
                 examples=self._passed.examples,
             )
         return self._dense_cost
@@ -285,95 +280,24 @@ class HessianOperator:
     def _verify(self, chunk: int | None) -> None:
         """Choose the chunk and verify the problem, with smaller chunks if a device runs out of memory."""
         self._limit = chunk
-        self._measure()
-        self._passed: Passed
-        fitted, self._passed = halving(lambda chunk: verified(self._problem, chunk), self._chunk, self.device)
-        if fitted < self._chunk:
-            self._limit = self._chunk = fitted
-        halving(lambda few: refuse_wrong_derivatives(self._problem, few), self._chunk, self.device)
-        self._keep()
+        self._bounded = self._bounded_products()
+        fitted, self._passed = halving(lambda chunk: verified(self._problem, chunk), self.chunk, self.device)
+        if fitted < self.chunk:
+            self._limit = self._bounded.chunk = fitted
+        halving(lambda few: refuse_wrong_derivatives(self._problem, few), self.chunk, self.device)
+        self._bounded.count(self._passed.examples, self._passed.largest)
 
-    def _measure(self) -> None:
-        """Choose the chunk from the bytes that a few examples need."""
-        self._places = self.layers
-        self._size = sum(place.stop - place.start for place in self._places.values())
-        if not self._size:
-            raise ValueError(f"parameters must hold at least one number, but {', '.join(self._names)} are empty.")
-        self._columns: int | None = None
-        self._dense_cost = None
-        self._cache: list[tuple[int, PerceptronCurvature | GraphCurvature]] | None = None
-        probe = min(_PROBE, self._limit or _PROBE)
-        _, self._per_example = halving(self._bytes_per_example, probe, self.device)
-        room = max(1, int(self._memory / (4 * self._per_example)))
-        self._chunk = min(self._limit or room, room)
-
-    def _keep(self) -> None:
-        """Choose whether what products need is kept."""
-        self._cached = self._per_example * self._passed.examples <= self._memory
-        self._chunk = min(self._chunk, self._passed.largest)
-
-    def _bytes_per_example(self, examples: int) -> float:
-        x, y = first_batch(self._problem, examples)
-        network = self._problem.network
-        if self._problem.analytic and isinstance(network, Mlp):
-            self._per_column = 4 * sum(network.widths) * self.dtype.itemsize
-            return max(1.0, self._perceptron(x, y).nbytes / len(x))
-        probe = probed_graph(self._problem, x, y, part=self._part, places=self._places)
-        self._batched, self._per_column = probe.batched, probe.nbytes // len(x)
-        return max(1.0, probe.nbytes / len(x))
-
-    def _perceptron(self, x: Tensor, y: Tensor) -> PerceptronCurvature:
-        return PerceptronCurvature(self._problem, x, y, part=self._part, places=self._places)
-
-    def _curvature(self, x: Tensor, y: Tensor) -> PerceptronCurvature | GraphCurvature:
-        if self._problem.analytic:
-            return self._perceptron(x, y)
-        return GraphCurvature(self._problem, x, y, part=self._part, places=self._places, batched=self._batched)
+    def _bounded_products(self) -> BoundedProducts:
+        return BoundedProducts(
+            self._problem, part=self._part, places=self.layers, memory=self._memory, limit=self._limit
+        )
 
     def _product(self, rows: Float[Tensor, "columns size"]) -> Float[Tensor, "columns size"]:
         """Products with the rows, summed over batches and ranks."""
         self.products += len(rows)
         if not len(rows):
             return torch.zeros_like(rows)
-        while True:
-            try:
-                with own_precision(), own_randomness(self.device) if self._cache is None else nullcontext():
-                    total = self._local_product(rows)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if (self._chunk == 1 and self._columns == 1) or not ran_out_of_memory(error):
-                    raise
-            self._cache, self._cached = None, False  # outside of the handler, which keeps what did not fit
-            self._columns = max(1, (self._columns or len(rows)) // 2)
-            self._chunk = max(1, self._chunk // 2)
-            release_cached_memory(self.device)
-        return summed(total, self.group)
-
-    @torch.inference_mode(False)
-    def _local_product(self, rows: Tensor) -> Tensor:
-        self._problem.refuse_changed_data()
-        total = torch.zeros_like(rows)
-        batches = self._problem.batches(self._chunk, self._passed.examples)
-        if self._cached and self._cache is None:
-            self._cache = [(len(x), self._curvature(x, y)) for x, y in batches]
-        if self._cache is not None:
-            for count, curvature in self._cache:
-                self._add(total, curvature, count, rows)
-        else:
-            for x, y in batches:
-                self._add(total, self._curvature(x, y), len(x), rows)
-        return total
-
-    def _add(self, total: Tensor, curvature: PerceptronCurvature | GraphCurvature, count: int, rows: Tensor) -> None:
-        weight = count / self._examples
-        if len(rows) == 1:
-            total.add_(curvature.product(rows), alpha=weight)
-            return
-        each = count * self._per_column + self.size * self.dtype.itemsize
-        room = _CACHE_BYTES if self.device.type == "cpu" else self._memory // 4
-        columns = max(1, min(len(rows), room // each, self._columns or len(rows)))
-        for some, into in zip(torch.split(rows, columns), torch.split(total, columns), strict=True):
-            into.add_(curvature.product(some), alpha=weight)
+        return summed(self._bounded.product(rows, self._examples), self.group)
 
     @property
     def _assembles(self) -> bool:
@@ -404,9 +328,9 @@ class HessianOperator:
         return dense_part(
             self._problem,
             part=self._part,
-            places=self._places,
-            chunk=self._chunk,
-            bytes_per_example=self._per_example,
+            places=self.layers,
+            chunk=self.chunk,
+            bytes_per_example=self._bounded.bytes_per_example,
             examples=self._passed.examples,
             total=self._examples,
         )
@@ -417,8 +341,8 @@ class HessianOperator:
             setattr(sibling, name, getattr(self, name))
         sibling._part, sibling._names, sibling.products = part, names, 0
         with own_precision(), own_randomness(self.device):
-            sibling._measure()
-        sibling._keep()
+            sibling._bounded = sibling._bounded_products()
+        sibling._bounded.count(self._passed.examples, self._passed.largest)
         return sibling
 
 

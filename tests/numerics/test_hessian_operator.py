@@ -277,7 +277,7 @@ def test_a_layer_without_batched_derivatives_takes_one_vector_after_the_other() 
     )
     operator = HessianOperator(module, mse_loss, (x, y))
     _close(operator @ torch.eye(8).double(), expected)
-    assert [curvature.batched for _, curvature in operator._cache] == [False]
+    assert [curvature.batched for _, curvature in operator._bounded._cache] == [False]
     _close(operator.dense(), expected)
 
 

@@ -9,6 +9,7 @@ from torch.nn.functional import cross_entropy, dropout, mse_loss
 from torch.utils.data import TensorDataset
 
 from numerics import CrossEntropy, HessianOperator, Mlp, SquaredError
+from numerics.curvature.batch_curvature import PerceptronCurvature
 
 
 def _normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -281,6 +282,6 @@ def test_a_loader_that_changes_after_the_verification_is_refused_when_it_does() 
 def test_only_an_analytic_problem_is_multiplied_by_hand() -> None:
     operator = HessianOperator(LINEAR, mse_loss, (X, Y))
     with pytest.raises(TypeError, match=r"problem must be an Mlp with one of this floor's losses"):
-        operator._perceptron(X, Y)
+        PerceptronCurvature(operator._problem, X, Y, part="hessian", places=operator.layers)
     with pytest.raises(TypeError, match=r"model must be an Mlp with one of this floor's losses"):
         operator._assembled()
