@@ -19,23 +19,26 @@ multiply the entries of a filter by different factors, "element" alone does. A p
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from numbers import Real
+from typing import Any, Literal, TypeGuard, get_args
 
+import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from numerics.arguments import checked_finite, checked_tensors
+from numerics.curvature.training_problem import LossFunction
 from numerics.functional_module import FunctionalModule, Network
-from numerics.loss_of_rows import LossOfRows
-from numerics.losses import Loss, Targets
-from numerics.networks import Mlp
-from numerics.objective import Inputs
+from numerics.loss_of_rows import LossOfRows, view_and_point
+from numerics.one_line import counted, spanned
 from numerics.progress import progress
 from numerics.seeded import checked_seeds, seeded_normal
 
 Normalisation = Literal["filter", "layer", "element", "none"]
 Vectors = Literal["zero", "keep", "copy"]
+Coordinates = Tensor | NDArray[Any] | Sequence[int | float]
 
 _POINTS = 2**22  # numbers of parameters that are laid out at a time
 
@@ -52,10 +55,15 @@ class LossSlice:
     steps: tuple[Float[Tensor, " _"], ...]
     losses: Float[Tensor, "members ..."]
 
+    def __repr__(self) -> str:
+        members = counted(len(self.losses), "member")
+        points = " x ".join(str(len(axis)) for axis in self.steps)
+        return f"LossSlice({members}, {points} points, losses {spanned(self.losses)})"
+
 
 def random_directions(
-    network: Network,
-    theta: Float[Tensor, "members parameters"],
+    network: nn.Module | Network,
+    theta: Float[Tensor, "members parameters"] | None,
     *,
     seeds: Sequence[int],
     count: int = 1,
@@ -67,8 +75,8 @@ def random_directions(
     A direction before it is normalised depends on the member's seed and its own number alone, not on theta.
 
     Args:
-        network: A perceptron or a view of a module.
-        theta: Parameters, one row per member. Fixes dtype and device.
+        network: A perceptron, a module or a view of one.
+        theta: Parameters, one row per member. Fixes dtype and device. None for those of a module, one member.
         seeds: One per member.
         count: Number of directions, 1 or 2.
         normalisation: "filter", "layer", "element" or "none".
@@ -77,10 +85,11 @@ def random_directions(
             (what that program does otherwise), "keep" treats each as one filter.
 
     Raises:
-        TypeError: If the network is neither of the two, or theta no tensor.
+        TypeError: If the network is none, or theta no tensor.
         ValueError: If theta or the seeds do not fit, theta is not finite, or an option is unknown.
 
     Examples:
+        >>> from numerics.networks import Mlp
         >>> network, theta = Mlp((2, 2), "linear"), torch.tensor([[3.0, 4.0, 0.0, 0.0]])
         >>> direction = random_directions(network, theta, seeds=[0])[0, 0]
         >>> round(float(direction[:2].norm()), 5), float(direction[2:].norm())
@@ -89,6 +98,7 @@ def random_directions(
     References:
         Li et al. (2018), arXiv:1712.09913, section 4.
     """
+    network, theta = view_and_point(network, theta)
     shapes = _shapes(network, theta)
     checked_finite(theta=theta)
     if len(checked_seeds(seeds)) != len(theta):
@@ -116,14 +126,14 @@ def random_directions(
 
 
 def loss_slice(
-    network: Network,
-    theta: Float[Tensor, "members parameters"],
+    network: nn.Module | Network,
+    theta: Float[Tensor, "members parameters"] | None,
     directions: Float[Tensor, "directions members parameters"],
-    x: Inputs,
-    y: Targets,
-    loss: Loss,
+    x: Tensor,
+    y: Tensor,
+    loss: LossFunction,
     *,
-    steps: Float[Tensor, " points"] | Sequence[Float[Tensor, " _"]],
+    steps: Coordinates | Sequence[Coordinates],
     chunk: int | None = None,
 ) -> LossSlice:
     """Evaluate the loss of every member on a line or in a plane through it.
@@ -132,13 +142,15 @@ def loss_slice(
     of one chunk need.
 
     Args:
-        network: A perceptron or a view of a module.
-        theta: Parameters, one row per member. Fixes dtype and device.
+        network: A perceptron, a module or a view of one. A module is copied and left as it is.
+        theta: Parameters, one row per member. Fixes dtype and device. None for those of a module, one member.
         directions: One direction or two, each with one row per member.
         x: Inputs, shared or one set per member.
         y: Targets of the loss, shared or one set per member.
-        loss: The loss.
-        steps: Coordinates, the same along both directions, or a sequence of one tensor for each direction.
+        loss: One of this floor's losses, or any function (outputs, targets) -> scalar that is a mean over examples,
+            such as ``nn.CrossEntropyLoss()``: then inputs and targets are shared, and may have any shape.
+        steps: Coordinates, the same along both directions, or a sequence with those for each direction: numbers or
+            tensors with one axis.
         chunk: Points at a time; chosen for about 64 MiB if None.
 
     Returns:
@@ -146,18 +158,26 @@ def loss_slice(
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
-        ValueError: If the problem's pieces, directions or steps do not fit or are not finite.
+        ValueError: If the problem's pieces, directions or steps do not fit or are not finite, or a loss of one's own is
+            no mean over examples.
 
     Examples:
         >>> from numerics.losses import SquaredError
+        >>> from numerics.networks import Mlp
         >>> network, theta = Mlp((1, 1), "linear"), torch.tensor([[1.0]])
         >>> x, y = torch.ones(1, 1), torch.zeros(1, 1)
-        >>> loss_slice(
-        ...     network, theta, torch.ones(1, 1, 1), x, y, SquaredError(), steps=torch.tensor([-1.0, 0.0, 1.0])
-        ... ).losses
+        >>> loss_slice(network, theta, torch.ones(1, 1, 1), x, y, SquaredError(), steps=[-1.0, 0.0, 1.0]).losses
         tensor([[0., 1., 4.]])
+
+        A module and a loss of torch's:
+
+        >>> model, x, y = nn.Linear(2, 1), torch.ones(4, 2), torch.ones(4, 1)
+        >>> direction = random_directions(model, None, seeds=[0])
+        >>> loss_slice(model, None, direction, x, y, nn.MSELoss(), steps=[0.0, 0.5])
+        LossSlice(1 member, 2 points, losses ...)
     """
     problem = LossOfRows(network, theta, x, y, loss, chunk=chunk)
+    theta = problem.theta
     checked_tensors(directions=directions)
     if directions.ndim != 3 or len(directions) not in (1, 2) or directions.shape[1:] != theta.shape:
         raise ValueError(
@@ -192,9 +212,6 @@ def _shapes(network: Network, theta: Tensor) -> list[tuple[slice, tuple[int, ...
     if isinstance(network, FunctionalModule):
         named = network.unflatten(theta)
         return [(place, tuple(named[name].shape[1:])) for name, place in network.layers.items()]
-    if not isinstance(network, Mlp):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
-    network.unflatten(theta)
     shapes: list[tuple[slice, tuple[int, ...]]] = []
     for (start, middle, end), fan_in, units in zip(network.spans, network.widths[:-1], network.widths[1:], strict=True):
         shapes.append((slice(start, middle), (units, fan_in)))
@@ -224,19 +241,32 @@ def _normalised(
 
 def _checked_steps(steps: object, directions: int, theta: Tensor) -> tuple[Tensor, ...]:
     """One row of coordinates per direction, in theta's dtype."""
-    if isinstance(steps, Tensor):
-        axes: tuple[Tensor, ...] = (steps,) * directions
+    if isinstance(steps, Tensor) or _numbers(steps):
+        axes: list[object] = [steps] * directions
     elif isinstance(steps, list | tuple) and len(steps) == directions:
-        axes = tuple(steps)
+        axes = list(steps)
     else:
-        raise ValueError(f"steps must be a tensor, or {directions} of them, one for each direction, got {steps!r}.")
+        raise ValueError(
+            f"steps must be a row of coordinates, or one for each direction, of which there are {directions}, got "
+            f"{steps!r}."
+        )
     found = []
-    for axis in axes:
+    for given in axes:
+        axis = torch.tensor(given, dtype=theta.dtype) if _numbers(given) else given
+        if not isinstance(axis, Tensor):
+            raise TypeError(f"steps must be numbers or torch tensors, got {type(axis).__name__}.")
         checked_tensors(steps=axis)
         if axis.ndim != 1 or not len(axis):
-            raise ValueError(
-                f"steps must be a tensor with one axis and at least one coordinate, got shape {tuple(axis.shape)}."
-            )
+            raise ValueError(f"steps must have one axis and at least one coordinate, got shape {tuple(axis.shape)}.")
         checked_finite(steps=axis)
         found.append(axis.to(theta))
     return tuple(found)
+
+
+def _numbers(steps: object) -> TypeGuard[Sequence[float]]:
+    """Whether these are plain numbers in a row."""
+    if isinstance(steps, np.ndarray):
+        return steps.ndim == 1 and steps.dtype.kind in "fiu"
+    return isinstance(steps, list | tuple) and all(
+        isinstance(each, Real) and not isinstance(each, bool) for each in steps
+    )

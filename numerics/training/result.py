@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from numerics.one_line import counted, spanned
+
 
 @dataclass(frozen=True)
 class TrainingResult:
@@ -32,3 +34,9 @@ class TrainingResult:
     recorded_at: tuple[int, ...] = ()
     reached: Bool[Tensor, " members"] | None = None
     gradients: Int[Tensor, " members"] | None = None
+
+    def __repr__(self) -> str:
+        ends = "converged" if self.reached is None else "low enough"
+        arrived = int((self.converged if self.reached is None else self.reached).sum())
+        members = counted(len(self.loss), "member")
+        return f"TrainingResult({members}, {spanned(self.steps)} steps, loss {spanned(self.loss)}; {arrived} {ends})"

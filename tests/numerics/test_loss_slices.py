@@ -1,7 +1,9 @@
 """Slices of the loss: what they show, and which of them a rescaling leaves as they are."""
 
 import math
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -179,6 +181,42 @@ class TestRescaling:
         torch.testing.assert_close(other, one, rtol=1e-11, atol=0.0)
 
 
+def test_coordinates_may_be_plain_numbers() -> None:
+    network, x, y = Mlp((3, 2), "linear"), _normal(5, 3), _normal(5, 2)
+    theta = network.init([0, 1])
+    directions = random_directions(network, theta, seeds=[0, 1], count=2)
+
+    def losses(steps: Any, count: int = 2) -> Tensor:
+        return loss_slice(network, theta, directions[:count], x, y, SquaredError(), steps=steps).losses
+
+    whole = losses((torch.tensor([0.0, 0.5]), torch.tensor([0.0, 0.5])))
+    for steps in ([0, 0.5], (0.0, 0.5), torch.tensor([0.0, 0.5]), np.array([0.0, 0.5]), [[0.0, 0.5], [0, 0.5]]):
+        assert torch.equal(losses(steps), whole)
+    assert torch.equal(losses([np.array([0.0, 0.5]), torch.tensor([0.5])]), whole[:, :, 1:])
+    assert torch.equal(losses([0.0, 0.5], 1), whole[:, :, 0])
+    assert torch.equal(losses([[0.0, 0.5]], 1), whole[:, :, 0])
+    assert losses([0.0, 0.1], 1).dtype == torch.float64
+    assert torch.equal(losses([0.1], 1), losses(torch.tensor([0.1], dtype=torch.float64), 1))
+
+
+def test_a_slice_reads_in_one_line() -> None:
+    network, x = Mlp((1, 1), "linear"), torch.ones(1, 1)
+    found = loss_slice(network, x, torch.ones(2, 1, 1), x, 0 * x, SquaredError(), steps=[-1.0, 0.0, 1.0])
+    assert repr(found) == "LossSlice(1 member, 3 x 3 points, losses 0 to 9)"
+
+
+def test_a_module_with_a_loss_of_torchs_has_the_slice_of_its_view() -> None:
+    module = _convolutional().module.requires_grad_().eval()
+    view, x, labels = FunctionalModule(module), _normal(12, 36), torch.arange(12) % 2
+    directions = random_directions(module, None, seeds=[3], count=2)
+    assert torch.equal(directions, random_directions(view, view.theta, seeds=[3], count=2))
+    one = loss_slice(view, view.theta, directions, x, labels, CrossEntropy(), steps=STEPS)
+    for network, theta in ((module, None), (view, view.theta)):
+        other = loss_slice(network, theta, directions, x, labels, nn.CrossEntropyLoss(), steps=STEPS)
+        torch.testing.assert_close(other.losses, one.losses, rtol=1e-12, atol=0.0)
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in module.parameters())
+
+
 def test_where_the_loss_overflows_it_is_infinite() -> None:
     network, x = Mlp((1, 1), "linear"), torch.ones(1, 1)
     theta, direction = torch.ones(1, 1), torch.full((1, 1, 1), 1e30)
@@ -195,8 +233,8 @@ class TestBadInput:
             pieces = {"network": self.NETWORK, "theta": self.THETA, "seeds": [0], **changes}
             random_directions(pieces.pop("network"), pieces.pop("theta"), **pieces)  # type: ignore[arg-type]
 
-        with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
-            call(network=nn.Linear(2, 1))
+        with pytest.raises(TypeError, match="network must be an Mlp, a FunctionalModule or a module, got list"):
+            call(network=[])
         with pytest.raises(ValueError, match=r"theta must have shape \(members, 2\), got \(1, 3\)"):
             call(theta=torch.ones(1, 3))
         with pytest.raises(ValueError, match="theta must be finite, got NaN"):
@@ -232,15 +270,19 @@ class TestBadInput:
         with pytest.raises(ValueError, match="directions must be finite, got NaN"):
             call(torch.full((1, 1, 2), math.inf))
         for steps in (3.0, (torch.ones(2), torch.ones(2)), "ab"):
-            with pytest.raises(ValueError, match="steps must be a tensor, or 1 of them, one for each direction, got"):
-                call(steps=steps)
-        for steps in (torch.ones(2, 2), torch.ones(0)):
             with pytest.raises(
-                ValueError, match="steps must be a tensor with one axis and at least one coordinate, got"
+                ValueError, match=r"steps must be a row of coordinates, or one for each direction, .* 1, got"
             ):
                 call(steps=steps)
-        with pytest.raises(TypeError, match="steps must be a torch tensor, got float"):
-            call(steps=[1.0])
+        for steps in (torch.ones(2, 2), torch.ones(0)):
+            with pytest.raises(ValueError, match="steps must have one axis and at least one coordinate, got"):
+                call(steps=steps)
+        with pytest.raises(TypeError, match="steps must be numbers or torch tensors, got str"):
+            call(steps=["1"])
+        with pytest.raises(ValueError, match="steps must have one axis and at least one coordinate, got"):
+            call(steps=[])
+        with pytest.raises(ValueError, match="theta must be given with an Mlp, which has no parameters of its own"):
+            random_directions(self.NETWORK, None, seeds=[0])
         with pytest.raises(ValueError, match="steps must be finite, got NaN"):
             call(steps=torch.tensor([math.nan]))
         with pytest.raises(ValueError, match="chunk must be an integer >= 1, got 0"):

@@ -222,3 +222,13 @@ def test_numbers_out_of_range_are_refused() -> None:
     for message, changes in refused.items():
         with pytest.raises(ValueError, match=message):
             _train(loss, **changes)
+
+
+def test_where_training_has_led_reads_in_one_line() -> None:
+    network, x, y = Mlp((1, 1), "linear"), torch.ones(4, 1), torch.zeros(4, 1)
+    options: dict[str, Any] = {"learning_rate": 0.25, "batch_size": 4, "seeds": [0, 1], "steps": 3}
+    theta = torch.tensor([[8.0], [1.0]])
+    plain = sgd(network, theta, x, y, SquaredError(), **options)
+    assert repr(plain) == "TrainingResult(2 members, 3 steps, loss 0.0156 to 1; 0 converged)"
+    early = sgd(network, theta, x, y, SquaredError(), stop_at=0.1, check_every=1, **options)
+    assert repr(early) == "TrainingResult(2 members, 2 to 3 steps, loss 0.0625 to 1; 1 low enough)"

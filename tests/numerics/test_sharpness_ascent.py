@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -264,6 +265,92 @@ def test_a_module_is_taken_as_a_perceptron_is() -> None:
     torch.testing.assert_close(own.value, other.value, rtol=1e-9, atol=0.0)
 
 
+@pytest.mark.parametrize("measure", [epsilon_sharpness, box_sharpness])
+def test_a_module_with_a_loss_of_torchs_is_as_sharp_as_its_view(measure: Callable[..., Sharpness]) -> None:
+    module = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Tanh(), nn.Linear(4, 2)).double().eval()
+    view, x, labels = FunctionalModule(module), _normal(12, 3), torch.arange(12) % 2
+    whole = {"lambda_max": "dense"} if measure is epsilon_sharpness else {"dense": True}
+    options = {"epsilon": 0.1, "seeds": [0], "restarts": 3, **whole}
+    one = measure(view, view.theta, x, labels, CrossEntropy(), **options)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    drawn = torch.random.get_rng_state()
+    other = measure(module, None, x, labels, nn.CrossEntropyLoss(), **options)
+    for name in ("loss", "value", "bound", "by_restart"):
+        torch.testing.assert_close(getattr(other, name), getattr(one, name), rtol=1e-6, atol=1e-12)
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in module.parameters())
+    assert torch.equal(torch.random.get_rng_state(), drawn)
+    basis, plane = random_basis(view.parameters, 3, seeds=[0]), {**options, "basis": None}
+    plane["basis"] = basis
+    torch.testing.assert_close(
+        measure(module, None, x, labels, nn.functional.cross_entropy, **plane).value,
+        measure(view, view.theta, x, labels, CrossEntropy(), **plane).value,
+        rtol=1e-6,
+        atol=1e-12,
+    )
+
+
+def test_every_member_of_a_module_may_be_sharp_under_a_loss_of_ones_own() -> None:
+    network = Mlp((3, 4, 2), "tanh", bias=True)
+    theta, x, y = network.init([0, 1]), _normal(12, 3), _normal(12, 2, seed=1)
+    options = {"epsilon": 0.1, "seeds": [0, 1], "restarts": 2, "lambda_max": "dense"}
+    one = epsilon_sharpness(network, theta, x, y, SquaredError(0.5), **options)  # type: ignore[arg-type]
+    half = epsilon_sharpness(network, theta, x, y, lambda o, t: (o - t).square().mean(), **options)  # type: ignore[arg-type]
+    torch.testing.assert_close(half.value, one.value, rtol=1e-6, atol=0.0)
+    torch.testing.assert_close(half.quadratic, one.quadratic, rtol=1e-9, atol=0.0)
+
+
+def test_words_in_and_a_row_of_numbers_out_are_taken_with_a_loss_of_ones_own() -> None:
+    module = nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 1), nn.Flatten(0)).double()
+    x, y = torch.arange(20).reshape(10, 2) % 5, _normal(10)
+    found = epsilon_sharpness(module, None, x, y, nn.MSELoss(), epsilon=0.2, seeds=[0], restarts=2)
+    with torch.no_grad():
+        assert float(found.loss) == pytest.approx(float((module(x) - y).square().mean()))
+        nn.utils.vector_to_parameters(found.theta[0], module.parameters())
+        assert float(found.highest) == pytest.approx(float((module(x) - y).square().mean()))
+    assert float(found.value) > 0
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_a_loss_of_ones_own_must_be_a_mean_and_a_module_must_be_still() -> None:
+    module, x, y = nn.Linear(3, 2).double(), _normal(12, 3), _normal(12, 2, seed=1)
+
+    def call(network: Any = module, loss: Any = None, theta: Any = None, **data: Tensor) -> None:
+        pieces = {"x": x, "y": y, **data}
+        epsilon_sharpness(network, theta, **pieces, loss=loss or nn.MSELoss(), epsilon=0.1, seeds=[0])
+
+    with pytest.raises(ValueError, match=r"loss must be a mean over examples, .* use reduction='mean'"):
+        call(loss=nn.MSELoss(reduction="sum"))
+    with pytest.raises(ValueError, match=r"loss must return one number, the mean over examples, got shape \(12, 2\)"):
+        call(loss=nn.MSELoss(reduction="none"))
+    with pytest.raises(ValueError, match="loss must be a mean over examples, but for 12 of them it is"):
+        call(loss=lambda o, t: (o - t.sum(0)).square().mean())
+    with pytest.raises(TypeError, match=r"loss must be a loss such as SquaredError\(\) or a function of two tensors"):
+        call(loss="mse")
+    with pytest.raises(TypeError, match=r"loss must be a loss such as SquaredError\(\), got <class"):
+        call(loss=SquaredError)
+    with pytest.raises(ValueError, match=r"module must be deterministic, but dropout is active in 1 \(Dropout\)"):
+        call(nn.Sequential(module, nn.Dropout()))
+    with pytest.raises(ValueError, match="theta must be given with an Mlp, which has no parameters of its own"):
+        call(Mlp((3, 2)))
+    with pytest.raises(ValueError, match=r"theta must have shape \(members, 8\), got \(1, 2\)"):
+        call(theta=torch.ones(1, 2).double())
+    with pytest.raises(ValueError, match=r"theta must hold one member at least, got shape \(0, 8\)"):
+        call(theta=torch.ones(0, 8).double())
+
+
+def test_sharpness_reads_in_one_line() -> None:
+    network, theta, x, y = _quadratic(4)
+    found = epsilon_sharpness(network, theta, x, y, HALF, epsilon=0.3, seeds=range(3), restarts=4, lambda_max="dense")
+    low, high = (f"{float(each):.3g}" for each in (found.value.min(), found.value.max()))
+    assert repr(found) == (
+        f"Sharpness(3 members: {low} to {high}; 12 of 12 restarts within 1 % of the best; quadratic {low} to {high}; "
+        f"bound {low} to {high})"
+    )
+    cut = epsilon_sharpness(network, theta[:1], x[:1], y[:1], HALF, epsilon=0.3, seeds=[0], restarts=1, steps=1)
+    assert repr(cut).endswith("; 1 of 1 restart within 1 % of the best; 1 cut off while still rising)")
+
+
 def test_single_precision_finds_what_double_precision_does() -> None:
     network, x, labels = Mlp((3, 5, 2), "relu", bias=True), _normal(20, 3), torch.arange(20) % 2
     theta = network.init([0, 1], sigma_w=1.4, sigma_b=0.3)
@@ -425,7 +512,7 @@ class TestBadInput:
         network, theta, x, y = _quadratic(2)
         with pytest.raises(ValueError, match="theta must be finite, got NaN"):
             epsilon_sharpness(network, theta * math.nan, x, y, HALF, epsilon=0.1, seeds=range(3))
-        with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got str"):
+        with pytest.raises(TypeError, match="network must be an Mlp, a FunctionalModule or a module, got str"):
             epsilon_sharpness("net", theta, x, y, HALF, epsilon=0.1, seeds=range(3))  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="small enough for loss and gradient to be finite, but they overflow"):
             box_sharpness(network, theta * 1e200, x, y, HALF, epsilon=0.1, seeds=range(3))
