@@ -6,6 +6,7 @@ to fifty digits) and *argued* (prose). A step's witness is a second route to its
 definition.
 """
 
+import keyword
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ from theory.proof import How, Relation, Witness, check_relation, check_witness, 
 from theory.typesetting import latex
 
 _LONG = 400  # symbols, numbers and operations
+_INFINITE = (sp.zoo, sp.oo, -sp.oo, sp.nan)
 _STRENGTHS: tuple[How, ...] = ("argued", "numeric", "certified", "exact")
 
 
@@ -220,30 +222,45 @@ class Derivation:
     def _records(self) -> tuple[StepRecord, ...]:
         return tuple(step.check(self.domain) for step in self.checked_steps())
 
-    def at(self, *, digits: int | None = None, **values: object) -> Any:
-        """Evaluate the result at exact values of its parameters.
+    def at(self, *, part: str | None = None, digits: int | None = None, **values: object) -> Any:
+        """Evaluate the result, or one of the parts, at exact values of its parameters.
 
         Args:
+            part: The name of a part; None for the result.
             digits: If given, every parameter must be bound and the value is a ball of that many digits.
-            values: One exact number per parameter name; without ``digits`` some may stay free.
+            values: One exact number per parameter name; without ``digits`` some may stay free. A parameter with the
+                name of a Python keyword is written with an underscore, ``lambda_=2``.
 
         Returns:
             An exact sympy expression, or a `Ball`.
 
         Raises:
-            ValueError: If a parameter is unknown, outside the domain or, with ``digits``, missing.
+            ValueError: If the part or a parameter is unknown, a value or values together are outside the domain or
+                what the letter stands for, the value there is infinite, or, with ``digits``, a parameter is missing.
             TypeError: If a value is not a number.
         """
-        symbols = {symbol.name: symbol for symbol in self.value.free_symbols}
+        if part is not None and part not in self.parts:
+            raise ValueError(f"part must be one of {_names(self.parts)}, got {part!r}.")
+        value = self.value if part is None else self.parts[part].rhs
+        symbols = {symbol.name: symbol for symbol in value.free_symbols}
         known = symbols.keys() | set(self.domain.names)
         read = {}
-        for name, value in values.items():
+        for given, number in values.items():
+            name = given[:-1] if given not in known and keyword.iskeyword(given[:-1]) else given
             if name not in known:
                 raise ValueError(f"{name} must be a parameter of the result, which has {_names(known)}.")
-            read[name] = exact_number(name, value)
+            read[name] = exact_number(name, number)
             if name in self.domain.names and not self.domain.contains(**{name: read[name]}):
-                raise ValueError(f"{name} must lie in the domain {self.domain}, got {name} = {value}.")
-        result = self.value.subs({symbols[name]: number for name, number in read.items() if name in symbols})
+                raise ValueError(f"{name} must lie in the domain {self.domain}, got {name} = {number}.")
+            if name in symbols and (rule := _broken_assumptions(symbols[name], read[name])):
+                raise ValueError(f"{name} must be {rule}, got {name} = {number}.")
+        if not self.domain.contains(**{name: number for name, number in read.items() if name in self.domain.names}):
+            place = ", ".join(f"{name} = {number}" for name, number in read.items())
+            raise ValueError(f"the parameters must lie in the domain {self.domain}, got {place}.")
+        result = value.subs({symbols[name]: number for name, number in read.items() if name in symbols})
+        if result.has(*_INFINITE) and not value.has(*_INFINITE):
+            place = ", ".join(f"{name} = {number}" for name, number in read.items())
+            raise ValueError(f"the value must be finite, got {result} at {place}.")
         if digits is None:
             return result
         if digits < 1:
@@ -312,6 +329,14 @@ class Derivation:
         blocks += [f"By {theorem.name}: {theorem.statement}" for theorem in self.theorems]
         blocks += [f"Assuming {sentence}" for sentence in self.assumptions]
         return "\n\n".join([*blocks, f"[{self.source}]"] if self.source else blocks)
+
+
+def _broken_assumptions(symbol: sp.Symbol, number: sp.Expr) -> str:
+    """What a symbol is assumed to be and a number is not, in words; empty if there is nothing."""
+    words = ("integer", "positive", "nonnegative", "negative", "nonpositive")
+    broken = [word for word in words if getattr(symbol, f"is_{word}") and getattr(number, f"is_{word}") is False]
+    implied = {"nonnegative": "positive", "nonpositive": "negative"}
+    return " and ".join(word for word in broken if implied.get(word) not in broken)
 
 
 def _pretty(relation: Relation) -> str:

@@ -6,7 +6,7 @@ decided is not passed, and the detail says why.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
@@ -223,7 +223,7 @@ def _check_at_points(
     """Compare values of one side with balls of the right-hand side at exact points."""
     count = _POINTS if domain.names else 1
     right_side = _ball_side(relation.right)
-    for point in domain.points(count):
+    for point in _whole_where_assumed(domain, relation.free_symbols).points(count):
         found = side(point)
         place = ", ".join(f"{key} = {value}" for key, value in point.items())
         if isinstance(found, bool):
@@ -242,7 +242,7 @@ def _check_at_points(
 def _check_numerically(relation: Relation, domain: Domain) -> tuple[bool, str]:
     count = _POINTS if domain.names else 1
     with mpmath.workdps(_DIGITS + 20):
-        for point in domain.points(count):
+        for point in _whole_where_assumed(domain, relation.free_symbols).points(count):
             for part in scalar_parts(subtract(_at(relation.right, point), _at(relation.left, point))):
                 value = mpmath.mpmathify(part.evalf(_DIGITS + 20))
                 scale = 1 + max(abs(mpmath.mpmathify(x.evalf(20))) for x in scalar_parts(_at(relation.right, point)))
@@ -266,11 +266,18 @@ def _holds(left: Ball, kind: Kind, right: Ball) -> bool:
     return difference.contains(0) and difference.upper <= room and difference.lower >= -room
 
 
+def _whole_where_assumed(domain: Domain, symbols: Iterable[sp.Symbol]) -> Domain:
+    """The domain with integers where a symbol is assumed to be one, so that no point leaves what the formula is for."""
+    return domain.with_integers(
+        *(symbol.name for symbol in symbols if symbol.is_integer and symbol.name in domain.names)
+    )
+
+
 def _excludes_zero(part: sp.Expr, domain: Domain) -> Difference | None:
     """Look for one exact point at which a ball of an expression excludes 0."""
     part = _instance(part)
     free = sorted((symbol for symbol in part.free_symbols if symbol.name not in domain.names), key=str)
-    for index, point in enumerate(domain.points(_POINTS)):
+    for index, point in enumerate(_whole_where_assumed(domain, part.free_symbols).points(_POINTS)):
         for position, symbol in enumerate(free):
             whole = Fraction(2 + 3 * index + 5 * position)
             point[symbol.name] = whole if symbol.is_integer else whole / 7

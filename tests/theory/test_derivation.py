@@ -183,6 +183,53 @@ def test_bad_values_are_refused() -> None:
         derivation().at(x="1/2", digits=0)
 
 
+def test_a_part_is_evaluated_by_its_name_and_a_keyword_with_an_underscore() -> None:
+    rate, size = sp.Symbol("lambda", positive=True), sp.Symbol("k", integer=True, positive=True)
+    step = Step("a product", Relation(rate * size, "=", size * rate), "exact")
+    half = Step("a half", Relation(rate / 2, "=", rate * sp.Rational(1, 2)), "exact")
+    result = derivation(
+        result=sp.Eq(y, rate * size), steps=(step, half), parts={"half": sp.Eq(y, rate / 2)}, domain=Domain()
+    )
+    assert result.at(lambda_=3, k=2) == 6
+    assert result.at(part="half", lambda_=3) == sp.Rational(3, 2)
+    assert str(result.at(part="half", lambda_=3, digits=3)) == "1.50"
+    with pytest.raises(ValueError, match=r"part must be one of half, got 'third'"):
+        result.at(part="third")
+    with pytest.raises(ValueError, match=r"lambda must be positive, got lambda = -1"):
+        result.at(lambda_=-1)
+    with pytest.raises(ValueError, match=r"k must be integer, got k = 0.5"):
+        result.at(k=0.5)
+    with pytest.raises(ValueError, match=r"x_ must be a parameter of the result"):
+        result.at(x_=1)
+
+
+def test_values_together_must_lie_in_the_domain_and_leave_the_value_finite() -> None:
+    n, b = sp.symbols("n B", positive=True)
+    kappa = (n - b) / (b * (n - 1))
+    step = Step("kappa", Relation(1 / kappa, "=", b * (n - 1) / (n - b)), "exact")
+    box = Domain(n=(1, sp.oo), B=(0, sp.oo)).with_integers("n", "B").where(b <= n)
+    result = derivation(result=sp.Eq(y, 1 / kappa), steps=(step,), domain=box)
+    assert result.at(n=5, B=2) == sp.Rational(8, 3)
+    with pytest.raises(ValueError, match=r"the parameters must lie in the domain .*B <= n.*, got n = 3, B = 5"):
+        result.at(n=3, B=5)
+    with pytest.raises(ValueError, match=r"B must lie in the domain .* integers, got B = 1/2"):
+        result.at(B="1/2")
+    with pytest.raises(ValueError, match=r"the value must be finite, got zoo at n = 3, B = 3"):
+        result.at(n=3, B=3)
+
+
+def test_what_is_refuted_is_refuted_at_a_point_that_the_formula_is_for() -> None:
+    n, b = sp.symbols("n B", positive=True)
+    box = Domain(n=(1, sp.oo), B=(0, sp.oo)).with_integers("n", "B").where(b <= n)
+    found = exact_difference((n - b) / (b * n), (n - b) / (b * (n - 1)), box)
+    assert found.point is not None
+    assert box.contains(**found.point)
+    k = sp.Symbol("k", integer=True, positive=True)
+    whole = exact_difference(k, k**2, Domain(k=(0, sp.oo)))  # an integer by its assumption
+    assert whole.point is not None
+    assert whole.point["k"].denominator == 1
+
+
 def test_a_result_must_end_a_step() -> None:
     with pytest.raises(ValueError, match=r"result must end a step"):
         derivation(result=sp.Eq(y, 2 * COMPACT))

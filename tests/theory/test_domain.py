@@ -51,6 +51,51 @@ def test_boxes_are_values() -> None:
     assert hash(Domain(x=(0, 1))) == hash(Domain(x=("0", 1)))
 
 
+n, B = sp.symbols("n B", positive=True)
+BATCHES = Domain(n=(1, sp.oo), B=(0, sp.oo)).with_integers("n", "B").where(sp.Le(B, n))
+
+
+def test_points_of_a_narrowed_box_obey_its_conditions_and_are_integers() -> None:
+    points = list(BATCHES.points(40))
+    assert all(BATCHES.contains(**point) for point in points)
+    assert all(point["B"] <= point["n"] and point["n"].denominator == 1 for point in points)
+    assert len({(point["n"], point["B"]) for point in points}) > 10
+
+
+@pytest.mark.parametrize("ends", [(0, 2), ("1/2", "7/2"), (-sp.oo, 0), (-sp.oo, sp.oo), (3, sp.oo)])
+def test_integers_lie_between_their_bounds(ends: tuple[object, object]) -> None:
+    box = Domain(k=ends).with_integers("k")
+    assert all(box.contains(**point) for point in box.points(30))
+
+
+def test_a_condition_counts_once_all_its_parameters_are_given() -> None:
+    assert BATCHES.contains(B=5)
+    assert not BATCHES.contains(B=5, n=3)
+    assert BATCHES.contains(B=5, n=5)
+    assert not BATCHES.contains(n="7/2")
+
+
+def test_a_narrowed_box_is_proved_as_a_whole_and_printed_with_its_conditions() -> None:
+    assert str(BATCHES) == "1 < n, 0 < B, B <= n, n and B integers"
+    images, positive = BATCHES.generators({n, B})
+    assert len(images) == len(positive) == 2
+    assert Domain(n=(1, sp.oo), B=(0, sp.oo)) != BATCHES
+    assert hash(BATCHES) == hash(Domain(n=(1, sp.oo), B=(0, sp.oo)).with_integers("n", "B").where(sp.Le(B, n)))
+
+
+def test_bad_conditions_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"the domain has no parameter 'k'; it has n, B"):
+        BATCHES.where(sp.Symbol("k") < n)
+    with pytest.raises(ValueError, match=r"a condition must be a relation between parameters, got True"):
+        BATCHES.where(n > 0)  # known from its assumptions, so no condition
+    with pytest.raises(ValueError, match=r"the conditions must leave points of the box, got none in 1000 draws"):
+        BATCHES.where(n + 1 < B)
+    with pytest.raises(ValueError, match=r"x must have an integer between its bounds, got \(0, 1\)"):
+        Domain(x=(0, 1)).with_integers("x")
+    with pytest.raises(ValueError, match=r"the domain has no parameter 'y'; it has x"):
+        Domain(x=(0, 1)).with_integers("y")
+
+
 def test_bad_boxes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"x must have lower < upper, got \(1, 1\)"):
         Domain(x=(1, 1))

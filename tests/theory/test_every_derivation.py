@@ -108,3 +108,28 @@ def test_what_is_shown_can_be_read(derivation: Derivation) -> None:
 def test_it_prints_in_a_terminal_and_in_a_notebook(derivation: Derivation) -> None:
     assert derivation.title in str(derivation)
     assert derivation._repr_latex_().startswith("$")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("mean_square_stability", {"a": 1, "s": 10, "n": 3, "B": 5}),
+        ("batch_covariance", {"n": 3, "B": 5}),
+        ("mean_square_matrix", {"a": 1, "s": 1, "eta": 1, "n": 3, "B": 4}),
+        ("averaged_variance", {"p": 1, "a": 1, "sigma": 1, "T": 0.5, "c": 1}),
+        ("box_sharpness", {"epsilon": 1, "L": 0, "theta_1": 0, "theta_2": 0, "H_11": -5, "H_12": 0, "H_22": 1}),
+        ("horn_inequality", {"i": 1, "j": 1, "n": 5}),
+        ("controllable_spectrum", {"r": 1, "n_s": 5}),
+        ("subspace_curvature", {"n": "3/2", "t": 1}),
+        ("width_and_rescaling", {"h": 9.5, "o": 1, "N": 10}),
+        ("width_and_rescaling", {"h": 9, "o": 1, "N": 4}),
+    ],
+)
+def test_a_derivation_refuses_what_its_assumptions_exclude(name: str, values: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"must lie in the domain .*, got "):
+        getattr(theory, name)().at(**values)
+
+
+def test_no_derivation_is_tried_at_a_point_outside_its_domain(derivation: Derivation) -> None:
+    for box in {derivation.domain, *(step.domain for step in derivation.checked_steps() if step.domain)}:
+        assert all(box.contains(**point) for point in box.points(3))

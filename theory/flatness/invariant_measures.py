@@ -159,7 +159,7 @@ def absolute_measures() -> Derivation:
                 shown=r"\left(\det D\right)^2 = \left(\alpha^{-n_1} \alpha^{n_2}\right)^2 = \alpha^{2 (n_2 - n_1)}",
             ),
         ),
-        Domain(alpha=(0, sp.oo), M=(0, sp.oo), n_1=(0, sp.oo), n_2=(0, sp.oo)),
+        Domain(alpha=(0, sp.oo), M=(0, sp.oo), n_1=(0, sp.oo), n_2=(0, sp.oo)).with_integers("n_1", "n_2"),
         parts={"box": sp.Eq(sp.Symbol("S"), box), "determinant": sp.Eq(sp.Symbol("d"), determinant)},
         assumptions=("both weights are positive, where the ReLU is the identity",),
         theorems=(_inertia(),),

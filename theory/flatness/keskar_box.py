@@ -64,7 +64,7 @@ def box_sharpness() -> Derivation:
         H_11=(-sp.oo, sp.oo),
         H_12=(-sp.oo, sp.oo),
         H_22=(-sp.oo, sp.oo),
-    )
+    ).where(h11 >= 0, h22 >= 0)
     positive = Domain(b_1=(0, sp.oo), b_2=(0, sp.oo), H_12=(0, sp.oo))
     negative = Domain(b_1=(0, sp.oo), b_2=(0, sp.oo), H_12=(-sp.oo, 0))
     box = sp.Matrix([b1, b2, b3])

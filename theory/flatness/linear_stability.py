@@ -153,7 +153,8 @@ def mean_square_stability() -> Derivation:
     moment = (_batch / _samples * square + two * (linear**2 - square)) / _batch**2
     spread = (2 - _rate * _mean) * _mean / (_rate * kappa)
     more = sp.Symbol("c", positive=True)
-    whole = Domain(eta=(0, sp.oo), a=(0, sp.oo), s=(0, sp.oo), n=(1, sp.oo), B=(0, sp.oo))
+    box = Domain(eta=(0, sp.oo), a=(0, sp.oo), s=(0, sp.oo), n=(1, sp.oo), B=(0, sp.oo))
+    whole = box.with_integers("n", "B").where(_batch <= _samples)
     return Derivation(
         "The mean square of SGD stays bounded up to the learning rate 2a/(a^2 + kappa s^2)",
         sp.Eq(sp.Symbol("eta_c"), threshold),

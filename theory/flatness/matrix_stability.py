@@ -131,7 +131,9 @@ def mean_square_matrix() -> Derivation:
                 shown=r"E (1 - \eta h_B)^2 = (1 - \eta a)^2 + \eta^2 \kappa s^2",
             ),
         ),
-        Domain(eta=(0, sp.oo), a=(0, sp.oo), s=(0, sp.oo), n=(1, sp.oo), B=(0, sp.oo)),
+        Domain(eta=(0, sp.oo), a=(0, sp.oo), s=(0, sp.oo), n=(1, sp.oo), B=(0, sp.oo))
+        .with_integers("n", "B")
+        .where(_batch <= _samples),
         assumptions=("every sample has its minimum at x = 0, and batches of different steps are independent",),
         source=_SOURCE,
         shown={"result": r"M = (1 - \eta H)^2 + \eta^2 \kappa \Sigma"},

@@ -144,7 +144,7 @@ def batch_covariance() -> Derivation:
                 shown=r"- \frac{1}{n - 1}",
             ),
         ),
-        Domain(n=(1, sp.oo), B=(0, sp.oo)),
+        Domain(n=(1, sp.oo), B=(0, sp.oo)).with_integers("n", "B").where(_batch <= _samples),
         parts={
             "replacement": sp.Eq(sp.Symbol("kappa"), 1 / _batch),
             "epoch": sp.Eq(sp.Symbol("kappa"), -1 / (_samples - 1)),

@@ -23,7 +23,7 @@ __all__ = ["subspace_curvature", "subspace_curvature_range"]
 
 _n, _k, _trace, _largest = sp.symbols("n k t lambda_1", positive=True)
 _NEGATIVE = 1e-9
-_DOMAIN = Domain(n=(0, sp.oo), k=(0, sp.oo), t=(0, sp.oo), lambda_1=(0, sp.oo))
+_DOMAIN = Domain(n=(0, sp.oo), k=(0, sp.oo), t=(0, sp.oo), lambda_1=(0, sp.oo)).with_integers("n", "k").where(_k <= _n)
 
 
 @cache
@@ -141,7 +141,7 @@ def subspace_curvature() -> Derivation:
                 Relation(bound, "<", orbit.subs(alpha, sp.sqrt(first / (2 * bound * _n)))),
                 "exact",
                 shown=r"M < E_1 \quad \left(\alpha^2 = \frac{t_1}{2 M n}\right)",
-                domain=Domain(M=(0, sp.oo), n=(0, sp.oo), t_1=(0, sp.oo), t_2=(0, sp.oo)),
+                domain=Domain(M=(0, sp.oo), n=(0, sp.oo), t_1=(0, sp.oo), t_2=(0, sp.oo)).with_integers("n"),
             ),
         ),
         _DOMAIN,

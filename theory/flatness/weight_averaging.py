@@ -30,7 +30,7 @@ _rate = _product / _curvature  # so that 0 < eta a < 2 is the box 0 < p < 2
 _factor = 1 - _product
 _VARIANCE = _rate * _noise**2 / (_curvature * (2 - _product))
 _SOURCE = "Izmailov et al. (2018), Averaging weights leads to wider optima and better generalization, arXiv:1803.05407"
-_DOMAIN = Domain(p=(0, 2), a=(0, sp.oo), sigma=(0, sp.oo), T=(0, sp.oo), c=(0, sp.oo))
+_DOMAIN = Domain(p=(0, 2), a=(0, sp.oo), sigma=(0, sp.oo), T=(0, sp.oo), c=(0, sp.oo)).with_integers("T", "c")
 
 
 @cache

@@ -171,7 +171,9 @@ def stationary_share() -> Derivation:
             c=(0, sp.oo),
             h=(0, sp.oo),
             k=(1, sp.oo),
-        ),
+        )
+        .with_integers("n", "B")
+        .where(batch <= samples),
         parts={
             "temperature": sp.Eq(sp.Symbol("D"), temperature),
             "rates": sp.Eq(sp.Symbol("r"), sp.sqrt(_flat / _sharp)),

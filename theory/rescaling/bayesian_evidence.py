@@ -216,7 +216,16 @@ def evidence_along_orbit() -> Derivation:
                 shown=r"Z(10) < Z(1)",
             ),
         ),
-        Domain(alpha=(0, sp.oo), h=(0, sp.oo), p=(0, sp.oo), t=(-sp.oo, sp.oo), w=(0, sp.oo), v=(0, sp.oo)),
+        Domain(
+            alpha=(0, sp.oo),
+            h=(0, sp.oo),
+            p=(0, sp.oo),
+            t=(-sp.oo, sp.oo),
+            w=(0, sp.oo),
+            v=(0, sp.oo),
+            n_1=(0, sp.oo),
+            n_2=(0, sp.oo),
+        ).with_integers("n_1", "n_2"),
         parts={
             "moved": sp.Eq(sp.Symbol("Z"), moved),
             "exact": sp.Eq(sp.Symbol("Z"), region),

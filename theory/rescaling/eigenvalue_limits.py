@@ -238,7 +238,18 @@ def controllable_spectrum() -> Derivation:
                 shown=r"\mathrm{rank}(H / H_{cc}) = " + ", ".join(str(fate.decaying) for fate in fates),
             ),
         ),
-        Domain(beta=(0, sp.oo), h_11=(0, sp.oo), h_12=(0, sp.oo), h_22=(0, sp.oo), b_c=(0, sp.oo), b_s=(0, sp.oo)),
+        Domain(
+            beta=(0, sp.oo),
+            h_11=(0, sp.oo),
+            h_12=(0, sp.oo),
+            h_22=(0, sp.oo),
+            b_c=(0, sp.oo),
+            b_s=(0, sp.oo),
+            r=(0, sp.oo),
+            n_s=(0, sp.oo),
+        )
+        .with_integers("r", "n_s")
+        .where(special <= rank),
         parts={
             "growing": sp.Eq(sp.Symbol("lambda_1"), growing),
             "decaying": sp.Eq(sp.Symbol("lambda_2"), decaying),

@@ -152,7 +152,9 @@ def horn_inequality() -> Derivation:
                 shown=r"\lambda_2(A B) = 2 = 1 \cdot 2 = \lambda_2(A) \, \lambda_2(B)",
             ),
         ),
-        Domain(a=(0, sp.oo), b=(0, sp.oo)),
+        Domain(a=(0, sp.oo), b=(0, sp.oo), i=(0, sp.oo), j=(0, sp.oo), n=(0, sp.oo), n_s=(0, sp.oo))
+        .with_integers("i", "j", "n", "n_s")
+        .where(i <= n, j <= n, i + j > n, special < i),
         parts={"layers": sp.Eq(sp.Symbol("index"), i - special)},
         assumptions=("A and B are symmetric and positive semidefinite, and i + j > n",),
         theorems=(_minimax(),),

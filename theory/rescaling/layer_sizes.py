@@ -137,7 +137,9 @@ def width_and_rescaling() -> Derivation:
                 shown=r"\mathrm{rank} H_{cc} = 4, 4, 4, 4, 4",
             ),
         ),
-        Domain(alpha=(0, sp.oo), h=(0, sp.oo), d=(0, sp.oo), o=(0, sp.oo), N=(0, sp.oo)),
+        Domain(alpha=(0, sp.oo), h=(0, sp.oo), d=(0, sp.oo), o=(0, sp.oo), N=(0, sp.oo))
+        .with_integers("h", "d", "o", "N")
+        .where(_o <= _d, _h <= _samples, _samples * _o <= _h * (_d + _o)),
         parts={
             "volume": sp.Eq(sp.Symbol("power"), power),
             "zeros": sp.Eq(sp.Symbol("zeros"), zeros),
@@ -146,6 +148,7 @@ def width_and_rescaling() -> Derivation:
         assumptions=(
             "the network fits its N samples exactly and its Jacobian has full rank N o",
             "there are at most as many outputs as inputs; otherwise the first layer is the smaller one, with d for o",
+            "there are at most as many hidden units as samples; with more of them nothing is sure",
         ),
         theorems=(_full_rank(),),
         source="A question of a talk on Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, answered here",
