@@ -61,7 +61,8 @@ def predicts_generalisation(bench: Workbench) -> Iterator[Comparison]:
 
     $$F(\theta) = -\log E\, e^{-L(\theta + z/\sqrt\gamma)}, \qquad z \sim N(0, 1)?$$
 
-    Does the training loss, which is nearly the same for all of them, increase with it as well?
+    Does the training loss, which is nearly the same for all of them, increase with each as well? (In the local entropy
+    the loss itself is contained.)
 
     For every start it is the sign of Kendall's $\tau$ over the five networks that counts. The networks differ in the
     way of training only, and nothing has rescaled them; what a rescaling leaves of any such order is tried in
