@@ -22,13 +22,13 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from numerics.arguments import checked_number, checked_sizes
+from numerics.curvature.training_problem import LossFunction
 from numerics.functional_module import Network
 from numerics.loss_of_rows import LossOfRows
-from numerics.losses import Loss, Targets
-from numerics.objective import Inputs
+from numerics.one_line import counted, spanned
 from numerics.seeded import checked_seeds, seeded_normal
 
 
@@ -48,13 +48,18 @@ class SampledEntropy:
     loss: Float[Tensor, " members"]
     pairs: int
 
+    def __repr__(self) -> str:
+        members = "" if len(self.value) == 1 else f"{counted(len(self.value), 'member')}: "
+        drawn = counted(self.pairs, "pair")
+        return f"SampledEntropy({members}{spanned(self.value)}; error {spanned(self.error)}; {drawn} of draws)"
+
 
 def sampled_local_entropy(
-    network: Network,
-    theta: Float[Tensor, "members parameters"],
-    x: Inputs,
-    y: Targets,
-    loss: Loss,
+    network: nn.Module | Network,
+    theta: Float[Tensor, "members parameters"] | None,
+    x: Tensor,
+    y: Tensor,
+    loss: LossFunction,
     *,
     gamma: float,
     seeds: Sequence[int],
@@ -66,11 +71,12 @@ def sampled_local_entropy(
     Takes 2 pairs + 1 losses per member, and allocates some 4 pairs x parameters beside what losses of one chunk need.
 
     Args:
-        network: A perceptron or a view of a module.
-        theta: Parameters, one row per member. Fixes dtype and device.
+        network: A perceptron, a module or a view of one. A module is copied and left as it is.
+        theta: Parameters, one row per member. Fixes dtype and device. None for those of a module, one member.
         x: Inputs, shared or one set per member.
         y: Targets of the loss, shared or one set per member.
-        loss: The loss.
+        loss: One of this floor's losses, or any function (outputs, targets) -> scalar that is a mean over examples,
+            such as ``nn.CrossEntropyLoss()``: then inputs and targets are shared, and may have any shape.
         gamma: Stiffness of the spring, positive, in units of curvature: the noise has the variance 1/gamma.
         seeds: One per member; members of one seed get the same noise, which compares them better.
         pairs: Pairs of draws, at least 2.
@@ -78,7 +84,8 @@ def sampled_local_entropy(
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
-        ValueError: If the problem's pieces do not fit or are not finite, or a number is out of range.
+        ValueError: If the problem's pieces do not fit or are not finite, a loss of one's own is no mean over examples,
+            or a number is out of range.
 
     Examples:
         >>> from numerics.losses import SquaredError
@@ -89,12 +96,19 @@ def sampled_local_entropy(
         ... )
         >>> abs(float(found.value) - math.log(1 + 1 / 3) / 2) < 4 * float(found.error) < 0.03
         True
+
+        A module and a loss of torch's:
+
+        >>> model, x, y = nn.Linear(2, 1), torch.ones(4, 2), torch.ones(4, 1)
+        >>> sampled_local_entropy(model, None, x, y, nn.MSELoss(), gamma=100.0, seeds=[0])
+        SampledEntropy(...; error ...; 16 pairs of draws)
     """
     gamma = checked_number("gamma", gamma, above=0.0)
     checked_sizes(pairs=pairs)
     if pairs < 2:
         raise ValueError(f"pairs must be at least 2, for a standard error, got {pairs}.")
     problem = LossOfRows(network, theta, x, y, loss, chunk=chunk)
+    theta = problem.theta
     sources = checked_seeds(seeds)
     if len(sources) != len(theta):
         raise ValueError(f"seeds must hold one integer per member, {len(theta)}, got {len(sources)}.")

@@ -6,10 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from numerics import (
     CrossEntropy,
+    FunctionalModule,
     Mlp,
     SampledEntropy,
     SquaredError,
@@ -84,6 +85,23 @@ def test_members_of_one_seed_get_the_same_noise_and_none_knows_of_the_others() -
     assert float(found.value[0]) == float(found.value[1])
     assert float(found.value[0]) != float(found.value[2])
     torch.testing.assert_close(_entropy(theta, x, y, seeds=[6], chunk=3).value, found.value[2:], rtol=1e-12, atol=0.0)
+
+
+def test_a_module_with_a_loss_of_torchs_has_the_entropy_of_its_view() -> None:
+    module = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2)).double()
+    draw = torch.Generator().manual_seed(0)
+    x, labels = torch.randn(12, 4, generator=draw, dtype=torch.float64), torch.arange(12) % 2
+    view = FunctionalModule(module)
+    one = sampled_local_entropy(view, view.theta, x, labels, CrossEntropy(), gamma=10.0, seeds=[3])
+    other = sampled_local_entropy(module, None, x, labels, nn.CrossEntropyLoss(), gamma=10.0, seeds=[3])
+    torch.testing.assert_close(other.value, one.value, rtol=1e-12, atol=0.0)
+    torch.testing.assert_close(other.error, one.error, rtol=1e-9, atol=0.0)
+
+
+def test_an_entropy_reads_in_one_line() -> None:
+    flat = torch.zeros(2, 3, dtype=torch.float64), torch.zeros(2, 3).double(), torch.zeros(2, 1).double()
+    assert repr(_entropy(*flat)) == "SampledEntropy(2 members: 0; error 0; 16 pairs of draws)"
+    assert repr(_entropy(flat[0][:1], *flat[1:])) == "SampledEntropy(0; error 0; 16 pairs of draws)"
 
 
 def test_where_all_losses_overflow_so_does_the_value() -> None:
