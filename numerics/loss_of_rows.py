@@ -210,6 +210,7 @@ class _ByTorch:
         return tuple(torch.stack(pieces) for pieces in zip(*found, strict=True))
 
 
+@torch.inference_mode(False)
 def _by_torch(
     network: Network, theta: Tensor, x: Tensor, y: Tensor, loss: LossFunction
 ) -> tuple[_ByTorch, tuple[Tensor, Tensor]]:

@@ -311,6 +311,20 @@ def test_words_in_and_a_row_of_numbers_out_are_taken_with_a_loss_of_ones_own() -
     assert float(found.value) > 0
 
 
+def test_neither_inference_mode_nor_autocast_of_the_caller_changes_what_a_module_is_found_to_be() -> None:
+    module, loss = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)), nn.CrossEntropyLoss()
+    x, labels = _normal(12, 3).float(), torch.arange(12) % 2
+    options = {"epsilon": 0.1, "seeds": [0], "restarts": 2, "lambda_max": "dense"}
+    plain = epsilon_sharpness(module, None, x, labels, loss, **options)  # type: ignore[arg-type]
+    with torch.inference_mode():
+        inside = epsilon_sharpness(module, None, x.clone(), labels.clone(), loss, **options)  # type: ignore[arg-type]
+    with torch.autocast("cpu"):
+        rounded = epsilon_sharpness(module, None, x, labels, loss, **options)  # type: ignore[arg-type]
+    for other in (inside, rounded):
+        assert torch.equal(other.value, plain.value)
+        torch.testing.assert_close(other.quadratic, plain.quadratic, rtol=1e-5, atol=0.0)
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_a_loss_of_ones_own_must_be_a_mean_and_a_module_must_be_still() -> None:
     module, x, y = nn.Linear(3, 2).double(), _normal(12, 3), _normal(12, 2, seed=1)
