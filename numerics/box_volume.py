@@ -21,13 +21,12 @@ from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from numerics.arguments import checked_finite, checked_number, checked_sizes, checked_tensors
+from numerics.curvature.training_problem import LossFunction
 from numerics.functional_module import Network
 from numerics.loss_of_rows import LossOfRows
-from numerics.losses import Loss, Targets
-from numerics.objective import Inputs
 
 _WORK = 2**23  # comparisons at a time: 8 MiB of truth values
 
@@ -138,12 +137,12 @@ def union_volume(lower: Corners, upper: Corners, *, samples: int, generator: tor
 
 
 def share_below(
-    network: Network,
+    network: nn.Module | Network,
     lower: Float[Tensor, "boxes parameters"],
     upper: Float[Tensor, "boxes parameters"],
-    x: Inputs,
-    y: Targets,
-    loss: Loss,
+    x: Tensor,
+    y: Tensor,
+    loss: LossFunction,
     *,
     level: float,
     samples: int,
@@ -156,12 +155,12 @@ def share_below(
     Allocates samples x parameters numbers beside what losses of one chunk of points need.
 
     Args:
-        network: A perceptron or a view of a module.
+        network: A perceptron, a module or a view of one.
         lower: Lower corners. Fix dtype and device.
         upper: Upper corners.
         x: Inputs, shared by all points.
         y: Targets of the loss, shared by all points.
-        loss: The loss.
+        loss: One of this floor's losses, or any function (outputs, targets) -> scalar that is a mean over examples.
         level: Positive; points with a loss strictly below it count.
         samples: Points to draw, at least 2.
         generator: Of the points, on the CPU.

@@ -252,7 +252,7 @@ def _checked_steps(steps: object, directions: int, theta: Tensor) -> tuple[Tenso
         )
     found = []
     for given in axes:
-        axis = torch.tensor(given, dtype=theta.dtype) if _numbers(given) else given
+        axis = torch.tensor(given, dtype=theta.dtype, device=theta.device) if _numbers(given) else given
         if not isinstance(axis, Tensor):
             raise TypeError(f"steps must be numbers or torch tensors, got {type(axis).__name__}.")
         checked_tensors(steps=axis)

@@ -166,18 +166,22 @@ def test_modules_and_labels_are_taken_too() -> None:
     view = FunctionalModule(module)
     x, y = torch.randn(6, 2, generator=_generator(), dtype=torch.float64), torch.tensor([0, 1, 0, 1, 1, 0])
     value, _ = loss_and_gradient(view, view.theta, x, y, CrossEntropy())
-    found = share_below(
-        view,
-        view.theta - 1e-9,
-        view.theta + 1e-9,
-        x,
-        y,
-        CrossEntropy(),
-        level=float(value) + 1e-6,
-        samples=10,
-        generator=_generator(),
-        chunk=3,
+    found, same = (
+        share_below(
+            network,
+            view.theta - 1e-9,
+            view.theta + 1e-9,
+            x,
+            y,
+            loss,
+            level=float(value) + 1e-6,
+            samples=10,
+            generator=_generator(),
+            chunk=3,
+        )
+        for network, loss in ((view, CrossEntropy()), (module, torch.nn.CrossEntropyLoss()))
     )
+    assert same.below == found.below
     assert found.below == 10
     assert found.highest == pytest.approx(float(value), abs=1e-7)
 

@@ -205,9 +205,9 @@ def test_a_slice_reads_in_one_line() -> None:
     assert repr(found) == "LossSlice(1 member, 3 x 3 points, losses 0 to 9)"
 
 
-def test_a_module_with_a_loss_of_torchs_has_the_slice_of_its_view() -> None:
-    module = _convolutional().module.requires_grad_().eval()
-    view, x, labels = FunctionalModule(module), _normal(12, 36), torch.arange(12) % 2
+def test_a_module_with_a_loss_of_torchs_has_the_slice_of_its_view(device: str) -> None:
+    module = _convolutional().module.requires_grad_().to(device)
+    view, x, labels = FunctionalModule(module), _normal(12, 36).to(device), torch.arange(12, device=device) % 2
     directions = random_directions(module, None, seeds=[3], count=2)
     assert torch.equal(directions, random_directions(view, view.theta, seeds=[3], count=2))
     one = loss_slice(view, view.theta, directions, x, labels, CrossEntropy(), steps=STEPS)

@@ -266,9 +266,9 @@ def test_a_module_is_taken_as_a_perceptron_is() -> None:
 
 
 @pytest.mark.parametrize("measure", [epsilon_sharpness, box_sharpness])
-def test_a_module_with_a_loss_of_torchs_is_as_sharp_as_its_view(measure: Callable[..., Sharpness]) -> None:
-    module = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Tanh(), nn.Linear(4, 2)).double().eval()
-    view, x, labels = FunctionalModule(module), _normal(12, 3), torch.arange(12) % 2
+def test_a_module_with_a_loss_of_torchs_is_as_sharp_as_its_view(measure: Callable[..., Sharpness], device: str) -> None:
+    module = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5), nn.Tanh(), nn.Linear(4, 2)).double().eval().to(device)
+    view, x, labels = FunctionalModule(module), _normal(12, 3).to(device), torch.arange(12, device=device) % 2
     whole = {"lambda_max": "dense"} if measure is epsilon_sharpness else {"dense": True}
     options = {"epsilon": 0.1, "seeds": [0], "restarts": 3, **whole}
     one = measure(view, view.theta, x, labels, CrossEntropy(), **options)
@@ -280,7 +280,7 @@ def test_a_module_with_a_loss_of_torchs_is_as_sharp_as_its_view(measure: Callabl
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert all(parameter.grad is None and parameter.requires_grad for parameter in module.parameters())
     assert torch.equal(torch.random.get_rng_state(), drawn)
-    basis, plane = random_basis(view.parameters, 3, seeds=[0]), {**options, "basis": None}
+    basis, plane = random_basis(view.parameters, 3, seeds=[0], device=device), {**options, "basis": None}
     plane["basis"] = basis
     torch.testing.assert_close(
         measure(module, None, x, labels, nn.functional.cross_entropy, **plane).value,
