@@ -7,7 +7,9 @@ is the binary number it holds.
 
 import math
 import re
+from collections.abc import Iterable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -58,6 +60,28 @@ def exact_number(name: str, value: object) -> sp.Expr:
             raise ValueError(f"{name} must be an integer, a decimal or p/q, got the string {value!r}.")
         return _rational(Fraction(text))
     raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}.")
+
+
+def listed(name: str, value: Any) -> list[Any]:
+    """Read a sequence of anything, once, even from a generator.
+
+    Raises:
+        TypeError: If it is text or no sequence.
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        raise TypeError(f"{name} must be a sequence, got {value!r}.")
+    return list(value)
+
+
+def listed_rows(name: str, table: Any) -> list[list[Any]]:
+    """Read the rows of a matrix or of a sequence of sequences; the entries of an array stay numpy scalars.
+
+    Raises:
+        TypeError: If it is no sequence of sequences.
+    """
+    if isinstance(table, sp.MatrixBase):
+        return [list(row) for row in table.tolist()]
+    return [listed(f"a row of {name}", row) for row in listed(name, table)]
 
 
 def as_fraction(number: sp.Expr) -> Fraction:

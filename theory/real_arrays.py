@@ -1,6 +1,7 @@
 """Reading real numbers, vectors and symmetric matrices that a caller hands over, in double precision.
 
-Conventions: a number may be any real scalar, but no truth value; everything must be finite. A matrix counts as
+Conventions: a number may be any real scalar, but no truth value, text or complex number, alone or in an array;
+everything must be finite, what is computed from it as well. A matrix counts as
 symmetric if it differs from its transpose by at most 1e-8 of its largest entry, and is then symmetrised.
 """
 
@@ -9,9 +10,18 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
-__all__ = ["nonnegative_number", "positive_integer", "positive_number", "real_vector", "symmetric_matrix"]
+__all__ = [
+    "finite_result",
+    "nonnegative_number",
+    "positive_integer",
+    "positive_number",
+    "real_array",
+    "real_vector",
+    "symmetric_matrix",
+]
 
 _ASYMMETRY = 1e-8
 
@@ -62,7 +72,7 @@ def real_vector(name: str, value: Any) -> NDArray[np.float64]:
     Raises:
         ValueError: If it has another shape or a number is not finite.
     """
-    vector = _array(name, value)
+    vector = real_array(name, value)
     if vector.ndim != 1 or not len(vector):
         raise ValueError(f"{name} must be a vector of at least one number, got the shape {vector.shape}.")
     return vector
@@ -74,29 +84,71 @@ def symmetric_matrix(name: str, value: Any) -> NDArray[np.float64]:
     Raises:
         ValueError: If it is not square, not finite or not symmetric.
     """
-    matrix = _array(name, value)
+    matrix = real_array(name, value)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not len(matrix):
         raise ValueError(f"{name} must be a square matrix, got the shape {matrix.shape}.")
-    gap = float(abs(matrix - matrix.T).max())
-    if gap > _ASYMMETRY * float(abs(matrix).max()):
+    size = float(abs(matrix).max())
+    scale = 2.0 if size > 1 else 1.0  # large entries are halved before they are added, small ones keep their last bit
+    part = matrix / scale
+    gap = scale * float(abs(part - part.T).max())
+    if gap > _ASYMMETRY * size:
         raise ValueError(f"{name} must be symmetric, got entries that differ from their mirror images by {gap:.3g}.")
-    return np.asarray((matrix + matrix.T) / 2)
+    return np.asarray((part + part.T) * (scale / 2))
+
+
+def finite_result(name: str, value: float, **given: float) -> float:
+    """Hand a result on that double precision can hold.
+
+    Raises:
+        ValueError: If it is not finite.
+    """
+    if math.isfinite(value):
+        return float(value)
+    numbers = "".join(f" for {key} = {number:g}" for key, number in given.items())
+    raise ValueError(f"{name} must be finite in double precision, got {value}{numbers}.")
+
+
+def real_array(name: str, value: Any) -> NDArray[np.float64]:
+    """Read an array of finite real numbers of any shape.
+
+    Raises:
+        ValueError: If rows differ in length, something is no real number, or not finite.
+    """
+    try:
+        raw = np.asarray(value) if hasattr(value, "__array__") else np.array(value, dtype=object)
+    except ValueError as error:
+        raise ValueError(f"{name} must hold real numbers in equal rows, got {type(value).__name__}.") from error
+    if raw.dtype.kind == "O":
+        for entry in raw.flat:
+            if not _is_real(entry):
+                got = type(value).__name__ if isinstance(entry, list | tuple) else repr(entry)
+                raise ValueError(f"{name} must hold real numbers in equal rows, got {got}.")
+        raw = np.array([_as_float(entry) for entry in raw.flat], dtype=np.float64).reshape(raw.shape)
+    elif raw.dtype.kind not in "iuf":
+        raise ValueError(f"{name} must hold real numbers in equal rows, got the type {raw.dtype}.")
+    array = raw.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, got a number that is not.")
+    return array
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+    if not _is_real(value):
         raise TypeError(f"{name} must be a real number, got {value!r}.")
-    number = float(value)
+    number = _as_float(value)
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {value}.")
     return number
 
 
-def _array(name: str, value: Any) -> NDArray[np.float64]:
+def _is_real(value: Any) -> bool:
+    if isinstance(value, sp.Expr):
+        return bool(value.is_number and value.is_real)
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+
+
+def _as_float(value: Any) -> float:
     try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold real numbers in equal rows, got {type(value).__name__}.") from error
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got a number that is not.")
-    return array
+        return float(value)
+    except OverflowError:
+        return math.inf

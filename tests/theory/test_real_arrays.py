@@ -4,8 +4,16 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import sympy as sp
 
-from theory.real_arrays import nonnegative_number, positive_integer, positive_number, real_vector, symmetric_matrix
+from theory.real_arrays import (
+    finite_result,
+    nonnegative_number,
+    positive_integer,
+    positive_number,
+    real_vector,
+    symmetric_matrix,
+)
 
 
 def test_numbers_of_every_kind_are_read() -> None:
@@ -53,3 +61,31 @@ def test_shapes_are_checked() -> None:
 def test_rounding_errors_of_a_symmetric_matrix_are_averaged_out() -> None:
     matrix = symmetric_matrix("h", [[1.0, 2.0], [2.0 + 1e-12, 5.0]])
     assert (matrix == matrix.T).all()
+
+
+@pytest.mark.parametrize("entry", [1j, "1", True, None, np.complex128(1)])
+def test_an_entry_that_is_no_real_number_is_refused(entry: object) -> None:
+    for rows in ([[entry]], np.array([[entry]])):
+        with pytest.raises(ValueError, match=r"h must hold real numbers in equal rows, got"):
+            symmetric_matrix("h", rows)
+
+
+def test_exact_numbers_and_integers_are_read_and_no_number_is_too_large_for_a_sentence() -> None:
+    assert real_vector("v", [Fraction(1, 4), np.int64(2), sp.sqrt(4), sp.Rational(1, 2)]).tolist() == [0.25, 2, 2, 0.5]
+    with pytest.raises(ValueError, match=r"v must be finite, got a number that is not"):
+        real_vector("v", [10**400])
+    with pytest.raises(ValueError, match=r"eta must be finite, got 1000"):
+        positive_number("eta", 10**400)
+
+
+def test_a_matrix_is_symmetrised_without_overflow_and_without_losing_a_last_bit() -> None:
+    for size in (1.7e308, 1.0, 5e-324):
+        assert (symmetric_matrix("h", [[size, size], [size, -size]]) == [[size, size], [size, -size]]).all()
+    with pytest.raises(ValueError, match=r"h must be symmetric, got entries that differ .* by inf"):
+        symmetric_matrix("h", [[1.0, 1.7e308], [-1.7e308, 1.0]])
+
+
+def test_a_result_that_doubles_do_not_hold_is_refused() -> None:
+    assert finite_result("the rise", 2.0) == 2.0
+    with pytest.raises(ValueError, match=r"the rise must be finite in double precision, got inf for radius = 1e\+200"):
+        finite_result("the rise", float("inf"), radius=1e200)

@@ -16,6 +16,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
+from theory.exact_numbers import listed
 from theory.proof import Relation
 from theory.real_arrays import real_vector, symmetric_matrix
 from theory.rescaling.rectifier_example import POINT, SYMBOLS, layer_factors, minimum_hessian, outputs, unit_factors
@@ -171,6 +172,7 @@ def mean_slice_curvature(hessian: Any, weights: Any, filters: Sequence[Sequence[
         filters: The places of the weights of each filter; no place twice. Places of no filter have direction 0.
 
     Raises:
+        TypeError: If the filters are no sequences of integers.
         ValueError: If shapes do not fit, something is not finite, a filter is empty, or a place is unknown or given
             twice.
 
@@ -181,13 +183,16 @@ def mean_slice_curvature(hessian: Any, weights: Any, filters: Sequence[Sequence[
     matrix, place = symmetric_matrix("hessian", hessian), real_vector("weights", weights)
     if len(place) != len(matrix):
         raise ValueError(f"weights must have one number per row of hessian, {len(matrix)}, got {len(place)}.")
-    chosen = [int(index) for group in filters for index in group]
+    groups = [listed("a filter", group) for group in listed("filters", filters)]
+    chosen = [index for group in groups for index in group]
+    if any(isinstance(index, bool | np.bool_) or not isinstance(index, int | np.integer) for index in chosen):
+        raise TypeError(f"filters must hold integers, the places of weights, got {chosen}.")
     if len(set(chosen)) < len(chosen) or any(not 0 <= index < len(place) for index in chosen):
         raise ValueError(f"filters must name places from 0 to {len(place) - 1}, none twice, got {chosen}.")
-    if any(len(group) == 0 for group in filters):
+    if any(len(group) == 0 for group in groups):
         raise ValueError("filters must each have a weight, got an empty one.")
     diagonal = np.diag(matrix)
-    return float(sum((place[list(group)] ** 2).sum() * diagonal[list(group)].sum() / len(group) for group in filters))
+    return float(sum((place[group] ** 2).sum() * diagonal[group].sum() / len(group) for group in groups))
 
 
 def _normalised(weights: Sequence[Any]) -> list[Any]:

@@ -6,6 +6,7 @@ that of Keskar et al. with their matrix A the identity, and
 .. math:: S_{box} = \frac{100}{1 + L(\theta)} \max_z (L(\theta + z) - L(\theta))
 """
 
+import math
 from functools import cache
 from itertools import product
 from typing import Any
@@ -17,13 +18,14 @@ from numpy.typing import NDArray
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import nonnegative_number, positive_number, real_vector, symmetric_matrix
+from theory.real_arrays import finite_result, nonnegative_number, positive_number, real_vector, symmetric_matrix
 
 __all__ = ["box_sharpness", "box_sharpness_bounds", "sharpness_in_box"]
 
 _radius = sp.Symbol("epsilon", positive=True)
 _loss = sp.Symbol("L", real=True)
 _MOST_WEIGHTS = 22
+_MOST_CHANGES = 100  # per weight; each is a gain, so that there are few
 _KESKAR = "Keskar, Mudigere, Nocedal, Smelyanskiy and Tang (2017), arXiv:1609.04836"
 
 
@@ -187,7 +189,8 @@ def sharpness_in_box(hessian: Any, weights: Any, epsilon: float, *, loss: float 
 
     Raises:
         TypeError: If a number is none.
-        ValueError: If shapes do not fit, something is not finite, a diagonal entry is negative, or n > 22.
+        ValueError: If shapes do not fit, something or the sharpness is not finite, a diagonal entry is negative, or
+            n > 22.
 
     Examples:
         >>> sharpness_in_box([[2.0, -1.0], [-1.0, 1.0]], [1.0, 4.0], epsilon=1.0)
@@ -206,15 +209,15 @@ def sharpness_in_box(hessian: Any, weights: Any, epsilon: float, *, loss: float 
     for start in product((1.0, -1.0), repeat=size - 1 - tail):
         corners = np.hstack([np.ones((len(signs), 1)), np.tile(start, (len(signs), 1)), signs])
         best = max(best, float(((corners @ form) * corners).sum(axis=1).max()))
-    return scale * best
+    return finite_result("the sharpness", scale * best if best else 0.0, epsilon=epsilon)
 
 
 def box_sharpness_bounds(hessian: Any, weights: Any, epsilon: float, *, loss: float = 0.0) -> tuple[float, float]:
     """Return a lower and an upper bound of Keskar's sharpness of a quadratic critical point, for any number of weights.
 
-    The lower one is a corner that no single change of sign improves, found from the signs of the first eigenvector of
-    M_ij = b_i b_j H_ij, or the mean over corners if that is more; the upper one is the less of the sum of |M_ij| and
-    n times the largest eigenvalue of M.
+    The lower one is a corner that no single change of sign improves (after at most 100 n changes), found from the signs
+    of the first eigenvector of M_ij = b_i b_j H_ij, or the mean over corners if that is more; the upper one is the less
+    of the sum of |M_ij| and n times the largest eigenvalue of M.
 
     Args:
         hessian: Symmetric, n x n, without negative entries on its diagonal.
@@ -224,7 +227,7 @@ def box_sharpness_bounds(hessian: Any, weights: Any, epsilon: float, *, loss: fl
 
     Raises:
         TypeError: If a number is none.
-        ValueError: If shapes do not fit, something is not finite, or a diagonal entry is negative.
+        ValueError: If shapes do not fit, something or a bound is not finite, or a diagonal entry is negative.
 
     Examples:
         >>> box_sharpness_bounds([[2.0, -1.0], [-1.0, 1.0]], [1.0, 4.0], epsilon=1.0)
@@ -233,7 +236,7 @@ def box_sharpness_bounds(hessian: Any, weights: Any, epsilon: float, *, loss: fl
     form, scale = _box_form(hessian, weights, epsilon, loss)
     values, vectors = np.linalg.eigh(form)
     corner = np.where(vectors[:, -1] >= 0, 1.0, -1.0)
-    while True:
+    for _ in range(_MOST_CHANGES * len(form)):
         gains = -4 * (corner * (form @ corner) - np.diag(form))
         place = int(gains.argmax())
         if gains[place] <= 1e-12 * float(abs(form).sum()):
@@ -241,19 +244,24 @@ def box_sharpness_bounds(hessian: Any, weights: Any, epsilon: float, *, loss: fl
         corner[place] = -corner[place]
     lower = max(float(corner @ form @ corner), float(np.trace(form)))
     upper = min(float(abs(form).sum()), len(form) * max(float(values[-1]), 0.0))
-    return scale * lower, scale * max(upper, lower)
+    least, most = (scale * value if value else 0.0 for value in (lower, max(upper, lower)))
+    return finite_result("the lower bound", least, epsilon=epsilon), finite_result("the bound", most, epsilon=epsilon)
 
 
 def _box_form(hessian: Any, weights: Any, epsilon: float, loss: float) -> tuple[NDArray[np.float64], float]:
-    """The matrix b_i b_j H_ij over epsilon^2, and what a corner's form is multiplied by."""
+    """The matrix b_i b_j H_ij over epsilon^2 and a power of 2, and what a corner's form is multiplied by."""
     matrix, place = symmetric_matrix("hessian", hessian), real_vector("weights", weights)
     if len(place) != len(matrix):
         raise ValueError(f"weights must have one number per row of hessian, {len(matrix)}, got {len(place)}.")
     if (least := float(np.diag(matrix).min())) < 0:
         raise ValueError(f"hessian must have no negative entry on its diagonal, as at a minimum, got {least:g}.")
     widths = abs(place) + 1
-    scale = 50 * positive_number("epsilon", epsilon) ** 2 / (1 + nonnegative_number("loss", loss))
-    return np.outer(widths, widths) * matrix, scale
+    epsilon = positive_number("epsilon", epsilon)
+    with np.errstate(over="ignore", invalid="ignore"):
+        form = np.outer(widths, widths) * matrix
+    largest = finite_result("(|weights| + 1)^2 times hessian", float(abs(form).max()), weights=float(widths.max() - 1))
+    unit = 2.0 ** min(math.frexp(largest)[1], 1023)
+    return form / unit, 50 * epsilon / (1 + nonnegative_number("loss", loss)) * epsilon * unit
 
 
 def _symmetric() -> sp.ImmutableMatrix:

@@ -14,7 +14,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed
 from theory.flatness.minibatch_noise import batch_covariance, batch_noise_factor
 from theory.proof import Relation
 
@@ -276,7 +276,7 @@ def mean_square_threshold(curvatures: Any, batch: int) -> sp.Expr:
 
 def curvature_moments(curvatures: Any, batch: int) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     """Return the mean, the variance with 1/n, and kappa, exactly; refuse what SGD cannot be run on."""
-    values = [exact_number("curvatures", value) for value in curvatures]
+    values = [exact_number("curvatures", value) for value in listed("curvatures", curvatures)]
     if len(values) < 2:
         raise ValueError(f"curvatures must hold at least two samples, got {len(values)}.")
     kappa = batch_noise_factor(len(values), batch)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import positive_number, real_vector, symmetric_matrix
+from theory.real_arrays import finite_result, positive_number, real_vector, symmetric_matrix
 
 __all__ = ["local_entropy_gradient", "local_entropy_of_a_quadratic", "negative_local_entropy", "smoothed_hessian"]
 
@@ -317,7 +317,7 @@ def smoothed_hessian(hessian: Any, scope: float) -> NDArray[np.float64]:
          [0.   0.5 ]]
     """
     values, vectors, scope = _spectrum(hessian, scope)
-    return np.asarray((vectors * (scope * values / (values + scope))) @ vectors.T)
+    return np.asarray((vectors * (scope * (values / (values + scope)))) @ vectors.T)
 
 
 def negative_local_entropy(hessian: Any, displacement: Any, scope: float) -> float:
@@ -341,7 +341,9 @@ def negative_local_entropy(hessian: Any, displacement: Any, scope: float) -> flo
     if len(place) != len(values):
         raise ValueError(f"displacement must have one number per row of hessian, {len(values)}, got {len(place)}.")
     coordinates = vectors.T @ place
-    form = float((scope * values / (values + scope) * coordinates**2).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        form = float((scope * (values / (values + scope)) * coordinates * coordinates).sum())
+    finite_result("the local entropy", form, scope=scope)
     return form / 2 + float(np.log((values + scope) / (2 * math.pi)).sum()) / 2
 
 

@@ -22,7 +22,7 @@ from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.flatness.minibatch_noise import batch_covariance, batch_noise_factor
 from theory.proof import Relation
-from theory.real_arrays import positive_integer, positive_number, symmetric_matrix
+from theory.real_arrays import finite_result, positive_integer, positive_number, real_array, symmetric_matrix
 
 __all__ = ["mean_square_growth", "mean_square_matrix", "worst_step_growth"]
 
@@ -157,10 +157,12 @@ def worst_step_growth(hessians: Any, batch: int, learning_rate: float) -> float:
         0.25
     """
     table, rate, kappa = _read(hessians, batch, learning_rate)
-    mean = table.mean(axis=0)
-    spread = (table @ table).mean(axis=0) - mean @ mean
-    step = np.eye(len(mean)) - rate * mean
-    return float(np.linalg.eigvalsh(step @ step + rate**2 * kappa * spread)[-1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = rate * table
+        mean = moved.mean(axis=0)
+        step = np.eye(len(mean)) - mean
+        matrix = step @ step + kappa * ((moved @ moved).mean(axis=0) - mean @ mean)
+    return _largest(matrix, rate)
 
 
 def mean_square_growth(hessians: Any, batch: int, learning_rate: float) -> float:
@@ -187,20 +189,28 @@ def mean_square_growth(hessians: Any, batch: int, learning_rate: float) -> float
     size = table.shape[1]
     if size > _MOST_WEIGHTS:
         raise ValueError(f"hessians must be of at most {_MOST_WEIGHTS} weights, got {size}.")
-    mean = table.mean(axis=0)
-    step = np.eye(size) - rate * mean
-    centred = table - mean
-    noise = np.mean([np.kron(part, part) for part in centred], axis=0)
-    return float(np.linalg.eigvalsh(np.kron(step, step) + rate**2 * kappa * noise)[-1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = rate * table
+        mean = moved.mean(axis=0)
+        step = np.eye(size) - mean
+        noise = np.mean([np.kron(part, part) for part in moved - mean], axis=0)
+        matrix = np.kron(step, step) + kappa * noise
+    return _largest(matrix, rate)
 
 
 def _read(hessians: Any, batch: int, learning_rate: float) -> tuple[NDArray[np.float64], float, float]:
-    table = np.asarray(hessians, dtype=np.float64)
+    table = real_array("hessians", hessians)
     if table.ndim != 3 or len(table) < 2:
         raise ValueError(f"hessians must be samples x n x n, of at least two samples, got the shape {table.shape}.")
     table = np.array([symmetric_matrix("hessians", part) for part in table])
     kappa = float(batch_noise_factor(len(table), positive_integer("batch", batch)))
     return table, positive_number("learning_rate", learning_rate), kappa
+
+
+def _largest(matrix: NDArray[np.float64], rate: float) -> float:
+    """The largest eigenvalue of a map of mean squares, if double precision holds it."""
+    finite_result("the square of learning_rate times hessians", float(abs(matrix).max()), learning_rate=rate)
+    return float(np.linalg.eigvalsh(matrix)[-1])
 
 
 def _symmetric(name: str) -> sp.ImmutableMatrix:

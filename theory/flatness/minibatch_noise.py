@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import positive_integer
+from theory.real_arrays import positive_integer, real_array
 
 __all__ = ["batch_covariance", "batch_noise_factor", "minibatch_covariance"]
 
@@ -200,11 +200,9 @@ def minibatch_covariance(gradients: Any, batch: int) -> NDArray[np.float64]:
         >>> print(minibatch_covariance([[1.0], [2.0], [6.0]], batch=2))
         [[1.16666667]]
     """
-    table = np.asarray(gradients, dtype=np.float64)
+    table = real_array("gradients", gradients)
     if table.ndim != 2 or not table.size:
         raise ValueError(f"gradients must be a table of samples x weights, got the shape {table.shape}.")
-    if not np.isfinite(table).all():
-        raise ValueError("gradients must be finite, got a number that is not.")
     factor = float(batch_noise_factor(len(table), batch))
     centred = table - table.mean(axis=0)
     return np.asarray(factor / len(table) * centred.T @ centred)

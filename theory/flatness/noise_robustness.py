@@ -15,7 +15,7 @@ from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.gaussian_pairings import gaussian_moment
 from theory.proof import Relation
-from theory.real_arrays import nonnegative_number, symmetric_matrix
+from theory.real_arrays import finite_result, nonnegative_number, symmetric_matrix
 
 __all__ = ["mean_rise_under_noise", "noise_rise"]
 
@@ -154,13 +154,16 @@ def mean_rise_under_noise(hessian: Any, deviation: float) -> float:
 
     Raises:
         TypeError: If the deviation is no number.
-        ValueError: If the matrix is not symmetric and finite, or the deviation is negative.
+        ValueError: If the matrix is not symmetric and finite, the deviation is negative, or the rise is not finite.
 
     Examples:
         >>> mean_rise_under_noise([[3.0, 1.0], [1.0, 5.0]], deviation=0.5)
         1.0
     """
-    return nonnegative_number("deviation", deviation) ** 2 * float(np.trace(symmetric_matrix("hessian", hessian))) / 2
+    deviation, diagonal = nonnegative_number("deviation", deviation), np.diag(symmetric_matrix("hessian", hessian))
+    with np.errstate(over="ignore", invalid="ignore"):
+        rise = float((deviation * diagonal * deviation).sum()) / 2
+    return finite_result("the mean rise", rise, deviation=deviation)
 
 
 def _symmetric() -> sp.ImmutableMatrix:

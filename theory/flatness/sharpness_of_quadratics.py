@@ -17,7 +17,7 @@ from theory.curvature_directions import plane_curvatures
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import nonnegative_number, positive_number, symmetric_matrix
+from theory.real_arrays import finite_result, nonnegative_number, positive_number, symmetric_matrix
 
 __all__ = ["ball_sharpness", "sharpness_in_ball"]
 
@@ -129,7 +129,7 @@ def sharpness_in_ball(hessian: Any, radius: float, *, loss: float = 0.0) -> floa
 
     Raises:
         TypeError: If a number is none.
-        ValueError: If the matrix is not symmetric and finite, or a number does not fit.
+        ValueError: If the matrix is not symmetric and finite, a number does not fit, or the sharpness is not finite.
 
     Examples:
         >>> sharpness_in_ball([[3.0, 0.0], [0.0, 1.0]], radius=2.0, loss=1.0)
@@ -137,7 +137,8 @@ def sharpness_in_ball(hessian: Any, radius: float, *, loss: float = 0.0) -> floa
     """
     matrix, radius = symmetric_matrix("hessian", hessian), positive_number("radius", radius)
     largest = float(np.linalg.eigvalsh(matrix)[-1])
-    return radius**2 * max(largest, 0.0) / (2 * (1 + nonnegative_number("loss", loss)))
+    sharpness = radius * (max(largest, 0.0) / (2 * (1 + nonnegative_number("loss", loss)))) * radius
+    return finite_result("the sharpness", sharpness, radius=radius)
 
 
 def _entries() -> tuple[sp.Symbol, ...]:

@@ -5,20 +5,23 @@ Conventions as in `theory.flatness.linear_stability`: a batch multiplies the dis
 batches is negative: if the product of |1 - eta h_B| over all batches is less than 1.
 """
 
+import math
 from functools import cache
 from itertools import combinations
 from math import comb
 from typing import Any
 
+import mpmath
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed
 from theory.flatness.linear_stability import curvature_moments
 from theory.proof import Relation
+from theory.real_arrays import finite_result
 
 __all__ = ["almost_sure_stability", "almost_sure_threshold"]
 
@@ -165,15 +168,17 @@ def almost_sure_threshold(curvatures: Any, batch: int) -> float:
 
     Raises:
         TypeError: If something is not a number.
-        ValueError: If there are fewer than two samples, their mean is not positive, the batch does not fit or there are
-            too many batches.
+        ValueError: If there are fewer than two samples, their mean is not positive, the batch does not fit, there are
+            too many batches, or double precision does not hold the threshold.
 
     Examples:
         >>> round(almost_sure_threshold([1, 2], batch=1), 12)
         1.5
     """
-    curvature_moments(curvatures, batch)
-    values = np.array([float(exact_number("curvatures", value)) for value in curvatures])
+    exact = [exact_number("curvatures", value) for value in listed("curvatures", curvatures)]
+    curvature_moments(exact, batch)
+    power = int(mpmath.frexp(mpmath.mpmathify(max(abs(value) for value in exact).evalf(20)))[1])
+    values = np.array([float(value / sp.Integer(2) ** power) for value in exact])  # the largest is of the order of 1
     if comb(len(values), batch) > _MOST_BATCHES:
         raise ValueError(f"curvatures must have at most {_MOST_BATCHES} batches, got {comb(len(values), batch)}.")
     places = np.array(list(combinations(range(len(values)), batch)))
@@ -182,8 +187,18 @@ def almost_sure_threshold(curvatures: Any, batch: int) -> float:
     for left, right in zip(poles, [*poles[1:], np.inf], strict=True):
         root = _first_zero(means, float(left), float(right))
         if root is not None:
-            return root
+            return _scaled(root, -power)
     raise ArithmeticError("the mean logarithm has no zero, although it grows without bound.")  # pragma: no cover
+
+
+def _scaled(root: float, power: int) -> float:
+    try:
+        threshold = math.ldexp(root, power)
+    except OverflowError:
+        threshold = math.inf
+    if threshold == 0:
+        raise ValueError("curvatures must leave a threshold > 0 in double precision, got 0.")
+    return finite_result("the threshold", threshold)
 
 
 def _first_zero(means: NDArray[np.float64], left: float, right: float) -> float | None:

@@ -15,13 +15,12 @@ from functools import cache
 from typing import Any
 
 import mpmath
-import numpy as np
 import sympy as sp
 
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import nonnegative_number, positive_integer, positive_number
+from theory.real_arrays import finite_result, nonnegative_number, positive_integer, positive_number, real_vector
 
 __all__ = ["averaged_variance", "averaging_ratio", "stationary_loss", "stationary_variance"]
 
@@ -261,12 +260,13 @@ def stationary_loss(learning_rate: float, curvatures: Any, noise: float) -> floa
 
     Args:
         learning_rate: eta > 0.
-        curvatures: One curvature per eigenvector, each in (0, 2/eta).
+        curvatures: One curvature per eigenvector, at least one, each in (0, 2/eta).
         noise: Standard deviation sigma >= 0 of the noise in each component of the gradient.
 
     Raises:
         TypeError: If something is no number.
-        ValueError: If a curvature is not in (0, 2/eta), or a number does not fit.
+        ValueError: If there is no curvature, one is not in (0, 2/eta), a number does not fit, or the loss is not
+            finite.
 
     Examples:
         >>> stationary_loss(0.5, [2.0], noise=1.0)
@@ -274,10 +274,9 @@ def stationary_loss(learning_rate: float, curvatures: Any, noise: float) -> floa
     """
     learning_rate = positive_number("learning_rate", learning_rate)
     noise = nonnegative_number("noise", noise)
-    total = 0.0
-    for curvature in np.atleast_1d(np.asarray(curvatures, dtype=np.float64)):
-        total += learning_rate * noise**2 / (2 * (2 - _stable_product(learning_rate, curvature)))
-    return total
+    products = (_stable_product(learning_rate, each) for each in real_vector("curvatures", curvatures))
+    total = sum(noise * (learning_rate / (2 * (2 - product))) * noise for product in products)
+    return finite_result("the loss", total, noise=noise)
 
 
 def averaging_ratio(learning_rate: float, curvature: float, steps: int, *, every: int = 1) -> float:
@@ -297,11 +296,12 @@ def averaging_ratio(learning_rate: float, curvature: float, steps: int, *, every
         >>> averaging_ratio(0.5, 1.0, 2)
         0.75
     """
-    product = _stable_product(positive_number("learning_rate", learning_rate), curvature)
+    learning_rate, curvature = positive_number("learning_rate", learning_rate), positive_number("curvature", curvature)
+    _stable_product(learning_rate, curvature)
     steps, every = positive_integer("steps", steps), positive_integer("every", every)
-    digits = 40 + max(0, -math.frexp(product)[1])  # the closed form cancels where eta a T is small
-    with mpmath.workdps(digits):
-        q = (1 - mpmath.mpf(product)) ** every
+    exponent = math.frexp(learning_rate)[1] + math.frexp(curvature)[1]
+    with mpmath.workdps(40 + max(0, -exponent)):  # the closed form cancels where eta a T is small
+        q = (1 - mpmath.mpf(learning_rate) * curvature) ** every
         return float((steps * (1 - q**2) - 2 * q * (1 - q**steps)) / (steps * (1 - q)) ** 2)
 
 

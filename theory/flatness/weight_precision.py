@@ -17,7 +17,7 @@ import sympy as sp
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import nonnegative_number, positive_number, symmetric_matrix
+from theory.real_arrays import finite_result, nonnegative_number, positive_number, symmetric_matrix
 
 __all__ = ["bits_per_weight", "mean_rise_under_rounding", "weight_bits"]
 
@@ -184,13 +184,16 @@ def mean_rise_under_rounding(hessian: Any, spacing: float) -> float:
 
     Raises:
         TypeError: If the spacing is no number.
-        ValueError: If the matrix is not symmetric and finite, or the spacing is negative.
+        ValueError: If the matrix is not symmetric and finite, the spacing is negative, or the rise is not finite.
 
     Examples:
         >>> mean_rise_under_rounding([[3.0, 1.0], [1.0, 5.0]], spacing=0.5)
         0.08333333333333333
     """
-    return nonnegative_number("spacing", spacing) ** 2 * float(np.trace(symmetric_matrix("hessian", hessian))) / 24
+    spacing, diagonal = nonnegative_number("spacing", spacing), np.diag(symmetric_matrix("hessian", hessian))
+    with np.errstate(over="ignore", invalid="ignore"):
+        rise = float((spacing * diagonal * spacing).sum()) / 24
+    return finite_result("the mean rise", rise, spacing=spacing)
 
 
 def bits_per_weight(hessian: Any, tolerance: float, *, span: float = 1.0) -> float:

@@ -219,7 +219,10 @@ def flat_well_share(flat: float, sharp: float, *, height: float = 0.0, strength:
     height = nonnegative_number("height", height)
     if strength is None:
         return math.sqrt(second) / (math.sqrt(first) + math.sqrt(second))
-    advantage = height / positive_number("strength", strength) * (1 / first - 1 / second) + math.log(second / first)
+    strength = positive_number("strength", strength)
+    colder = (second - first) / first / second  # 1/a - 1/b
+    pull = height / strength * colder if height and colder else 0.0
+    advantage = pull + math.log(second) - math.log(first)
     return 1 / (1 + math.exp(-advantage)) if advantage > -700 else 0.0
 
 
@@ -234,7 +237,7 @@ def escape_ratio(flat: float, sharp: float) -> float:
         >>> escape_ratio(1.0, 4.0)
         0.5
     """
-    return math.sqrt(positive_number("flat", flat) / positive_number("sharp", sharp))
+    return math.sqrt(positive_number("flat", flat)) / math.sqrt(positive_number("sharp", sharp))
 
 
 def _gauss(curvature: Any, noise: Any) -> Any:

@@ -17,7 +17,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed
 from theory.proof import Relation
 from theory.rescaling.block_matrix import exact_eigenvalue_count, symmetric_matrix
 from theory.rescaling.diagonal_maps import layer_rescaling
@@ -52,7 +52,7 @@ def laplace_evidence(hessian: Any, minimum: Sequence[object], precision: Any) ->
         sqrt(3)*exp(-2/3)/3
     """
     h, p = symmetric_matrix(hessian, "hessian"), symmetric_matrix(precision, "precision")
-    theta = sp.Matrix([exact_number("an entry of minimum", x) for x in minimum])
+    theta = sp.Matrix([exact_number("an entry of minimum", x) for x in listed("minimum", minimum)])
     if not h.rows == p.rows == theta.rows:
         raise ValueError(f"hessian, minimum and precision must have one size, got {h.rows}, {theta.rows} and {p.rows}.")
     if negative := exact_eigenvalue_count(h).below:

@@ -13,7 +13,7 @@ from typing import Any
 import flint
 import sympy as sp
 
-from theory.exact_numbers import as_fraction, exact_number
+from theory.exact_numbers import as_fraction, exact_number, listed_rows
 from theory.rescaling.diagonal_maps import checked_sizes
 
 __all__ = ["EigenvalueCount", "exact_eigenvalue_count"]
@@ -46,7 +46,7 @@ def exact_eigenvalue_count(matrix: Any, threshold: object = 0) -> EigenvalueCoun
 
     Raises:
         ValueError: If the matrix is not square, symmetric and rational, or the threshold is not rational.
-        TypeError: If an entry or the threshold is not a number.
+        TypeError: If the matrix is no sequence of rows, or an entry or the threshold is not a number.
 
     Examples:
         >>> exact_eigenvalue_count([[2, 1], [1, 2]], 1)
@@ -85,10 +85,10 @@ def symmetric_matrix(matrix: Any, name: str = "matrix") -> sp.ImmutableMatrix:
 
     Raises:
         ValueError: If it is empty, not square, not symmetric, or an entry is not rational.
-        TypeError: If an entry is not a number.
+        TypeError: If it is no sequence of rows, or an entry is not a number.
     """
-    rows = matrix.tolist() if hasattr(matrix, "tolist") else [list(row) for row in matrix]
-    if not rows or any(not isinstance(row, list) or len(row) != len(rows) for row in rows):
+    rows = listed_rows(name, matrix)
+    if not rows or any(len(row) != len(rows) for row in rows):
         raise ValueError(f"{name} must be square, got {len(rows)} rows.")
     read = sp.ImmutableMatrix([[exact_number(f"an entry of {name}", value) for value in row] for row in rows])
     for i in range(read.rows):

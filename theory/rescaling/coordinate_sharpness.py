@@ -12,7 +12,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed, listed_rows
 from theory.proof import Relation
 from theory.rescaling.block_matrix import exact_eigenvalue_count, symmetric_matrix
 
@@ -67,7 +67,7 @@ def hessian_in_coordinates(hessian: Any, jacobian: Any) -> sp.ImmutableMatrix:
         [2, 11]])
     """
     h = symmetric_matrix(hessian, "hessian")
-    rows = jacobian.tolist() if isinstance(jacobian, sp.MatrixBase) else [list(row) for row in jacobian]
+    rows = listed_rows("jacobian", jacobian)
     if len(rows) != h.rows or len({len(row) for row in rows}) != 1:
         raise ValueError(f"jacobian must have {h.rows} rows of one length, got {[len(row) for row in rows]}.")
     g = sp.Matrix([[exact_number("an entry of jacobian", x) for x in row] for row in rows])
@@ -93,7 +93,7 @@ def coordinates_of_spectrum(hessian: Any, eigenvalues: Sequence[object]) -> sp.I
         [0, 1]])
     """
     h = symmetric_matrix(hessian, "hessian")
-    wanted = [exact_number("eigenvalues", x) for x in eigenvalues]
+    wanted = [exact_number("eigenvalues", x) for x in listed("eigenvalues", eigenvalues)]
     if exact_eigenvalue_count(h).above < h.rows:
         raise ValueError("hessian must be positive definite, got an eigenvalue that is not positive.")
     if len(wanted) != h.rows or not all(x > 0 for x in wanted):

@@ -15,7 +15,7 @@ from typing import Any
 
 import sympy as sp
 
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed, listed_rows
 
 __all__ = ["Rescaling", "controllable_eigenvalues", "layer_rescaling", "unit_rescaling"]
 
@@ -49,9 +49,10 @@ class Rescaling:
     scales: tuple[sp.Expr, ...]
 
     def __post_init__(self) -> None:
-        if len(self.scales) == 0:
+        scales = listed("scales", self.scales)
+        if not scales:
             raise ValueError("scales must hold one factor for each parameter, got none.")
-        object.__setattr__(self, "scales", tuple(_positive("a scale", value) for value in self.scales))
+        object.__setattr__(self, "scales", tuple(_positive("a scale", value) for value in scales))
 
     @property
     def determinant(self) -> sp.Expr:
@@ -88,7 +89,7 @@ class Rescaling:
             ValueError: If it has another size.
         """
         size = len(self.scales)
-        rows = hessian.tolist() if isinstance(hessian, sp.MatrixBase) else [list(row) for row in hessian]
+        rows = listed_rows("hessian", hessian)
         if len(rows) != size or any(len(row) != size for row in rows):
             raise ValueError(f"hessian must have the size {size} x {size}, got {len(rows)} rows.")
         entries = [self._entries("a row of hessian", row) for row in rows]
@@ -106,7 +107,8 @@ class Rescaling:
             raise ValueError(f"both maps must act on {len(self.scales)} parameters, got {len(other.scales)}.")
         return Rescaling(tuple(a * b for a, b in zip(self.scales, other.scales, strict=True)))
 
-    def _entries(self, name: str, values: Sequence[object]) -> tuple[sp.Expr, ...]:
+    def _entries(self, name: str, given: Sequence[object]) -> tuple[sp.Expr, ...]:
+        values = listed(name, given)
         if len(values) != len(self.scales):
             raise ValueError(f"{name} must have {len(self.scales)} entries, got {len(values)}.")
         return tuple(value if _is_symbolic(value) else exact_number(f"an entry of {name}", value) for value in values)
@@ -133,9 +135,9 @@ def layer_rescaling(alphas: Sequence[object], block_sizes: Sequence[int]) -> Res
         1/2
     """
     sizes = checked_sizes(block_sizes)
-    if len(alphas) != len(sizes):
-        raise ValueError(f"alphas must have one factor for each of {len(sizes)} layers, got {len(alphas)}.")
-    factors = [_positive("alphas", value) for value in alphas]
+    factors = [_positive("alphas", value) for value in listed("alphas", alphas)]
+    if len(factors) != len(sizes):
+        raise ValueError(f"alphas must have one factor for each of {len(sizes)} layers, got {len(factors)}.")
     product = sp.cancel(reduce(mul, factors))
     if product != 1:
         raise ValueError(f"alphas must multiply to 1, got the product {product}.")
@@ -167,13 +169,14 @@ def unit_rescaling(
         (2, 3, 1/2, 1/3)
     """
     sizes = checked_sizes(widths, "widths")
-    if len(sizes) < 2 or [len(row) for row in factors] != sizes[1:-1]:
-        got = [len(row) for row in factors]
+    rows = listed_rows("factors", factors)
+    got = [len(row) for row in rows]
+    if len(sizes) < 2 or got != sizes[1:-1]:
         raise ValueError(f"factors must hold one factor for each hidden unit of the widths {sizes}, got {got}.")
     biases = [bias] * (len(sizes) - 1) if isinstance(bias, bool) else list(bias)
     if len(biases) != len(sizes) - 1:
         raise ValueError(f"bias must have one value for each of {len(sizes) - 1} layers, got {len(biases)}.")
-    read = [[_positive("factors", value) for value in row] for row in factors]
+    read = [[_positive("factors", value) for value in row] for row in rows]
     units = [[sp.Integer(1)] * sizes[0], *read, [sp.Integer(1)] * sizes[-1]]
     scales: list[sp.Expr] = []
     for before, after, has_bias in zip(units[:-1], units[1:], biases, strict=True):
@@ -193,11 +196,12 @@ def controllable_eigenvalues(block_sizes: Sequence[int], rank: int, special: int
         special: The place of the special layer, from 0; the smallest one if None.
 
     Returns:
-        The number; 0 says that nothing is sure. The exact number for a given Hessian is that of `eigenvalue_fates`.
+        The number; 0 says that nothing is sure. How many grow exactly, for a given Hessian and one special layer, says
+        `eigenvalue_fates`; for some Hessians more of them grow with another special layer than the smallest one.
 
     Raises:
         ValueError: If there are fewer than two layers, or a size, the rank or the place is out of range.
-        TypeError: If one of them is no integer.
+        TypeError: If the sizes are no sequence, or one of the numbers is no integer.
 
     Examples:
         >>> controllable_eigenvalues((6, 4, 3, 5), rank=18)
@@ -214,10 +218,10 @@ def checked_sizes(sizes: Sequence[int], name: str = "block_sizes") -> list[int]:
 
     Raises:
         ValueError: If there is none or one is less than 1.
-        TypeError: If one is no integer.
+        TypeError: If it is no sequence, or one is no integer.
     """
     read = []
-    for size in sizes:
+    for size in listed(name, sizes):
         number = exact_number(name, size)
         if not number.is_Integer:
             raise TypeError(f"{name} must be integers, got {size!r}.")

@@ -83,7 +83,8 @@ def eigenvalue_fates(hessian: Any, block_sizes: Sequence[int], special: int | No
     Args:
         hessian: A positive semidefinite matrix of exact rational numbers, n x n, or a sequence of rows.
         block_sizes: The numbers of weights of two or more layers, with the sum n.
-        special: The place of the layer that is made large, from 0; the smallest one if None.
+        special: The place of the layer that is made large, from 0; the smallest one if None, for which most are
+            guaranteed. With another layer more of them may grow.
 
     Raises:
         ValueError: If the matrix is malformed or not positive semidefinite, or the sizes or the place do not fit.

@@ -13,7 +13,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed
 from theory.exact_two_layer import ExactTwoLayer, exact_rank
 from theory.proof import Relation
 from theory.rescaling.activation_pattern import PatternNetwork
@@ -228,9 +228,12 @@ def orbit_tangents(theta: Sequence[object], widths: Sequence[int]) -> sp.Immutab
     if len(sizes) < 3:
         raise ValueError(f"widths must hold inputs, hidden layers and outputs, got {sizes}.")
     count = sum(a * b for a, b in pairwise(sizes))
-    if len(theta) != count:
-        raise ValueError(f"theta must have {count} weights for the widths {sizes}, got {len(theta)}.")
-    weights = [x if isinstance(x, sp.Expr) and x.free_symbols else exact_number("a weight of theta", x) for x in theta]
+    entries = listed("theta", theta)
+    if len(entries) != count:
+        raise ValueError(f"theta must have {count} weights for the widths {sizes}, got {len(entries)}.")
+    weights = [
+        x if isinstance(x, sp.Expr) and x.free_symbols else exact_number("a weight of theta", x) for x in entries
+    ]
     columns = []
     for layer in range(1, len(sizes) - 1):
         into, after = sizes[layer - 1], sizes[layer + 1]

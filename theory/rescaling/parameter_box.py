@@ -11,7 +11,7 @@ from operator import mul
 
 import sympy as sp
 
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed
 from theory.rescaling.diagonal_maps import checked_sizes, layer_rescaling
 
 __all__ = ["ParameterBox", "disjoint_factor", "rescaling_for_volume"]
@@ -59,7 +59,7 @@ class ParameterBox:
             >>> ParameterBox.around([1, 2], "1/10", 2, (1, 1))
             ParameterBox(lower=(9/5, 19/20), upper=(11/5, 21/20))
         """
-        sizes, point = _two(block_sizes), [_exact("theta", x) for x in theta]
+        sizes, point = _two(block_sizes), [_exact("theta", x) for x in listed("theta", theta)]
         if len(point) != sum(sizes):
             raise ValueError(f"theta must have {sum(sizes)} entries, got {len(point)}.")
         r, a = _rational("radius", radius), _rational("alpha", alpha)
@@ -83,7 +83,7 @@ def disjoint_factor(theta_1: Sequence[object], radius: object) -> sp.Rational:
         22/9
     """
     r = _rational("radius", radius)
-    largest = max((abs(_exact("theta_1", x)) for x in theta_1), default=sp.Integer(0))
+    largest = max((abs(_exact("theta_1", x)) for x in listed("theta_1", theta_1)), default=sp.Integer(0))
     if not r < largest:
         raise ValueError(f"radius must be below the largest |theta_1| = {largest}, got {r}.")
     return 2 * (largest + r) / (largest - r)

@@ -7,6 +7,7 @@ weight in each layer, one sample x = 1 with the target 1, and y = theta_2 relu(t
 and T_alpha moves along them.
 """
 
+import math
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,7 @@ import sympy as sp
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import positive_number, real_vector
+from theory.real_arrays import finite_result, positive_number, real_array, real_vector
 from theory.rescaling.rectifier_example import SYMBOLS, layer_factors, outputs
 
 __all__ = ["reaching_scale", "sharper_equivalent", "sharpest_minimum"]
@@ -300,14 +301,20 @@ def reaching_scale(first_layer: Any, radius: float, *, fraction: float = 1.0) ->
 
     Raises:
         TypeError: If a number is none.
-        ValueError: If the weights are empty, not finite or all 0, or a number is not positive.
+        ValueError: If the weights are empty, not finite or all 0, or a number or the scale is not positive and finite.
 
     Examples:
         >>> reaching_scale([[3.0, 4.0]], radius=0.1)
         0.02
     """
-    weights = real_vector("first_layer", np.ravel(np.asarray(first_layer, dtype=object)))
-    length = float(np.linalg.norm(weights))
-    if length == 0:
+    weights = real_vector("first_layer", real_array("first_layer", first_layer).ravel())
+    largest = float(abs(weights).max())
+    if largest == 0:
         raise ValueError("first_layer must not be 0, because no rescaling changes it then.")
-    return positive_number("fraction", fraction) * positive_number("radius", radius) / length
+    unit = 2.0 ** min(math.frexp(largest)[1], 1023)  # of the size of the largest weight, whose square may overflow
+    length = float(np.linalg.norm(weights / unit))
+    scale = positive_number("fraction", fraction) * positive_number("radius", radius) / length / unit
+    finite_result("the scale", scale)
+    if scale == 0:
+        raise ValueError(f"the scale must be > 0 in double precision, got 0 for the largest weight {largest:g}.")
+    return scale

@@ -16,7 +16,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed_rows
 from theory.exact_two_layer import exact_rank
 from theory.proof import Relation
 from theory.rescaling.euler_identity import orbit_tangents
@@ -208,7 +208,8 @@ def unit_symmetries() -> Derivation:
     )
 
 
-def _units(incoming: Sequence[Sequence[object]], outgoing: Sequence[Sequence[object]]) -> list[_Unit]:
+def _units(into: Sequence[Sequence[object]], out: Sequence[Sequence[object]]) -> list[_Unit]:
+    incoming, outgoing = listed_rows("incoming", into), listed_rows("outgoing", out)
     if len(incoming) == 0 or len(incoming) != len(outgoing):
         raise ValueError(
             f"incoming and outgoing must have one row for each hidden unit, got {len(incoming)} and {len(outgoing)}."

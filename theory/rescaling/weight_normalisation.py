@@ -14,7 +14,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
-from theory.exact_numbers import exact_number
+from theory.exact_numbers import exact_number, listed
 from theory.proof import Relation
 from theory.rescaling.block_matrix import symmetric_matrix
 
@@ -55,8 +55,8 @@ def weight_normalised_curvature(
         [0, 1, 0],
         [0, 0, 3]]))
     """
-    v = sp.Matrix([exact_number("an entry of direction", x) for x in direction])
-    g = sp.Matrix([exact_number("an entry of gradient", x) for x in gradient])
+    v = sp.Matrix([exact_number("an entry of direction", x) for x in listed("direction", direction)])
+    g = sp.Matrix([exact_number("an entry of gradient", x) for x in listed("gradient", gradient)])
     h, s = sp.Matrix(symmetric_matrix(hessian, "hessian")), exact_number("scale", scale)
     if not any(v):
         raise ValueError("direction must not be 0.")
