@@ -70,6 +70,7 @@ def list_claims(
             "open": claim.open,
             "erratum": claim.erratum,
             "flaw": claim.flaw if claim.erratum else None,
+            "right": claim.right or None,
             "corrects": claim.corrects,
             "decided_from": claim.decided_from,
         }

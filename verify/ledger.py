@@ -71,6 +71,7 @@ class Claim:
     corrects: str | None = None
     decided_from: str = "quick"
     flaw: Flaw = "misprint"
+    right: str = ""
 
     def __post_init__(self) -> None:
         for name, kind in (("id", str), ("title", str), ("source", Source)):
@@ -91,6 +92,10 @@ class Claim:
             raise ValueError(f"corrects of {self.id} must be the id of another claim, got {self.corrects!r}.")
         if self.flaw not in get_args(Flaw):
             raise ValueError(f"flaw of {self.id} must be one of {', '.join(get_args(Flaw))}, got {self.flaw!r}.")
+        if not isinstance(self.right, str):
+            raise TypeError(f"right of {self.id} must be a sentence, got {self.right!r}.")
+        if self.right and not self.erratum:
+            raise ValueError(f"right of {self.id} must be empty unless the claim expects REFUTED, got {self.right!r}.")
         if self.decided_from not in PROFILES:
             raise ValueError(
                 f"decided_from of {self.id} must be one of {', '.join(PROFILES)}, got {self.decided_from!r}."
@@ -196,6 +201,7 @@ def claim(
     corrects: str | None = None,
     decided_from: str = "quick",
     flaw: Flaw = "misprint",
+    right: str = "",
 ) -> Callable[[Check], Claim]:
     r"""Turn a check into a claim; its docstring is the statement, LaTeX in Markdown.
 
@@ -208,13 +214,15 @@ def claim(
         corrects: The id of the erratum that this claim replaces.
         decided_from: The smallest profile that decides comparisons which do not say so themselves.
         flaw: What is wrong with an erratum, a claim that expects REFUTED; ignored otherwise.
+        right: The correction of an erratum, in Markdown with LaTeX: what should have been printed.
 
     Returns:
         A decorator of functions that take a workbench and yield comparisons.
 
     Raises:
         TypeError: If ``expects`` is a verdict and not a set, or ``assumptions`` a string and not a sequence.
-        ValueError: If the id, the docstring, the expectation or the profile is malformed.
+        ValueError: If the id, the docstring, the expectation or the profile is malformed, or something is ``right``
+            that is no erratum.
 
     Examples:
         >>> from verify.sources import PENNINGTON_BAHRI_2017
@@ -244,6 +252,7 @@ def claim(
             corrects=corrects,
             decided_from=decided_from,
             flaw=flaw,
+            right=right,
         )
 
     return decorate

@@ -190,6 +190,7 @@ def _record(
         "erratum": claim.erratum,
         "flaw": claim.flaw if claim.erratum else None,
         "corrects": claim.corrects,
+        **({"right": claim.right} if claim.right else {}),
         "verdict": str(outcome.verdict) if outcome.verdict is not None else None,
         "status": str(outcome.status),
         "as_expected": outcome.as_expected,

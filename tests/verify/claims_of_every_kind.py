@@ -55,7 +55,7 @@ def supported(bench: Workbench) -> Iterator[Comparison]:
     yield from_mean(bench, "the mean", 1.0, 2.0)
 
 
-@claim("kinds.erratum", source=SOURCE, expects={Verdict.REFUTED})
+@claim("kinds.erratum", source=SOURCE, expects={Verdict.REFUTED}, right="The mean is $1$.")
 def erratum(bench: Workbench) -> Iterator[Comparison]:
     """The mean is $2$."""
     yield from_mean(bench, "the mean", 2.0, 1.0)

@@ -43,6 +43,8 @@ def test_list_is_json_too(lossproof: Command, kinds: Path) -> None:
     claims = {entry["id"]: entry for entry in json.loads(lossproof("list", "--json", "--claims", kinds).stdout)}
     assert claims["kinds.certified"]["corrects"] == "kinds.erratum"
     assert claims["kinds.erratum"]["erratum"] is True
+    assert claims["kinds.erratum"]["right"] == "The mean is $1$."
+    assert claims["kinds.open"]["right"] is None
     assert claims["kinds.supported"]["expects"] == ["SUPPORTED"]
     assert claims["kinds.deferred"]["decided_from"] == "standard"
 
@@ -52,6 +54,10 @@ def test_show_tells_what_the_ledger_knows(lossproof: Command) -> None:
     for words in ("Descent keeps the balance", "proportional to its step", "eq. 5", "step sizes below", "SUPPORTED"):
         assert words in shown
     assert shown.endswith(f"run it       lossproof run valley.balance --claims {EXAMPLE}\n")
+
+
+def test_show_tells_what_is_right_in_the_place_of_an_erratum(lossproof: Command, kinds: Path) -> None:
+    assert "\nright        The mean is $1$.\n" in lossproof("show", "kinds.erratum", "--claims", kinds).stdout
 
 
 def test_the_example_file_comes_out_as_expected(lossproof: Command, tmp_path: Path) -> None:

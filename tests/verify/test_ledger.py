@@ -208,6 +208,16 @@ def test_a_claim_corrects_another(corrects: str) -> None:
         make(corrects=corrects)
 
 
+def test_an_erratum_says_what_is_right_and_no_other_claim_does() -> None:
+    assert make({Verdict.REFUTED}, right="$2r$, not $r$.").right == "$2r$, not $r$."
+    with pytest.raises(
+        ValueError, match=r"right of index.demo must be empty unless the claim expects REFUTED, got 'x'"
+    ):
+        make({Verdict.PROVED}, right="x")
+    with pytest.raises(TypeError, match=r"right of index.demo must be a sentence, got 2"):
+        make({Verdict.REFUTED}, right=2)
+
+
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"decided_from of index.demo must be one of quick, standard, full, got 'soon'"

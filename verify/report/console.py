@@ -35,6 +35,8 @@ def claim_lines(claim: Claim, claim_files: Sequence[Path] = ()) -> list[str]:
     lines.append(f"source       {claim.source}")
     lines += [f"{'assuming' if place == 0 else '':12} {text}" for place, text in enumerate(claim.assumptions)]
     lines.append(f"expected     {'an open question' if claim.open else expectation(claim)}")
+    if claim.right:
+        lines += textwrap.wrap(f"right        {' '.join(claim.right.split())}", 113, subsequent_indent=" " * 13)
     if claim.corrects:
         lines.append(f"corrects     {claim.corrects}")
     if claim.decided_from != "quick":

@@ -133,6 +133,7 @@ def refuse_bad_texts(claim: "Claim") -> None:
     prose = Prose()
     texts = {"statement": [claim.statement], "title": [claim.title], "assumptions": list(claim.assumptions)}
     texts["locator"] = [claim.source.locator]
+    texts["right"] = [claim.right]
     for name, each in texts.items():
         for text in each:
             try:

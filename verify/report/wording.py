@@ -138,6 +138,29 @@ def rule_name(rule: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", rule).lower()
 
 
+def found_by(finding: Record) -> str:
+    """Say how a finding came by what it holds against the prediction: an identity measures nothing.
+
+    Examples:
+        >>> [found_by({"rule": rule}) for rule in ("Identity", "Enclosure", "Agrees")]
+        ['Derived', 'Computed', 'Measured']
+    """
+    return {"Identity": "Derived", "Enclosure": "Computed"}.get(finding["rule"], "Measured")
+
+
+def found_column(findings: Iterable[Record]) -> str:
+    """Head the column of what was found.
+
+    Examples:
+        >>> found_column([{"rule": "Agrees"}, {"rule": "Identity"}, {"rule": "Bounds"}])
+        'Derived or measured'
+        >>> found_column([{"rule": "Identity"}]), found_column([])
+        ('Derived', 'Measured')
+    """
+    words = {found_by(finding) for finding in findings} or {"Measured"}
+    return " or ".join(word for word in ("Derived", "Computed", "Measured") if word in words).capitalize()
+
+
 FLAWS: Final = {
     "misprint": "a misprint",
     "overstatement": "an overstatement",

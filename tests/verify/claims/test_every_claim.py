@@ -25,7 +25,7 @@ def test_a_claim_is_complete_and_all_its_formulas_can_be_drawn(claim: Claim) -> 
     assert claim.source.locator or claim.source.reference is None
     refuse_bad_texts(claim)
     prose = Prose()
-    for text in (claim.title, claim.statement, *claim.assumptions, claim.source.locator):
+    for text in (claim.title, claim.statement, *claim.assumptions, claim.source.locator, claim.right):
         assert "$" not in prose.block(text)  # every dollar opened or closed a formula that was drawn
 
 
@@ -38,6 +38,7 @@ def test_what_is_tried_as_printed_is_an_erratum_and_only_errata_are_corrected() 
     errata = {name for name, claim in CLAIMS.items() if claim.erratum}
     assert errata == {name for name in CLAIMS if name.endswith("as-printed")} | ERRATA_BY_ANOTHER_NAME
     assert {claim.corrects for claim in CLAIMS.values() if claim.corrects} <= errata
+    assert errata == {name for name, claim in CLAIMS.items() if claim.right.endswith(".")}
 
 
 def test_importing_every_claim_loads_neither_torch_nor_sympy() -> None:

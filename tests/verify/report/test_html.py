@@ -157,6 +157,27 @@ def test_errata_open_questions_and_provenance_follow_the_claims(html: str) -> No
     assert "0f3ac2f1e6a94d3cb6e1b7a45a3c9f10" in html[provenance:]
 
 
+def test_what_is_right_stands_among_the_errata_with_what_the_data_show_below_it(
+    records: Records, save: Callable[..., Path]
+) -> None:
+    erratum = next(record for record, _ in records if record["erratum"])
+    erratum["right"] = "The prefactor is *one sixteenth*."
+    page = write_report(save(records)).read_text()
+    right = page[page.index("<dt>Right</dt>", page.index('<section id="errata">')) :]
+    right = right[: right.index("<dt>Verdict</dt>")]
+    assert right.startswith("<dt>Right</dt><dd><p>The prefactor is <em>one sixteenth</em>.</p>")
+    assert 'shown by <a href="#index.critical-energy">' in right
+    assert "Found on the same data (&ldquo;prefactor&rdquo;): a prefactor of 1/16" in right
+
+
+def test_what_an_identity_holds_against_the_prediction_is_called_derived(records: Records) -> None:
+    identity = next(found for record, _ in records for found in record["findings"] if found["rule"] == "Identity")
+    html = finding_html(identity)
+    assert '<th scope="col">Derived</th>' in html
+    assert "Measured" not in html
+    assert '<th scope="col">Measured</th>' in finding_html({**identity, "rule": "Agrees"})
+
+
 def test_an_error_shows_its_traceback_escaped(html: str) -> None:
     assert "A claim whose check &lt;fails&gt;" in html
     assert "File &#34;zoo.py&#34;, line 3" in html

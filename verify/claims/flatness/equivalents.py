@@ -141,6 +141,10 @@ def sharp_equivalent(bench: Workbench) -> Iterator[Comparison]:
     ),
     expects={Verdict.REFUTED},
     flaw="overstatement",
+    right=(
+        r"Each minimum has an equivalent one of $\epsilon$-sharpness at least $(L(0) - L)/(1 + L)$, with $L(0)$ the "
+        "loss of zero output. It is a sharper one only where that is more than the sharpness before."
+    ),
 )
 def sharper_equivalent_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: for every $\epsilon$ each minimum has an equivalent one of higher $\epsilon$-sharpness.

@@ -31,6 +31,7 @@ AVERAGED = 100
     source=Source(printed=ALGORITHMS),
     assumptions=("the loss is $a x^2/2$, at $x > 0$, and $\\epsilon' = \\rho$ points uphill",),
     expects={Verdict.REFUTED},
+    right=r"$L(\theta) + [L(\theta + \epsilon') - L(\theta)] = L(\theta + \epsilon')$.",
 )
 def sam_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""Sharpness-aware minimisation minimises $L(\theta) + [L(\theta + \epsilon')\, L(\theta)]$, as the slide has it

@@ -233,6 +233,7 @@ def infinite_volume(bench: Workbench) -> Iterator[Comparison]:
     source=Source(printed=FLATNESS_CASE_1),
     assumptions=("the box holds all points whose $n_1 + n_2$ coordinates differ by less than $r$ from those of one",),
     expects={Verdict.REFUTED},
+    right="$v = (2r)^{n_1 + n_2}$.",
 )
 def box_volume_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: the box of radius $r$ around a point has the volume $v = 2 r^{n_1 + n_2}$.
@@ -258,6 +259,10 @@ def box_volume_as_printed(bench: Workbench) -> Iterator[Comparison]:
     assumptions=(*BOXED, "layer 2 has more weights than layer 1"),
     expects={Verdict.REFUTED},
     flaw="overstatement",
+    right=(
+        r"Let $\alpha$ grow if $n_1 > n_2$, and fall to zero if $n_1 < n_2$: then $v\,\alpha^{n_1 - n_2}$ has no "
+        "bound."
+    ),
 )
 def growing_factor_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: the image of the box has the volume $v\,\alpha^{n_1 - n_2}$ with $n_1 \neq n_2$, so that an
@@ -291,6 +296,7 @@ def growing_factor_as_printed(bench: Workbench) -> Iterator[Comparison]:
         "layers can always be rescaled",
     ),
     expects={Verdict.REFUTED},
+    right=r"$\alpha = 2\,\frac{|\theta_1|_\infty + r}{|\theta_1|_\infty - r}$, where $r < |\theta_1|_\infty$.",
 )
 def disjoint_factor_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: for layers of equal sizes and

@@ -178,6 +178,11 @@ def weight_normalised(bench: Workbench) -> Iterator[Comparison]:
     assumptions=NORMALISED,
     expects={Verdict.REFUTED},
     flaw="overstatement",
+    right=(
+        "Every minimum is equivalent to one that is as flat as you like in the directions $v$. Its largest eigenvalue "
+        r"never falls below that of $H_{ss}$, the block of all other parameters, and its $\epsilon$-sharpness never "
+        "below what a step in the scales brings."
+    ),
 )
 def infinitely_flat_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: with weight normalisation every minimum is equivalent to an infinitely flat one, as measured by the
@@ -217,6 +222,7 @@ def infinitely_flat_as_printed(bench: Workbench) -> Iterator[Comparison]:
     source=Source(printed=WEIGHT_NORMALISATION),
     assumptions=NORMALISED[:2],
     expects={Verdict.REFUTED},
+    right=r"For every $\alpha > 0$.",
 )
 def any_factor_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: $T_\alpha: v \mapsto \alpha v$ leaves the weights $w = s\,v/|v|$ as they are for every $\alpha \neq

@@ -153,6 +153,7 @@ def critical_energy_relu(bench: Workbench) -> Iterator[Comparison]:
     source=Source(printed=RELU_SLIDE),
     assumptions=(FREE, "Wishart entries have variance $\\sigma^2/p$, as on the slide that defines them"),
     expects={Verdict.REFUTED},
+    right=r"The prefactor is $\sigma^4$; or it is $\sigma^2$, for entries of variance $\sigma/p$.",
 )
 def critical_energy_relu_scale(bench: Workbench) -> Iterator[Comparison]:
     r"""With Wishart entries of variance $\sigma^2/p$, the critical energy of the ReLU network has the

@@ -122,6 +122,10 @@ def three_halves(bench: Workbench) -> Iterator[Comparison]:
     assumptions=("the Gauss-Newton part is Marchenko-Pastur and free from the residual part", "$0 < \\phi < 1$"),
     source=Source(PENNINGTON_BAHRI_2017, "index near the critical energy", FRACTION_SLIDE),
     expects={Verdict.REFUTED},
+    right=(
+        r"$\alpha = \alpha_0 \left((\epsilon - \epsilon_c)/\epsilon_c\right)^{3/2}$ above the critical energy, $\alpha "
+        "= 0$ below it."
+    ),
 )
 def absolute_value_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""Near the critical energy, on both sides of it, the index is about

@@ -125,6 +125,7 @@ def linear_minimum(bench: Workbench) -> Iterator[Comparison]:
     source=Source(PENNINGTON_BAHRI_2017, "figure 6, caption", FIGURE_6),
     assumptions=(MEMORISATION, RESCALED),
     expects={Verdict.REFUTED},
+    right=r"$\epsilon = \frac12(1 - \phi)$ with $\phi = n/m$, that is, $\frac12(1 - \phi/2)$ with $\phi = 2n/m$.",
 )
 def linear_minimum_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""Linear networks reach $\epsilon = \tfrac12(1 - \phi)$ with $\phi = 2n/m$.
@@ -212,6 +213,9 @@ def tanh_minimum(bench: Workbench) -> Iterator[Comparison]:
     flaw="overstatement",
     source=Source(printed=Slide(OXFORD_C65, "Structure of the loss landscape dimensionality dependence")),
     expects={Verdict.REFUTED},
+    right=(
+        "*At* a minimum the Hessian has only non-negative eigenvalues; near one, if it has no zero eigenvalues there."
+    ),
 )
 def near_a_minimum_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""Near a minimum the Hessian has only non-negative eigenvalues.

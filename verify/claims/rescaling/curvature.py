@@ -196,6 +196,11 @@ def spectral_norm(bench: Workbench) -> Iterator[Comparison]:
     ),
     expects={Verdict.REFUTED},
     flaw="overstatement",
+    right=(
+        r"The diagonal has a positive entry $\gamma$. If it belongs to layer 1, the norm is at least "
+        r"$\gamma/\alpha^2$; if it belongs to layer 2, at least $\alpha^2 \gamma$. So the norm has no bound, as "
+        r"$\alpha$ falls to zero or as it grows."
+    ),
 )
 def curved_first_layer_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: at a minimum with a Hessian other than zero there is a positive eigenvalue $\gamma$, for example for

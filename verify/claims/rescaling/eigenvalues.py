@@ -220,6 +220,7 @@ def controllable_eigenvalues(bench: Workbench) -> Iterator[Comparison]:
     source=Source(printed=SUMMARY),
     assumptions=ASSUMED,
     expects={Verdict.REFUTED},
+    right="At least $r - n_k$ eigenvalues can be made arbitrarily large.",
 )
 def up_to_so_many_eigenvalues_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: for a positive semidefinite Hessian of rank $r$, up to $r - n_k$ eigenvalues can be made arbitrarily

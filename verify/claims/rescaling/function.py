@@ -206,13 +206,17 @@ def same_function(bench: Workbench) -> Iterator[Comparison]:
     assumptions=("the truth is $\\operatorname{relu}(x)$, inputs are uniform on $(-1, 1)$, the loss is squared error",),
     expects={Verdict.REFUTED},
     flaw="overstatement",
+    right=(
+        "The same function has the same generalisation error. The same loss does not imply it: at training loss 0 it "
+        r"is $c^2/6$ here, any number $\ge 0$."
+    ),
 )
 def same_loss_same_error_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: the same loss value, network architecture and input imply the same generalisation error.
 
     (The same function does. Of one architecture, $f_c(x) = \operatorname{relu}(x) + c \operatorname{relu}(-x)$ has
     training loss 0 at the sample $f(1) = 1$ for every $c$, since the second unit is silent there, and the Hessian of
-    the training loss is the same too; but its generalisation error is $c^2/6$, any number you like.)
+    the training loss is the same too; but its generalisation error is $c^2/6$, any number $\ge 0$.)
     """
     derivation = theory.interpolating_pair()
     (c,) = derivation.value.free_symbols

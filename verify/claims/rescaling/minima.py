@@ -125,6 +125,9 @@ def singular_hessian(bench: Workbench) -> Iterator[Comparison]:
     assumptions=(NETWORK, TAUGHT),
     expects={Verdict.REFUTED},
     flaw="assumption",
+    right=(
+        "Take a minimum whose Hessian is not zero. It always has zero eigenvalues, at least one for each hidden unit."
+    ),
 )
 def non_degenerate_hessian_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: take a minimum whose Hessian is non-degenerate, that is, without zero eigenvalues.

@@ -37,6 +37,11 @@ NAMES = {"linear": "linear", "relu": "ReLU"}
     assumptions=IDEAL,
     expects={Verdict.REFUTED},
     flaw="assumption",
+    right=(
+        r"$H_0$ and $H_1$ share the inputs: $\mathbb{E}\, \tau(H_0 H_1 H_0 H_1)$ is $1 + \phi/2$ times $\tau(H_0)^2\, "
+        r"\tau(H_1^2)$ for linear units and $1 + \phi$ times that for ReLU, in the limit of large width. They are "
+        "nearly free for few parameters per residual only."
+    ),
 )
 def parts_are_free(bench: Workbench) -> Iterator[Comparison]:
     r"""As assumed: $H_0$ and $H_1$ are freely independent, so that the spectrum of their sum follows from the two

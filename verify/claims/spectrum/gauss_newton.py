@@ -24,6 +24,10 @@ KINDS = {"linear": "linear", "relu": "ReLU"}
     assumptions=("random weights $N(0, 1/n)$, standard normal inputs, $\\phi = 2n/m$", "linear or ReLU units"),
     expects={Verdict.REFUTED},
     flaw="assumption",
+    right=(
+        r"For linear units the eigenvalues of $H_0$ are $n^2$ zeros and those of $W_2 W_2^T \otimes C + 1 \otimes "
+        "C^{1/2} W_1^T W_1 C^{1/2}$, with $C = X X^T/m$. For ReLU units it is no Marchenko-Pastur law either."
+    ),
 )
 def gauss_newton_is_wishart(bench: Workbench) -> Iterator[Comparison]:
     r"""As assumed: the Gauss-Newton part $H_0 = J J^T/m$ can be modelled by a Wishart matrix, whose spectrum is the

@@ -203,6 +203,7 @@ def _draw_marchenko_pastur(bench: Workbench, title: str, ratio: str, spectra: di
     assumptions=("the statement as printed on the slide",),
     expects={Verdict.REFUTED},
     flaw="misprint",
+    right=r"Entries $N(0, \sigma^2/N)$ have the spectrum on $[-2\sigma, 2\sigma]$.",
 )
 def wigner_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: a Wigner matrix with entries $N(0, \sigma^2)$ has its spectrum on $[-2\sigma, 2\sigma]$. (The
@@ -259,6 +260,10 @@ def unscaled_wigner_edges(size: int, seed: int, draws: int, device: str, sigma: 
     assumptions=("the statement as printed on the slide",),
     expects={Verdict.REFUTED},
     flaw="misprint",
+    right=(
+        r"Entries $N(0, \sigma/p)$; or entries $N(0, \sigma^2/p)$, with $\sigma^2$ in the place of $\sigma$ in edges "
+        "and density."
+    ),
 )
 def wishart_scale_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: with entries $N(0, \sigma^2/p)$ in $J$, the eigenvalues of $J J^T$ have the edges

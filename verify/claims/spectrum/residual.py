@@ -197,6 +197,10 @@ def residual_part_against_blocks(seed: int, width: int, samples: int, kind: str)
     assumptions=(INDEPENDENT, "linear units, as on the slide"),
     expects={Verdict.REFUTED},
     flaw="assumption",
+    right=(
+        r"$R_{H_1}(g) = \frac{2\epsilon\phi\, g}{2 - \epsilon\phi^2 g^2}$: the variance is $\epsilon\phi$, and the "
+        r"spectrum a semicircle as $\phi \to 0$ only."
+    ),
 )
 def residual_is_wigner(bench: Workbench) -> Iterator[Comparison]:
     r"""As assumed, for the two-layer network without activation: the residual part of the Hessian can be modelled by a
