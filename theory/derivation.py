@@ -18,6 +18,8 @@ import sympy as sp
 from theory.balls_of_expressions import real_ball
 from theory.domain import Domain
 from theory.exact_numbers import exact_number
+from theory.plain_text import plain_text
+from theory.printed_derivation import printed_derivation
 from theory.proof import How, Relation, Witness, check_relation, check_witness, off_by_a_thousandth
 from theory.typesetting import latex
 
@@ -26,7 +28,7 @@ _INFINITE = (sp.zoo, sp.oo, -sp.oo, sp.nan)
 _STRENGTHS: tuple[How, ...] = ("argued", "numeric", "certified", "exact")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """One step of a derivation: a relation, and how it is to be checked.
 
@@ -93,12 +95,17 @@ class Step:
             wrong = off_by_a_thousandth(self.relation.right)
             yield replace(self, relation=Relation(wrong, "=", wrong))
 
+    def __repr__(self) -> str:
+        return f"Step({self.title!r}, {self.how!r})"
+
     @property
     def text(self) -> str:
         """The relation on one line; what is shown, if that is given and the relation is too long to be read."""
         if self.relation is None:
             return ""
-        return self.shown if self.shown is not None and self.relation.is_longer_than(_LONG) else str(self.relation)
+        if self.shown is not None and self.relation.is_longer_than(_LONG):
+            return plain_text(self.shown)
+        return str(self.relation)
 
     @property
     def latex(self) -> str:
@@ -143,7 +150,7 @@ class Theorem:
                 raise ValueError(f"the hypothesis {step.title!r} of {self.name} must be checked, got an argued step.")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Derivation:
     r"""A result together with the steps that lead to it.
 
@@ -314,21 +321,11 @@ class Derivation:
         printer.text("..." if cycle else str(self))
 
     def __str__(self) -> str:
-        """Show the title, each step in two-dimensional form, the result and the source."""
-        blocks = [self.title]
-        for step in self.steps:
-            relation = step.relation
-            if relation is None:
-                blocks.append(step.title)
-                continue
-            long = step.shown is not None and relation.is_longer_than(_LONG)
-            blocks.append(f"{step.title} [{step.how}]\n{'  ' + step.text if long else _pretty(relation)}")
-        shown = [f"Result, for {self.domain}:" if self.domain.names else "Result:", _indented(sp.pretty(self.result))]
-        blocks.append("\n".join(shown))
-        blocks += [f"{name}:\n{_indented(sp.pretty(equation))}" for name, equation in self.parts.items()]
-        blocks += [f"By {theorem.name}: {theorem.statement}" for theorem in self.theorems]
-        blocks += [f"Assuming {sentence}" for sentence in self.assumptions]
-        return "\n\n".join([*blocks, f"[{self.source}]"] if self.source else blocks)
+        """Show the title, each step, the result, what it rests on and the source."""
+        return printed_derivation(self)
+
+    def __repr__(self) -> str:
+        return f"Derivation({self.title!r}, {len(self.steps)} steps)"
 
 
 def _broken_assumptions(symbol: sp.Symbol, number: sp.Expr) -> str:
@@ -337,18 +334,6 @@ def _broken_assumptions(symbol: sp.Symbol, number: sp.Expr) -> str:
     broken = [word for word in words if getattr(symbol, f"is_{word}") and getattr(number, f"is_{word}") is False]
     implied = {"nonnegative": "positive", "nonpositive": "negative"}
     return " and ".join(word for word in broken if implied.get(word) not in broken)
-
-
-def _pretty(relation: Relation) -> str:
-    sign = {"=": "=", "<": "<", "!=": "≠"}[relation.kind]
-    left, right = sp.pretty(relation.left, num_columns=10**4), sp.pretty(relation.right, num_columns=10**4)
-    if "\n" in left or "\n" in right:
-        return f"{_indented(left)}\n  {sign}\n{_indented(right)}"
-    return f"  {left} {sign} {right}"
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
 
 
 def _names(names: Any) -> str:

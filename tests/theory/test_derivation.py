@@ -268,9 +268,9 @@ def test_one_may_show_another_form_of_the_result_and_of_parts_only() -> None:
 def test_a_long_relation_is_told_by_what_is_shown() -> None:
     long = sp.expand((x + 1) ** 150)
     step = Step("expand", Relation((x + 1) ** 150, "=", long), "exact", shown="(x + 1)^{150}")
-    assert step.text == "(x + 1)^{150}"
+    assert step.text == "(x + 1)¹⁵⁰"
     assert Step("expand", step.relation, "exact").text == str(step.relation)
-    assert "(x + 1)^{150}" in str(derivation(steps=(*derivation().steps, step)))
+    assert "  (x + 1)¹⁵⁰\n" in str(derivation(steps=(*derivation().steps, step)))
 
 
 def test_a_step_is_checked_once_for_each_domain() -> None:
@@ -310,6 +310,12 @@ def test_the_record_is_plain_data_and_the_text_readable() -> None:
     for expected in ("A critical energy", "The compact form. [exact]", "0 < x < 1", "By Sturm", "[a paper]"):
         assert expected in text
     assert result._repr_latex_().startswith("$")
+
+
+def test_a_step_and_a_derivation_are_one_line_in_a_list() -> None:
+    result = derivation()
+    assert repr(result.steps) == "(Step('The compact form.', 'exact'),)"
+    assert repr(result) == "Derivation('A critical energy', 1 steps)"
 
 
 def test_ipython_shows_what_print_shows() -> None:

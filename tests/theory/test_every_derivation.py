@@ -10,6 +10,7 @@ from latex2mathml.converter import convert
 
 import theory
 from theory.derivation import Derivation
+from theory.plain_text import plain_sentence
 
 
 def _public() -> dict[str, Callable[[], Derivation]]:
@@ -106,7 +107,13 @@ def test_what_is_shown_can_be_read(derivation: Derivation) -> None:
 
 
 def test_it_prints_in_a_terminal_and_in_a_notebook(derivation: Derivation) -> None:
-    assert derivation.title in str(derivation)
+    text = str(derivation)
+    assert text.startswith(plain_sentence(derivation.title))
+    assert "\\" not in text
+    assert "$" not in text
+    for line in text.splitlines():
+        left, sign, right = line.strip().partition(" = ")
+        assert not sign or left != right, line
     assert derivation._repr_latex_().startswith("$")
 
 
