@@ -216,13 +216,24 @@ def _volumes(lower: Tensor, upper: Tensor) -> Float[Tensor, " boxes"]:
     if not bool((sides > 0).all()):
         box = int((sides <= 0).any(dim=1).int().argmax())
         raise ValueError(f"upper must lie above lower along every axis, but box {box} is empty.")
-    logarithms = sides.log().sum(dim=1)
-    if not -700.0 < float(logarithms.max()) < 700.0 - math.log(len(lower)):
+    largest = float(sides.log().sum(dim=1).max())
+    if not -700.0 < largest < 700.0 - math.log(len(lower)):
         raise ValueError(
-            f"lower and upper must be corners of boxes whose volume float64 can hold, got one of "
-            f"e^{float(logarithms.max()):.0f}."
+            f"lower and upper must be corners of boxes whose volume float64 can hold, got one of e^{largest:.0f}."
         )
-    return logarithms.exp() if lower.shape[1] > 32 else sides.prod(dim=1)
+    return _products(sides)
+
+
+def _products(sides: Float[Tensor, "boxes axes"]) -> Float[Tensor, " boxes"]:
+    """The product of each row, as exact in whatever order the axes are: no product on the way over- or underflows."""
+    fractions, powers = torch.frexp(sides)  # fractions in [1/2, 1), of which 512 have a product of at least 2^-512
+    exponents = powers.long().sum(dim=1)
+    while fractions.shape[1] > 1:
+        rows = [some.prod(dim=1) for some in torch.split(fractions, 512, dim=1)]
+        fractions, powers = torch.frexp(torch.stack(rows, dim=1))
+        exponents += powers.long().sum(dim=1)
+    volumes = [math.ldexp(*each) for each in zip(fractions[:, 0].tolist(), exponents.tolist(), strict=True)]
+    return torch.tensor(volumes, dtype=torch.float64, device=sides.device)
 
 
 def _drawn(

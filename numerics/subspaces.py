@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_finite, checked_sizes, checked_tensors
+from numerics.arguments import checked_device, checked_dtype, checked_finite, checked_sizes, checked_tensors
 from numerics.seeded import seeded_normal
 
 Basis = Float[Tensor, "parameters dimension"] | Float[Tensor, "members parameters dimension"]
@@ -34,8 +34,8 @@ def random_basis(
         device: Where the bases shall be.
 
     Raises:
-        ValueError: If a size is not positive, the subspace is larger than the space, there is no seed, or the dtype is
-            not real floating point.
+        ValueError: If a size is not positive, the subspace is larger than the space, there is no seed, the dtype is
+            neither float32 nor float64, or there is no such device.
 
     Examples:
         >>> basis = random_basis(5, 2, seeds=[0, 1])
@@ -43,13 +43,15 @@ def random_basis(
         (torch.Size([2, 5, 2]), True)
     """
     checked_sizes(parameters=parameters, dimension=dimension)
+    checked_dtype(dtype)
+    place = checked_device(device)
     if dimension > parameters:
         raise ValueError(f"dimension must be at most {parameters}, the number of parameters, got {dimension}.")
     draws = seeded_normal("subspace", (parameters, dimension), seeds=seeds, dtype=torch.float64, device="cpu")
     basis, triangle = torch.linalg.qr(draws)
     signs = torch.where(triangle.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0)
     uniform: Tensor = basis * signs[:, None]
-    return uniform.to(dtype=dtype).to(device=device)
+    return uniform.to(dtype=dtype).to(device=place)
 
 
 class Subspace:

@@ -105,6 +105,26 @@ def test_a_smaller_ratio_makes_the_images_overlap() -> None:
     assert abs(estimate.value - _by_cells(lower, upper)) < 4 * estimate.error
 
 
+@pytest.mark.parametrize("axes", [4, 40, 1500])
+def test_a_volume_does_not_depend_on_the_order_of_long_and_short_axes(axes: int) -> None:
+    """Sides of 2^550 and 2^-550 in equal number: volume one, though half of their product is no number of float64."""
+    half = torch.full((axes // 2,), 2.0**550, dtype=torch.float64)
+    for sides in (torch.cat([half, 1 / half]), torch.cat([1 / half, half]), torch.stack([half, 1 / half], 1).flatten()):
+        lower = torch.stack([torch.zeros_like(sides), 2 * sides])
+        upper = lower + torch.stack([sides, torch.cat([3 * sides[:1], sides[1:]])])
+        assert disjoint_volume(lower, upper) == 1.0 + 3.0
+        estimate = union_volume(lower, upper, samples=50, generator=_generator())
+        assert (estimate.value, estimate.error, estimate.total) == (4.0, 0.0, 4.0)
+
+
+def test_a_box_too_small_for_a_number_beside_a_large_one_counts_as_nothing() -> None:
+    lower = torch.zeros(2, 3, dtype=torch.float64)
+    lower[1] = 5.0
+    upper = lower + torch.tensor([[1e-200] * 3, [2.0] * 3], dtype=torch.float64)
+    upper[1] = 7.0
+    assert disjoint_volume(lower, upper) == 8.0
+
+
 def _flat_valley() -> tuple[Mlp, Tensor, Tensor, Tensor, float]:
     """A ReLU net with two parameters a layer that fits its data, and the boxes of a rescaled neighbourhood."""
     network = Mlp((2, 1, 2), "relu")
