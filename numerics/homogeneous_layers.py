@@ -3,22 +3,25 @@
 Conventions. A chain is ``nn.Sequential``, nested or not, or a single layer. Its *weight layers* are the linear and
 convolutional ones. Between them only positively homogeneous modules may stand, f(c z) = c f(z) for c > 0; what stands
 before the first or behind the last of them may be anything without parameters. A *unit* is an output of a linear layer
-or an output channel of a convolution.
+or an output channel of a convolution. Inputs have an axis of examples in front.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _WEIGHTED = (nn.Linear, *_CONVOLUTIONS)
-_POOLINGS = (
-    *(nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d),
-    *(nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d),
-    *(nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d),
+_POOLINGS = tuple(
+    (getattr(nn, f"{kind}Pool1d"), getattr(nn, f"{kind}Pool2d"), getattr(nn, f"{kind}Pool3d"))
+    for kind in ("Max", "Avg", "AdaptiveMax", "AdaptiveAvg")
 )
+_AXES = {kind: axes for kinds in (_CONVOLUTIONS, *_POOLINGS) for axes, kind in enumerate(kinds, 1)}
+"""Of how many axes of space a convolution or a pooling is."""
+_REAL = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.Identity)
 _RESHAPING = (nn.Flatten, nn.Unflatten)
 _NORMS = (
@@ -67,7 +70,8 @@ def weight_layers(model: nn.Module) -> list[WeightLayer]:
 
     Raises:
         TypeError: If it is no module.
-        ValueError: If it is no chain, has no weight layer, or the scale of a layer cannot be shifted to the next one.
+        ValueError: If it is no chain, has no weight layer, a layer's weight or bias is no real parameter of its own, or
+            the scale of a layer cannot be shifted to the next one.
 
     Examples:
         >>> layers = weight_layers(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2)))
@@ -141,7 +145,7 @@ def _check_between(name: str, module: nn.Module) -> None:
             f"model must hand the scale of a layer on to the next one, but {where} normalises it: the symmetry is "
             f"another one there."
         )
-    elif kind not in (*_WEIGHTED, *_ELEMENTWISE, *_POOLINGS, *_RESHAPING):
+    elif kind not in (*_WEIGHTED, *_ELEMENTWISE, *_AXES, *_RESHAPING):
         if kind.__module__ == "torch.nn.modules.activation":
             raise ValueError(
                 f"model must have positively homogeneous activations, but {where} is not: f(2 z) is not 2 f(z)."
@@ -152,19 +156,36 @@ def _check_between(name: str, module: nn.Module) -> None:
 
 
 def _check_own_parameters(chain: list[tuple[str, nn.Module]]) -> None:
-    """Refuse parameters that two layers share, which would have to be scaled in two ways."""
+    """Refuse what is no parameter, or one that two layers share, which would have to be scaled in two ways."""
     owner: dict[int, str] = {}
+    slopes: set[int] = set()  # several activations may share theirs, which are not scaled
     for name, module in chain:
-        if type(module) not in _WEIGHTED:
+        if type(module) not in (*_WEIGHTED, nn.PReLU):
             continue
-        for leaf, parameter in module.named_parameters(recurse=False):
-            place = parameter.data_ptr() or id(parameter)  # a view of another layer's weight is tied to it, too
-            if place in owner:
+        for leaf in ("weight", "bias"):
+            parameter, own = getattr(module, leaf, None), _joined(name, leaf)
+            if parameter is None and leaf == "bias":
+                continue
+            if not isinstance(parameter, nn.Parameter) or module._parameters.get(leaf) is not parameter:
                 raise ValueError(
-                    f"model must not tie weights, but {_joined(name, leaf)} is {owner[place]}, and both "
-                    f"would need the same scale."
+                    f"model must have weights and biases that are parameters, but {own} is a plain "
+                    f"{type(parameter).__name__}."
                 )
-            owner[place] = _joined(name, leaf)
+            if parameter.layout != torch.strided or parameter.dtype not in _REAL:
+                raise ValueError(
+                    f"model must have dense parameters of a real floating point dtype of 16 bits at least, but {own} "
+                    f"is of {parameter.dtype} and {parameter.layout}."
+                )
+            if not parameter.numel():
+                raise ValueError(f"model must have one unit at least in every layer, but {own} is empty.")
+            place = parameter.data_ptr() or id(parameter)  # a view of another layer's weight is tied to it, too
+            if place in owner and not (place in slopes and type(module) is nn.PReLU):
+                raise ValueError(
+                    f"model must not tie weights, but {own} is {owner[place]}, and both would need the same scale."
+                )
+            owner[place] = own
+            if type(module) is nn.PReLU:
+                slopes.add(place)
 
 
 def _passage(between: list[tuple[str, nn.Module]], units: int, inputs: int) -> tuple[tuple[int, int], str]:
@@ -174,14 +195,18 @@ def _passage(between: list[tuple[str, nn.Module]], units: int, inputs: int) -> t
     flat = False
     for name, module in between[1:-1]:
         where = _called(name, module)
-        if isinstance(module, _POOLINGS) and (axis == "features" or flat):
+        if type(module) in _AXES and (axis == "features" or flat):
             return (1, 1), f"{where} pools over them"
+        if type(module) in _AXES and _AXES[type(module)] != _AXES[type(first)]:
+            return (1, 1), f"{where} takes other axes than {_called(*between[0])} makes"
         if isinstance(module, nn.Unflatten) or (
             isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) != (1, -1)
         ):
             return (1, 1), f"{where} moves them to other axes"
         flat = flat or isinstance(module, nn.Flatten)
     where = _called(*between[-1])
+    if axis == "channels" and not flat and _AXES.get(type(last), _AXES[type(first)]) != _AXES[type(first)]:
+        return (1, 1), f"{where} takes other axes than {_called(*between[0])} makes"
     dense = isinstance(last, nn.Linear)
     if (
         dense == (axis == "channels" and not flat)

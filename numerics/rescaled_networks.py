@@ -17,10 +17,12 @@ A rescaling multiplies every parameter by a factor, theta' = F theta with F diag
 
 import copy
 from collections.abc import Sequence
+from typing import Any, SupportsFloat
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from numerics.activations import Activation
@@ -29,10 +31,10 @@ from numerics.functional_module import FunctionalModule, Network
 from numerics.homogeneous_layers import WeightLayer, weight_layers
 from numerics.networks import Mlp
 
-Numbers = Sequence[float] | Sequence[Sequence[float]] | Float[Tensor, "..."]
+Numbers = Sequence[SupportsFloat] | Sequence[Sequence[SupportsFloat]] | NDArray[Any] | Float[Tensor, "..."]
 
 _PRODUCT = 1e-9
-"""So far from one may the product of the alphas be by rounding; the last layer makes up for it."""
+"""So far from one may the product of alphas in double precision be; the last layer makes up for it."""
 
 
 def rescale(model: nn.Module, alphas: Numbers) -> nn.Module:
@@ -44,8 +46,9 @@ def rescale(model: nn.Module, alphas: Numbers) -> nn.Module:
         model: ``nn.Sequential``, nested or not, or a single layer. Between its first and its last layer with weights
             (linear or convolutional) only what is positively homogeneous: ReLU, LeakyReLU, PReLU (its slopes stay),
             max and average pooling, Flatten, Unflatten, Identity, and dropout that is not active.
-        alphas: Positive, one per layer with weights, with product one; or one fewer, and the last layer takes the
-            inverse of their product.
+        alphas: Positive, one per layer with weights, with product one up to the rounding of their dtype; or one fewer,
+            and the last layer takes the inverse of their product. Anything that ``float`` takes will do, such as
+            fractions.
 
     Returns:
         A deep copy with other parameters and without gradients; the model is left as it was.
@@ -125,7 +128,7 @@ def rescaling_factors(network: Network, alphas: Numbers) -> Float[Tensor, "... p
     """
     layers = _layers(network)
     found = _layer_scales(alphas, len(layers), batched=True)
-    front = tuple(_checked_numbers("alphas", alphas).shape[:-1])
+    front = tuple(_checked_numbers("alphas", alphas)[0].shape[:-1])
     return _flat(network, _factors(layers, found, front), front)
 
 
@@ -190,25 +193,40 @@ def _check_homogeneous(activation: Activation) -> None:
             )
 
 
-def _checked_numbers(name: str, numbers: object) -> Float[Tensor, "..."]:
-    """Positive finite numbers in float64."""
-    try:
-        found = torch.as_tensor(numbers) if isinstance(numbers, Tensor) else torch.as_tensor(np.asarray(numbers))
-        known = found.dtype not in (torch.bool, torch.complex64, torch.complex128) and not found.is_meta
-    except (TypeError, ValueError, RuntimeError):
-        known = False
-    if not known:
-        raise ValueError(f"{name} must be positive finite numbers in one rectangular array, got {numbers!r}.")
+def _checked_numbers(name: str, numbers: object) -> tuple[Float[Tensor, "..."], float]:
+    """Positive finite numbers in float64, and to how many digits they were given: the spacing of their dtype at one."""
+    found = _as_array(numbers)
+    if found is None:
+        raise ValueError(f"{name} must be positive finite numbers in one rectangular dense array, got {numbers!r}.")
+    spacing = torch.finfo(found.dtype).eps if found.is_floating_point() else 0.0
     found = found.detach().double()
     wrong = ~(found.isfinite() & (found > 0))
     if bool(wrong.any()):
         raise ValueError(f"{name} must be positive finite numbers, got {float(found[wrong][0]):g}.")
-    return found
+    return found, spacing
+
+
+def _as_array(numbers: object) -> Tensor | None:
+    """Real numbers as a dense tensor of their own dtype, of float64 where they are none of torch's or numpy's."""
+    if isinstance(numbers, Tensor):
+        known = numbers.layout == torch.strided and not (numbers.dtype == torch.bool or numbers.is_complex())
+        return numbers if known and not numbers.is_meta else None
+    try:
+        array = np.asarray(numbers)
+        if array.dtype == object:  # fractions, sympy's and mpmath's numbers: whatever float takes, but text and truth
+            if any(isinstance(number, bool | str | bytes | np.bool_) for number in array.flat):
+                return None
+            array = np.array([float(number) for number in array.flat], dtype=np.float64).reshape(array.shape)
+        elif array.dtype.kind not in "iuf":
+            return None
+        return torch.as_tensor(array.astype(np.float64) if array.dtype.itemsize > 8 else array)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
 
 
 def _layer_scales(alphas: object, layers: int, *, batched: bool) -> list[Float[Tensor, "... 1"]]:
     """The scale of every hidden layer, c_k = alpha_1 ... alpha_k."""
-    numbers = _checked_numbers("alphas", alphas)
+    numbers, spacing = _checked_numbers("alphas", alphas)
     if numbers.ndim == 0 or (numbers.ndim > 1 and not batched) or numbers.shape[-1] not in (layers - 1, layers):
         front = "..., " if batched else ""
         raise ValueError(
@@ -216,7 +234,8 @@ def _layer_scales(alphas: object, layers: int, *, batched: bool) -> list[Float[T
             f"the last, got {tuple(numbers.shape)}."
         )
     products = numbers.log().sum(-1).exp().flatten()
-    if numbers.shape[-1] == layers and bool(((products - 1).abs() > _PRODUCT).any()):
+    tolerance = max(_PRODUCT, 2 * layers * spacing)
+    if numbers.shape[-1] == layers and bool(((products - 1).abs() > tolerance).any()):
         worst = float(products[(products.log()).abs().argmax()])
         raise ValueError(f"alphas must have product one, got {worst:.12g}.")
     scales = numbers[..., : layers - 1].cumprod(-1)
@@ -230,7 +249,7 @@ def _unit_scales(scales: object, layers: list[WeightLayer], *, batched: bool) ->
     if not isinstance(scales, list | tuple) or len(scales) != len(layers) - 1:
         got = f"{len(scales)} of them" if isinstance(scales, list | tuple) else type(scales).__name__
         raise ValueError(f"scales must be a list of {len(layers) - 1} tensors, one per hidden layer, got {got}.")
-    found = [_checked_numbers(f"scales[{place}]", one) for place, one in enumerate(scales)]
+    found = [_checked_numbers(f"scales[{place}]", one)[0] for place, one in enumerate(scales)]
     front = tuple(found[0].shape[:-1]) if batched and found else ()
     for place, (own, layer, following) in enumerate(zip(found, layers[:-1], layers[1:], strict=True)):
         if following.mixed:
@@ -251,7 +270,7 @@ def _factors(layers: list[WeightLayer], scales: list[Tensor], front: tuple[int, 
             row, whole = layer.repeats
             before = before.repeat_interleave(row, -1).repeat(*[1] * len(front), whole)
         before, after = before.expand(*front, layer.inputs), after.expand(*front, layer.units)
-        grouped = after.reshape(*front, layer.groups, -1, 1) / before.reshape(*front, layer.groups, 1, -1)
+        grouped = torch.unflatten(after, -1, (layer.groups, -1, 1)) / torch.unflatten(before, -1, (layer.groups, 1, -1))
         weight = grouped.reshape(*front, *layer.shape[:2], *[1] * (len(layer.shape) - 2))
         factors[layer.weight] = weight.expand(*front, *layer.shape)
         if layer.bias is not None:
@@ -282,7 +301,7 @@ def _flat(network: Network, factors: dict[str, Tensor], front: tuple[int, ...]) 
     """The factors in the network's flat layout."""
     one = torch.ones((), dtype=torch.float64, device=next(iter(factors.values())).device)  # of what stays: slopes
     pieces = [
-        factors[name].reshape(*front, -1) if name in factors else one.expand(*front, place.stop - place.start)
+        factors[name].flatten(len(front)) if name in factors else one.expand(*front, place.stop - place.start)
         for name, place in network.layers.items()
     ]
     return torch.cat(pieces, -1)

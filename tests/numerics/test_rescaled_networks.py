@@ -2,7 +2,11 @@
 
 import copy
 from collections import OrderedDict
+from collections.abc import Callable
+from fractions import Fraction
 
+import mpmath
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -228,6 +232,50 @@ def test_a_single_layer_has_nothing_to_shift() -> None:
     assert rescaling_factors(Mlp((3, 2), "tanh"), torch.ones(5, 1)).shape == (5, 6)
 
 
+@pytest.mark.parametrize(
+    "alphas",
+    [
+        (Fraction(1, 3), Fraction(6), Fraction(1, 2)),
+        [mpmath.mpf("0.1"), Fraction(20), 0.5],
+        np.array([1, 4, 0.25], dtype=object),
+        np.array([0.1, 100.0, 0.1], dtype=np.longdouble),
+    ],
+)
+def test_alphas_are_whatever_float_takes(alphas: object) -> None:
+    net, x = _dense(), _normal(5, 4)
+    _assert_same(rescale(net, alphas)(x), net(x))  # type: ignore[arg-type]
+    numbers = [float(alpha) for alpha in alphas]  # type: ignore[attr-defined]
+    wanted = rescaling_factors(Mlp((1, 1, 1, 1), "relu"), numbers)
+    assert torch.equal(rescaling_factors(Mlp((1, 1, 1, 1), "relu"), alphas), wanted)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+def test_alphas_have_product_one_as_far_as_their_dtype_goes(dtype: torch.dtype) -> None:
+    alphas = torch.tensor([0.1, 10.0], dtype=dtype)
+    factors = rescaling_factors(Mlp((1, 1, 1), "relu"), alphas)
+    assert factors.prod() == pytest.approx(1.0, rel=1e-15)
+    assert factors[0] == alphas[0]
+    with pytest.raises(ValueError, match="alphas must have product one, got"):
+        rescaling_factors(Mlp((1, 1, 1), "relu"), alphas * (1 + 16 * torch.finfo(dtype).eps + 1e-8))
+
+
+def test_no_rescalings_are_no_factors() -> None:
+    network = Mlp((2, 3, 1), "relu", bias=True)
+    assert rescaling_factors(network, np.ones((0, 2))).shape == (0, network.parameters)
+    assert rescaling_factors(network, torch.ones(4, 0, 1)).shape == (4, 0, network.parameters)
+    assert unit_rescaling_factors(network, [torch.ones(0, 3)]).shape == (0, network.parameters)
+
+
+def test_activations_may_share_their_slopes() -> None:
+    slopes = nn.PReLU()
+    net = _filled(nn.Sequential(nn.Linear(3, 4), slopes, nn.Linear(4, 4), slopes, nn.Linear(4, 2)))
+    other = _filled(nn.Sequential(nn.Linear(3, 4), nn.PReLU(), nn.Linear(4, 4), nn.PReLU(), nn.Linear(4, 2)))
+    other[1].weight = other[3].weight
+    x = _normal(5, 3)
+    for one in (net, other):
+        _assert_same(rescale(one, (4.0, 0.5, 0.5))(x), one(x))
+
+
 class Residual(nn.Module):
     """x + W relu(x)."""
 
@@ -256,6 +304,21 @@ def _twice() -> nn.Module:
     return nn.Sequential(layer, nn.ReLU(), layer)
 
 
+def _with_plain(leaf: str) -> nn.Module:
+    """A layer whose weight or bias is a buffer."""
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    plain = getattr(net[0], leaf).detach()
+    delattr(net[0], leaf)
+    net[0].register_buffer(leaf, plain)
+    return net
+
+
+def _slopes_from_biases() -> nn.Module:
+    net = nn.Sequential(nn.Linear(4, 4), nn.PReLU(4), nn.Linear(4, 4))
+    net[1].weight = net[0].bias
+    return net
+
+
 def _between(module: nn.Module) -> nn.Module:
     return nn.Sequential(nn.Linear(4, 4), module, nn.Linear(4, 4))
 
@@ -280,6 +343,17 @@ class TestBadInput:
             (nn.Sequential(Residual(), nn.Linear(4, 4)), "chain of layers that rescaling knows, but 0 is no such"),
             (Residual(), r"a linear or convolutional layer in an nn.Sequential, got Residual"),
             (nn.Sequential(nn.ReLU()), r"a linear or convolutional layer in an nn.Sequential, got Sequential"),
+            (_with_plain("bias"), "weights and biases that are parameters, but 0.bias is a plain Tensor"),
+            (_with_plain("weight"), "weights and biases that are parameters, but 0.weight is a plain Tensor"),
+            (_slopes_from_biases(), r"must not tie weights, but 1.weight is 0.bias"),
+            (
+                nn.Sequential(nn.Linear(4, 4, dtype=torch.complex64), nn.Linear(4, 4)),
+                r"real floating point dtype .* 0.weight is of torch.complex64",
+            ),
+            (
+                _between(nn.ReLU()).to(torch.float8_e4m3fn),
+                r"of 16 bits at least, but 0.weight is of torch.float8_e4m3fn",
+            ),
             (_tied(), r"must not tie weights, but 2.weight is 0.weight"),
             (_transposed(), r"must not tie weights, but 2.weight is 0.weight"),
             (_twice(), r"must not tie weights, but 2.weight is 0.weight"),
@@ -291,6 +365,20 @@ class TestBadInput:
     def test_models(self, model: nn.Module, sentence: str) -> None:
         with pytest.raises(ValueError, match=sentence):
             rescale(model, (1.0, 1.0) if len(list(model.children())) > 2 else (1.0,))
+
+    @pytest.mark.parametrize("use", [rescaling_factors, unit_rescaling_factors])
+    def test_views_of_models(self, use: Callable[..., Tensor]) -> None:
+        scales = (1.0, 1.0) if use is rescaling_factors else [torch.ones(4)]
+        for leaf in ("weight", "bias"):
+            with pytest.raises(ValueError, match=f"but 0.{leaf} is a plain Tensor"):
+                use(FunctionalModule(_with_plain(leaf)), scales)
+
+    @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+    def test_layers_without_units(self) -> None:
+        net = nn.Sequential(nn.Linear(3, 0), nn.ReLU(), nn.Linear(0, 2))
+        for call in (lambda: rescale(net, (2.0, 0.5)), lambda: rescale_units(net, [torch.ones(0)])):
+            with pytest.raises(ValueError, match=r"one unit at least in every layer, but 0.weight is empty"):
+                call()
 
     def test_what_is_no_model(self) -> None:
         with pytest.raises(TypeError, match=r"model must be a torch.nn.Module, got list"):
@@ -313,11 +401,23 @@ class TestBadInput:
         for number in (0.0, -1.0, float("nan"), float("inf")):
             with pytest.raises(ValueError, match=rf"alphas must be positive finite numbers, got {number:g}"):
                 use([1.0, number, 1.0])
-        for nonsense in ("abc", None, [1j, 1.0], [[1.0], [1.0, 1.0]], [True, True], [{}]):
+        for nonsense in (
+            "abc",
+            None,
+            [1j, 1.0],
+            [[1.0], [1.0, 1.0]],
+            [True, True],
+            [{}],
+            [Fraction(1), True],
+            [Fraction(1), "1"],
+        ):
             with pytest.raises(ValueError, match=r"alphas must be positive finite numbers in one .* array, got"):
                 use(nonsense)
         with pytest.raises(ValueError, match=r"alphas must have product one, got 1\.01"):
             use([1.01, 2.0, 0.5])
+        for kind in (torch.ones(3).to_sparse(), torch.ones(3, dtype=torch.complex128), torch.ones(3, device="meta")):
+            with pytest.raises(ValueError, match=r"alphas must be positive finite numbers in one .* dense array, got"):
+                use(kind)
         for wrong in ([1.0], [1.0] * 4, 1.0, []):
             with pytest.raises(ValueError, match=r"alphas must have shape .*3\), one per layer .* got \("):
                 use(wrong)
@@ -353,6 +453,20 @@ class TestBadInput:
             (
                 nn.Sequential(nn.Linear(4, 4), nn.Unflatten(1, (1, 4)), nn.Conv1d(1, 4, 1)),
                 r"1 \(Unflatten\) moves them to other axes",
+            ),
+            (
+                nn.Sequential(
+                    nn.Conv1d(2, 4, 3, padding=1), nn.MaxPool2d((3, 1), stride=1, padding=(1, 0)), nn.Conv1d(4, 3, 3)
+                ),
+                r"1 \(MaxPool2d\) takes other axes than 0 \(Conv1d\) makes",
+            ),
+            (
+                nn.Sequential(nn.Conv2d(2, 4, 3), nn.AdaptiveAvgPool1d(2), nn.Conv2d(4, 3, 1)),
+                r"1 \(AdaptiveAvgPool1d\) takes other axes than 0 \(Conv2d\) makes",
+            ),
+            (
+                nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 1)),
+                r"2 \(Conv2d\) takes other axes than 0 \(Conv1d\) makes",
             ),
         ],
     )
