@@ -90,10 +90,10 @@ from .rescaling.bayesian_evidence import evidence_along_orbit as evidence_along_
 from .rescaling.bayesian_evidence import laplace_evidence as laplace_evidence
 from .rescaling.block_matrix import EigenvalueCount as EigenvalueCount
 from .rescaling.block_matrix import exact_eigenvalue_count as exact_eigenvalue_count
+from .rescaling.coordinate_maps import coordinates_of_sharpness as coordinates_of_sharpness
+from .rescaling.coordinate_maps import coordinates_of_spectrum as coordinates_of_spectrum
+from .rescaling.coordinate_maps import hessian_in_coordinates as hessian_in_coordinates
 from .rescaling.coordinate_sharpness import any_sharpness as any_sharpness
-from .rescaling.coordinate_sharpness import coordinates_of_sharpness as coordinates_of_sharpness
-from .rescaling.coordinate_sharpness import coordinates_of_spectrum as coordinates_of_spectrum
-from .rescaling.coordinate_sharpness import hessian_in_coordinates as hessian_in_coordinates
 from .rescaling.counts_along_orbit import orbit_counts as orbit_counts
 from .rescaling.curvature_transform import least_trace as least_trace
 from .rescaling.curvature_transform import rescaled_hessian as rescaled_hessian

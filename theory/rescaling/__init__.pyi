@@ -2,10 +2,10 @@ from .bayesian_evidence import evidence_along_orbit as evidence_along_orbit
 from .bayesian_evidence import laplace_evidence as laplace_evidence
 from .block_matrix import EigenvalueCount as EigenvalueCount
 from .block_matrix import exact_eigenvalue_count as exact_eigenvalue_count
+from .coordinate_maps import coordinates_of_sharpness as coordinates_of_sharpness
+from .coordinate_maps import coordinates_of_spectrum as coordinates_of_spectrum
+from .coordinate_maps import hessian_in_coordinates as hessian_in_coordinates
 from .coordinate_sharpness import any_sharpness as any_sharpness
-from .coordinate_sharpness import coordinates_of_sharpness as coordinates_of_sharpness
-from .coordinate_sharpness import coordinates_of_spectrum as coordinates_of_spectrum
-from .coordinate_sharpness import hessian_in_coordinates as hessian_in_coordinates
 from .counts_along_orbit import orbit_counts as orbit_counts
 from .curvature_transform import least_trace as least_trace
 from .curvature_transform import rescaled_hessian as rescaled_hessian

@@ -20,12 +20,14 @@ from theory.domain import Domain
 from theory.exact_numbers import exact_number, listed
 from theory.proof import Relation
 from theory.rescaling.block_matrix import exact_eigenvalue_count, symmetric_matrix
+from theory.rescaling.determinants import gaussian_integral, product_of_determinants
 from theory.rescaling.diagonal_maps import layer_rescaling
 
 __all__ = ["evidence_along_orbit", "laplace_evidence"]
 
 _SOURCE = "MacKay (1992), Bayesian interpolation, for the evidence; the statement is that of a talk on arXiv:1703.04933"
 _alpha, _h, _p, _x = sp.symbols("alpha h p x", positive=True)
+_scale = sp.Symbol("det_D", positive=True)
 _place, _real = sp.symbols("t y", real=True)
 
 
@@ -94,6 +96,7 @@ def evidence_along_orbit() -> Derivation:
     n1, n2, s1, s2 = sp.symbols("n_1 n_2 s_1 s_2", positive=True)
     change = (n1 - n2) * sp.log(_alpha) - (_alpha**2 - 1) * s1 / 2 - (_alpha**-2 - 1) * s2 / 2
     d, h, p, m, theta, theta_t = sp.symbols("D H P M theta theta_T", commutative=False)
+    det_p, det_m, size = sp.symbols("det_P det_M n", positive=True)
     one = sp.exp(-_h * _p * _place**2 / (2 * (_h + _p))) * sp.sqrt(_p / (_h + _p))
     return Derivation(
         "The evidence is constant along an orbit of rescalings if the prior moves along, and not with a fixed Gaussian "
@@ -158,12 +161,30 @@ def evidence_along_orbit() -> Derivation:
                 r" = \sqrt{\frac{p}{h + p}} \, e^{-\frac{h p t^2}{2 (h + p)}}",
             ),
             Step(
-                "In n dimensions, M = H + P: the square is completed around M^-1 H theta, and H M^-1 P is left (two "
-                "parameters, all entries free).",
-                Relation(*_completed()),
+                "In n dimensions, M = H + P, for matrices of any size: the square is completed around M^-1 H theta, "
+                "and H M^-1 P is left,",
+                Relation(*_completed_in_general()),
                 "exact",
                 shown=r"(x - \theta)^{T} H (x - \theta) + x^{T} P x"
                 r" = (x - m)^{T} M (x - m) + \theta^{T} H M^{-1} P \theta, \quad m = M^{-1} H \theta",
+            ),
+            Step(
+                "for instance with two parameters, all entries free.",
+                Relation(*_completed()),
+                "exact",
+                shown=r"(x - \theta)^{T} H (x - \theta) + x^{T} P x"
+                r" = (x - m)^{T} M (x - m) + \theta^{T} H M^{-1} P \theta \quad (n = 2)",
+            ),
+            Step(
+                "What is left to integrate is a Gaussian, see the theorem: the powers of 2 pi cancel, for any n.",
+                Relation(
+                    sp.sqrt(det_p) / (2 * sp.pi) ** (size / 2) * (2 * sp.pi) ** (size / 2) / sp.sqrt(det_m),
+                    "=",
+                    sp.sqrt(det_p / det_m),
+                ),
+                "exact",
+                shown=r"\frac{\sqrt{\det P}}{(2 \pi)^{n/2}} \cdot \frac{(2 \pi)^{n/2}}{\sqrt{\det M}}"
+                r" = \sqrt{\frac{\det P}{\det(H + P)}}",
             ),
             Step(
                 "With H, P and theta moved along the exponent stays, for any sizes and any T = D^-1,",
@@ -182,11 +203,19 @@ def evidence_along_orbit() -> Derivation:
                 shown=r"(D H D + D P D) (D M D)^{-1} = 1",
             ),
             Step(
-                "and so does the quotient of determinants (two parameters).",
+                "and so does the quotient of determinants, for any sizes: both are multiplied by the square of det D, "
+                "see the theorem,",
+                Relation(_scale**2 * det_p / (_scale**2 * det_m), "=", det_p / det_m),
+                "exact",
+                shown=r"\frac{\det D P D}{\det(D H D + D P D)} = \frac{(\det D)^2 \det P}{(\det D)^2 \det(H + P)}"
+                r" = \frac{\det P}{\det(H + P)}",
+            ),
+            Step(
+                "for instance with two parameters, all entries free.",
                 Relation(_quotient(moved=True), "=", _quotient(moved=False)),
                 "exact",
                 _quotient_by_product,
-                shown=r"\frac{\det D P D}{\det(D H D + D P D)} = \frac{\det P}{\det(H + P)}",
+                shown=r"\frac{\det D P D}{\det(D H D + D P D)} = \frac{\det P}{\det(H + P)} \quad (n = 2)",
             ),
             Step(
                 "The example: w v fits 1 along the orbit, where H is singular: without a prior Laplace's evidence is "
@@ -236,6 +265,7 @@ def evidence_along_orbit() -> Derivation:
             "L(T theta) = L(theta), and the evidence is that of a region or of a minimum: over all parameters a fixed "
             "prior has one evidence, which no map of them changes",
         ),
+        theorems=(product_of_determinants(), gaussian_integral()),
         source=_SOURCE,
         shown={
             "result": r"Z = \frac{1}{\sqrt{1 + \sigma}} \, e^{-2/(1 + \sigma)}, \quad \sigma = \alpha^2 + \alpha^{-2}",
@@ -298,6 +328,15 @@ def _completed() -> tuple[sp.Expr, Any, sp.Expr]:
     middle = total.inv() * h * theta
     left = ((x - theta).T * h * (x - theta))[0] + (x.T * p * x)[0]
     right = ((x - middle).T * total * (x - middle))[0] + (theta.T * h * total.inv() * p * theta)[0]
+    return left, "=", right
+
+
+def _completed_in_general() -> tuple[sp.Expr, Any, sp.Expr]:
+    """The same for matrices of any size: symbols that do not commute, rows with the index T, P = M - H."""
+    h, m, x, row_x, theta, row_theta = sp.symbols("H M x x_T theta theta_T", commutative=False)
+    middle, row_middle = m**-1 * h * theta, row_theta * h * m**-1
+    left = (row_x - row_theta) * h * (x - theta) + row_x * (m - h) * x
+    right = (row_x - row_middle) * m * (x - middle) + row_theta * h * m**-1 * (m - h) * theta
     return left, "=", right
 
 

@@ -4,7 +4,6 @@ Conventions: theta = g(eta) for a smooth g with g(eta*) = theta*, G its Jacobian
 is L(g(eta)). H is the Hessian of L at theta*, lambda one of its eigenvalues. t = eta - eta* and b > 0.
 """
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,95 +11,16 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
-from theory.exact_numbers import exact_number, listed, listed_rows
 from theory.proof import Relation
-from theory.rescaling.block_matrix import exact_eigenvalue_count, symmetric_matrix
+from theory.rescaling.coordinate_maps import coordinates_of_spectrum, hessian_in_coordinates
+from theory.rescaling.determinants import SIZES, rank_one_determinant
 
-__all__ = ["any_sharpness", "coordinates_of_sharpness", "coordinates_of_spectrum", "hessian_in_coordinates"]
+__all__ = ["any_sharpness"]
 
 _b, _t, _lam, _target = sp.symbols("b t lambda S", positive=True)
 _x, _y = sp.symbols("x y", real=True)
-
-
-def coordinates_of_sharpness(curvature: object, sharpness: object, minimum: object = 0) -> sp.Lambda:
-    r"""Return a bijection of the line, :math:`g(\eta) = \theta^* + t (t^2 + b)`, that gives a minimum a new curvature.
-
-    .. math:: t = \eta - \theta^*, \qquad b = \sqrt{S / \lambda}
-
-    Args:
-        curvature: The second derivative lambda > 0 of the loss at its minimum.
-        sharpness: The second derivative S > 0 that L(g(eta)) shall have there.
-        minimum: The place theta* of the minimum, which g leaves as it is.
-
-    Raises:
-        ValueError: If a curvature is not positive.
-        TypeError: If an argument is not a number.
-
-    Examples:
-        >>> coordinates_of_sharpness(1, 4)
-        Lambda(eta, eta*(eta**2 + 2))
-    """
-    values = [exact_number(name, value) for name, value in (("curvature", curvature), ("sharpness", sharpness))]
-    for name, value in zip(("curvature", "sharpness"), values, strict=True):
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}.")
-    place, eta = exact_number("minimum", minimum), sp.Symbol("eta", real=True)
-    t = eta - place
-    return sp.Lambda(eta, place + t * (t**2 + sp.sqrt(values[1] / values[0])))
-
-
-def hessian_in_coordinates(hessian: Any, jacobian: Any) -> sp.ImmutableMatrix:
-    """Return G'HG, the Hessian of L(g(eta)) at a critical point, exactly.
-
-    Args:
-        hessian: H, a symmetric matrix of rational numbers, n x n, or a sequence of rows.
-        jacobian: G, n x m exact numbers, the derivatives of theta by eta at that point.
-
-    Raises:
-        ValueError: If the matrix is malformed or the Jacobian has not n rows of one length.
-        TypeError: If an entry is not a number.
-
-    Examples:
-        >>> hessian_in_coordinates([[2, 0], [0, 1]], [[1, 1], [0, 3]])
-        Matrix([
-        [2,  2],
-        [2, 11]])
-    """
-    h = symmetric_matrix(hessian, "hessian")
-    rows = listed_rows("jacobian", jacobian)
-    if len(rows) != h.rows or len({len(row) for row in rows}) != 1:
-        raise ValueError(f"jacobian must have {h.rows} rows of one length, got {[len(row) for row in rows]}.")
-    g = sp.Matrix([[exact_number("an entry of jacobian", x) for x in row] for row in rows])
-    return sp.ImmutableMatrix(g.T * sp.Matrix(h) * g)
-
-
-def coordinates_of_spectrum(hessian: Any, eigenvalues: Sequence[object]) -> sp.ImmutableMatrix:
-    """Return an invertible G for which G'HG is diagonal with given positive entries.
-
-    Args:
-        hessian: H, a positive definite matrix of rational numbers, n x n, or a sequence of rows.
-        eigenvalues: n positive exact numbers.
-
-    Raises:
-        ValueError: If the matrix is not positive definite, or there are not n positive numbers.
-        TypeError: If an entry or an eigenvalue is not a number.
-
-    Examples:
-        >>> g = coordinates_of_spectrum([[4, 2], [2, 2]], (9, 1))
-        >>> hessian_in_coordinates([[4, 2], [2, 2]], g)
-        Matrix([
-        [9, 0],
-        [0, 1]])
-    """
-    h = symmetric_matrix(hessian, "hessian")
-    wanted = [exact_number("eigenvalues", x) for x in listed("eigenvalues", eigenvalues)]
-    if exact_eigenvalue_count(h).above < h.rows:
-        raise ValueError("hessian must be positive definite, got an eigenvalue that is not positive.")
-    if len(wanted) != h.rows or not all(x > 0 for x in wanted):
-        raise ValueError(f"eigenvalues must be {h.rows} positive numbers, got {wanted}.")
-    lower, diagonal = sp.Matrix(h).LDLdecomposition(hermitian=False)
-    scales = [sp.sqrt(x / diagonal[i, i]) for i, x in enumerate(wanted)]
-    return sp.ImmutableMatrix(lower.T.inv() * sp.diag(*scales))
+_rest = sp.Symbol("r", nonnegative=True)  # the squares of all other coordinates
+_size = sp.Symbol("n", integer=True, positive=True)
 
 
 @cache
@@ -130,6 +50,10 @@ def any_sharpness() -> Derivation:
     form = sp.Matrix([[d1, low * d1], [low * d1, d2 + low**2 * d1]])
     linear = sp.Matrix([[1, -low], [0, 1]]) * sp.diag(sp.sqrt(s1 / d1), sp.sqrt(s2 / d2))
     real = (-sp.oo, sp.oo)
+    square = _x**2 + _y**2 + _rest
+    entries = [(_x * (square + _b)).diff(place) for place in (_x, _y)]
+    level = _t**2 + _b  # |t|^2 + b
+    form_of_any_size, target_root, pivots = sp.symbols("H Q d", commutative=False)
     return Derivation(
         "A minimum has any positive sharpness in some coordinates",
         sp.Eq(sp.Symbol("lambda'"), _b**2 * _lam),
@@ -142,10 +66,18 @@ def any_sharpness() -> Derivation:
                 shown=r"(L \circ g)'' = L'' g'^2 + L' g''",
             ),
             Step(
-                "In the plane: a form in the Jacobian G, plus the gradient times second derivatives of g.",
+                "In n dimensions: a form in the Jacobian G, plus the gradient times second derivatives of g. Every "
+                "entry concerns two coordinates, and up to second order L is a sum of terms with one or two of the "
+                "g_k, so that the plane holds every case;",
                 Relation(whole, "=", sp.ImmutableMatrix(jacobian.T * hessian * jacobian + inner)),
                 "exact",
                 shown=r"\nabla^2 (L \circ g) = G^{T} H G + \sum_k (\partial_k L) \nabla^2 g_k",
+            ),
+            Step(
+                "an instance in three dimensions, all derivatives free.",
+                Relation(*_three_dimensions()),
+                "exact",
+                shown=r"\nabla^2 (L \circ g) = G^{T} H G + \sum_k (\partial_k L) \nabla^2 g_k \quad (n = 3)",
             ),
             Step(
                 "At a critical point only the form is left.",
@@ -191,25 +123,53 @@ def any_sharpness() -> Derivation:
                 shown=r"b = \sqrt{\frac{S}{\lambda}}",
             ),
             Step(
-                "n dimensions: g = t (|t|^2 + b) has the Jacobian (|t|^2 + b) 1 + 2 t t' (two dimensions),",
-                Relation(radial[0], "=", radial[1]),
+                "n dimensions: g = t (|t|^2 + b) has the Jacobian (|t|^2 + b) 1 + 2 t t'. An entry on the diagonal and "
+                "one off it, where r is the part of |t|^2 from all other coordinates, however many,",
+                Relation(sp.Tuple(*entries), "=", sp.Tuple(square + _b + 2 * _x**2, 2 * _x * _y)),
                 "exact",
                 shown=r"D g = (|t|^2 + b) 1 + 2 t t^{T}",
             ),
             Step(
-                "of positive determinant.",
-                Relation(radial[0].det(), "=", radial[2]),
+                "for instance in the plane.",
+                Relation(radial[0], "=", radial[1]),
                 "exact",
-                lambda: sp.expand(_eigenvalue_across() * _eigenvalue_along()),
-                shown=r"\det D g = (|t|^2 + b) (3 |t|^2 + b) > 0",
+                shown=r"D g = (|t|^2 + b) 1 + 2 t t^{T} \quad (n = 2)",
             ),
             Step(
-                "It moves points along rays, on each like the g of the line: a bijection. At the minimum it is b times "
-                "the identity, and every eigenvalue of H is multiplied by b^2.",
+                "It stretches t by 3 |t|^2 + b: an entry of Dg times t, r summing the squares of the others,",
+                Relation(
+                    sp.expand(entries[0] * _x + entries[1] * _y + 2 * _x * _rest),
+                    "=",
+                    sp.expand(_x * (3 * square + _b)),
+                ),
+                "exact",
+                shown=r"D g \, t = (3 |t|^2 + b) \, t",
+            ),
+            Step(
+                "and all that is orthogonal to t by |t|^2 + b: the determinant is positive, see the theorem.",
+                Relation(0, "<", level ** (_size - 1) * (3 * _t**2 + _b)),
+                "exact",
+                shown=r"\det D g = (|t|^2 + b)^{n - 1} (3 |t|^2 + b) > 0",
+            ),
+            Step(
+                "g moves points along rays, on each like the g of the line: a bijection. At the minimum Dg is b times "
+                "the identity, in any number of dimensions,",
+                Relation(sp.Tuple(*(entry.subs({_x: 0, _y: 0, _rest: 0}) for entry in entries)), "=", sp.Tuple(_b, 0)),
+                "exact",
+                shown=r"t = 0: \quad D g = b 1",
+            ),
+            Step(
+                "and every eigenvalue of H is multiplied by b^2: for H of any size,",
+                Relation(_b * form_of_any_size * _b, "=", _b**2 * form_of_any_size),
+                "exact",
+                shown=r"G^{T} H G = b H b = b^2 H",
+            ),
+            Step(
+                "for instance in the plane, differentiated as a whole.",
                 Relation(at_zero, "=", sp.ImmutableMatrix(_b**2 * hessian)),
                 "exact",
                 _of_radial_loss,
-                shown=r"D g = b 1: \quad G^{T} H G = b^2 H",
+                shown=r"\nabla^2 (L \circ g) = b^2 H \quad (n = 2)",
             ),
             Step(
                 "The family of the paper, g = t (t^2 + b)^a: the slope of log g by log t.",
@@ -227,8 +187,32 @@ def any_sharpness() -> Derivation:
                 domain=Domain(t=(0, sp.oo), b=(0, sp.oo), a=(sp.Rational(-1, 2), sp.oo)),
             ),
             Step(
-                "Even all eigenvalues at once: a positive definite H (two dimensions, H = C' diag(d) C) becomes "
-                "diag(s) in linear coordinates.",
+                "Even all eigenvalues at once: a positive definite H of any size, H = C' diag(d) C with d > 0, becomes "
+                "diag(s) in linear coordinates, in which C and its inverse cancel,",
+                Relation(_linear_in_general(), "=", target_root * pivots * target_root),
+                "exact",
+                shown=r"G^{T} H G = \mathrm{diag}\left(\sqrt{s_k / d_k}\right) \mathrm{diag}(d)"
+                r" \mathrm{diag}\left(\sqrt{s_k / d_k}\right), \quad"
+                r" G = C^{-1} \mathrm{diag}\left(\sqrt{s_k / d_k}\right)",
+            ),
+            Step(
+                "entry by entry,",
+                Relation(sp.sqrt(s1 / d1) * d1 * sp.sqrt(s1 / d1), "=", s1),
+                "exact",
+                shown=r"\sqrt{s_k / d_k} \, d_k \sqrt{s_k / d_k} = s_k",
+            ),
+            Step(
+                "exact instances of 2, 3 and 4 weights,",
+                Relation(
+                    sp.Tuple(*(_given_spectrum(n) for n in SIZES)),
+                    "=",
+                    sp.Tuple(*(sp.diag(*range(1, n + 1)) for n in SIZES)),
+                ),
+                "exact",
+                shown=r"G^{T} H G = \mathrm{diag}(1, \ldots, n) \quad (n = 2, 3, 4)",
+            ),
+            Step(
+                "and in the plane with free numbers.",
                 Relation(sp.ImmutableMatrix(linear.T * form * linear), "=", sp.diag(s1, s2)),
                 "exact",
                 lambda: sp.ImmutableMatrix(sp.diag(s1, s2)),
@@ -243,14 +227,14 @@ def any_sharpness() -> Derivation:
                 shown=r"\frac{d^2}{dt^2} \frac{\lambda}{2} t^6 = 0 \quad (t = 0)",
             ),
         ),
-        Domain(b=(0, sp.oo), t=(0, sp.oo), S=(0, sp.oo), d_1=(0, sp.oo), d_2=(0, sp.oo)),
+        Domain(b=(0, sp.oo), t=(0, sp.oo), S=(0, sp.oo), d_1=(0, sp.oo), d_2=(0, sp.oo), n=(0, sp.oo)),
         parts={
             "b": sp.Eq(_b, sp.sqrt(_target / _lam)),
             "chain rule": sp.Eq(sp.Symbol("L''"), chain),
             "power": sp.Eq(sp.Symbol("slope"), spread),
         },
         assumptions=("L is twice differentiable at a critical point and g is smooth",),
-        theorems=(_inertia(),),
+        theorems=(rank_one_determinant(_b), _inertia()),
         source="Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on reparametrisations of the model",
         shown={
             "result": r"\lambda' = b^2 \lambda",
@@ -318,15 +302,33 @@ def _of_radial_loss() -> sp.ImmutableMatrix:
     return sp.ImmutableMatrix(sp.hessian(loss, (_x, _y)).subs({_x: 0, _y: 0}))
 
 
-def _eigenvalue_along() -> sp.Expr:
-    """The factor by which the Jacobian stretches t itself."""
-    (jacobian, *_), _ = _radial()
-    return sp.cancel((jacobian * sp.Matrix([_x, _y]))[0] / _x)
+def _three_dimensions() -> tuple[sp.ImmutableMatrix, Any, sp.ImmutableMatrix]:
+    """The Hessian of L(g) in three dimensions, and the form plus the gradient times second derivatives."""
+    places = sp.symbols("x_1:4", real=True)
+    x = sp.Matrix(places)
+    gradient = sp.symbols("l_1:4", real=True)
+    hessian, *bends = (
+        sp.Matrix(3, 3, lambda i, j, name=name: sp.Symbol(f"{name}_{min(i, j) + 1}{max(i, j) + 1}", real=True))
+        for name in ("h", "k", "u", "v")
+    )
+    jacobian = sp.Matrix(3, 3, sp.symbols("G_1:4_1:4", real=True))
+    g = sp.Matrix([(jacobian.row(k) * x)[0] + (x.T * bends[k] * x)[0] / 2 for k in range(3)])
+    loss = (sp.Matrix([gradient]) * g)[0] + (g.T * hessian * g)[0] / 2
+    whole = sp.hessian(loss, places).subs(dict.fromkeys(places, 0)).applyfunc(sp.expand)
+    inner = sum((gradient[k] * bends[k] for k in range(3)), sp.zeros(3, 3))
+    return sp.ImmutableMatrix(whole), "=", sp.ImmutableMatrix(jacobian.T * hessian * jacobian + inner)
 
 
-def _eigenvalue_across() -> sp.Expr:
-    (jacobian, *_), _ = _radial()
-    return sp.cancel((jacobian * sp.Matrix([-_y, _x]))[1] / _x)
+def _linear_in_general() -> sp.Expr:
+    """G'HG for G = C^-1 Q and H = C' d C of any size, C' and C^-1' as symbols that do not commute."""
+    root, pivots, outer, inner = sp.symbols("Q d C_T C", commutative=False)
+    return (root * outer**-1) * (outer * pivots * inner) * (inner**-1 * root)
+
+
+def _given_spectrum(size: int) -> sp.ImmutableMatrix:
+    """A positive definite matrix of integers, in the coordinates in which it is diag(1, ..., n)."""
+    hessian = sp.Matrix(size, size, lambda i, j: min(i, j) + 1 + (i == j))
+    return hessian_in_coordinates(hessian, coordinates_of_spectrum(hessian, range(1, size + 1)))
 
 
 def _inertia() -> Theorem:
@@ -337,10 +339,10 @@ def _inertia() -> Theorem:
         "Horn and Johnson, Matrix Analysis, section 4.5",
         (
             Step(
-                "The Jacobian at the minimum is invertible (two dimensions).",
-                Relation((_b * sp.eye(2)).det(), "!=", 0),
+                "The Jacobian at the minimum is invertible, in any number of dimensions (checked: 2, 3 and 4).",
+                Relation(sp.Tuple(*((_b * sp.eye(n)).det() for n in SIZES)), "!=", sp.Tuple(*(0 for _ in SIZES))),
                 "exact",
-                shown=r"\det (b 1) = b^2 \neq 0",
+                shown=r"\det (b 1) = b^n \neq 0",
             ),
         ),
     )

@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory.rescaling.bayesian_evidence import evidence_along_orbit, laplace_evidence
-from theory.rescaling.coordinate_sharpness import (
-    any_sharpness,
+from theory.rescaling.coordinate_maps import (
     coordinates_of_sharpness,
     coordinates_of_spectrum,
     hessian_in_coordinates,
 )
+from theory.rescaling.coordinate_sharpness import any_sharpness
+from theory.rescaling.determinants import gaussian_integral, product_of_determinants, rank_one_determinant
 from theory.rescaling.diagonal_maps import layer_rescaling
 from theory.rescaling.symmetry_orbit import relu_orbit_pieces, symmetry_orbit_size, unit_symmetries
 
@@ -135,3 +136,34 @@ def test_bad_arguments_are_refused() -> None:
         symmetry_orbit_size([], [])
     with pytest.raises(ValueError, match=r"incoming must have rows of one length, got \[1, 2\]"):
         relu_orbit_pieces([[1], [1, 2]], [[1], [1]])
+
+
+def test_what_is_said_for_all_sizes_is_said_by_steps_of_any_size() -> None:
+    """Theorems on determinants carry n dimensions; their instances are of sizes 2, 3 and 4."""
+    for derive, theorems in (
+        (evidence_along_orbit, [product_of_determinants(), gaussian_integral()]),
+        (any_sharpness, [rank_one_determinant(sp.Symbol("b", positive=True))]),
+    ):
+        result = derive()
+        names = [theorem.name for theorem in result.theorems]
+        assert all(theorem.name in names for theorem in theorems)
+        assert all(step.how == "exact" for theorem in result.theorems for step in theorem.hypotheses)
+        assert not [step.title for step in result.steps if "two dimensions)" in step.title]
+
+
+@given(entries=st.lists(ENTRIES, min_size=25, max_size=25), scales=st.lists(POSITIVE, min_size=5, max_size=5))
+@settings(max_examples=10)
+def test_the_determinant_of_d_m_d_is_that_of_m_times_a_square_in_five_dimensions(
+    entries: list[int], scales: list[Fraction]
+) -> None:
+    matrix, scale = sp.Matrix(5, 5, entries), sp.diag(*(sp.Rational(x) for x in scales))
+    assert (scale * matrix * scale).det() == scale.det() ** 2 * matrix.det()
+
+
+@given(place=st.lists(st.fractions(-3, 3, max_denominator=9), min_size=5, max_size=5), shift=POSITIVE)
+@settings(max_examples=10)
+def test_the_radial_map_has_the_derived_determinant_in_five_dimensions(place: list[Fraction], shift: Fraction) -> None:
+    t, b = sp.Matrix([sp.Rational(x) for x in place]), sp.Rational(shift)
+    square = (t.T * t)[0]
+    jacobian = (square + b) * sp.eye(5) + 2 * t * t.T
+    assert jacobian.det() == (square + b) ** 4 * (3 * square + b)
