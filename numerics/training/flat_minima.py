@@ -9,13 +9,18 @@ same in both, so that schedulers and ``state_dict`` see all of them; the checkpo
 Weight decay of the base optimiser acts as usual in ``SAM`` and ``ASAM``: on the step, not on the climb. In
 ``EntropySGD`` it belongs to the loss in which the walk is.
 
-Parameters without gradient stay out, as everywhere in torch. Dropout draws a new mask, and batch norm updates its
-running statistics, at every evaluation. For a stochastic weight average there is
-``torch.optim.swa_utils.AveragedModel``, which goes with any of these optimisers.
+Parameters without gradient stay out, as everywhere in torch, and where all are frozen a step is a call of the closure.
+Dropout draws a new mask, and batch norm updates its running statistics, at every evaluation. For a stochastic weight
+average there is ``torch.optim.swa_utils.AveragedModel``, which goes with any of these optimisers.
+
+``torch.amp.GradScaler`` cannot step with a closure. Where a loss has to be scaled against underflow, the closure scales
+it and divides the gradients by the scale after ``backward()``; the climb of ``SAM`` and ``ASAM`` does not depend on how
+long a gradient is, the step of the base optimiser does. Under bfloat16 there is nothing to scale.
 
 The mathematics is in ``sharpness_aware`` and ``local_entropy``, where ``sgd`` finds it for whole ensembles.
 """
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar, overload
@@ -50,6 +55,11 @@ class _AroundBase(Optimizer, ABC, Generic[Rule]):
         base = base_optimizer(self.param_groups, **options)
         if not isinstance(base, Optimizer):
             raise TypeError(f"base_optimizer must make an optimiser, got {type(base).__name__}.")
+        if isinstance(base, _AroundBase) or _needs_closure(base):
+            raise TypeError(
+                f"base_optimizer must step along a gradient without evaluating the loss, which {type(base).__name__} "
+                f"does not."
+            )
         shared = own.keys() & base.defaults.keys()
         if shared:
             raise ValueError(f"base_optimizer must have no option named {min(shared)}, got {type(base).__name__}.")
@@ -82,7 +92,7 @@ class _AroundBase(Optimizer, ABC, Generic[Rule]):
 
     @torch.no_grad()
     def step(self, closure: Closure | None = None) -> Any:
-        """Take one step; if the closure fails, the parameters are where they were.
+        """Take one step; if the closure fails, the parameters are where they were and have no gradients.
 
         Args:
             closure: Computes the loss, calls ``backward()`` and returns the loss.
@@ -91,17 +101,24 @@ class _AroundBase(Optimizer, ABC, Generic[Rule]):
             What the closure returned where the step started.
 
         Raises:
-            TypeError: If there is no closure.
-            ValueError: If an option has been set to something out of range, all parameters are frozen, the closure
-                leaves no gradient behind, or a gradient is sparse.
+            TypeError: If the closure is no function, or an option has been set to one of the wrong kind.
+            ValueError: If an option has been set to something out of range, the closure leaves no gradient behind, or a
+                gradient is sparse.
         """
-        if closure is None:
-            raise TypeError(f"closure must compute the loss, which {type(self).__name__} needs anew, got None.")
+        if not callable(closure):
+            raise TypeError(
+                f"closure must be a function that computes the loss, which {type(self).__name__} needs anew, got "
+                f"{closure!r}."
+            )
+        for group in self.param_groups:  # options may have been set or loaded since
+            self._check(group)
         groups = [(self._rule(group), self._loss_decay(group), group["params"]) for group in self.param_groups]
         places = [(rule, decay, one) for rule, decay, members in groups for one in members if one.requires_grad]
         parameters = [parameter for _, _, parameter in places]
         if not parameters:
-            raise ValueError("params must hold one that requires a gradient at least, but all are frozen.")
+            self.zero_grad()
+            with torch.enable_grad():
+                return closure()
         seats = [parameter.unsqueeze(0) for parameter in parameters]  # views, with an axis for the one member
         start = [seat.clone() for seat in seats]
         losses: list[Any] = []
@@ -132,6 +149,9 @@ class _AroundBase(Optimizer, ABC, Generic[Rule]):
 
         try:
             gradients = self._gradient(start, [rule for rule, _, _ in places], evaluate)
+        except BaseException:
+            self.zero_grad()  # those there are belong to another point
+            raise
         finally:
             torch._foreach_copy_(seats, start)  # bit for bit
         for parameter, gradient, known in zip(parameters, gradients, used, strict=True):
@@ -187,12 +207,21 @@ class _AroundBase(Optimizer, ABC, Generic[Rule]):
         """What changes from step to step beside the base optimiser."""
 
 
+def _needs_closure(optimiser: Optimizer) -> bool:
+    """Whether its step has an argument that cannot be left out, as that of ``torch.optim.LBFGS``."""
+    try:
+        asked = inspect.signature(optimiser.step).parameters.values()
+    except (TypeError, ValueError):  # no signature to read
+        return False
+    return any(one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD) for one in asked)
+
+
 class SAM(_AroundBase[SharpnessAware]):
     r"""Sharpness-aware minimisation: a base optimiser's step along the gradient at w + e, e = rho g/|g|.
 
     The norm is that of the whole gradient over all parameter groups; each group has its own rho, adaptive and eta, so
     that weights may climb adaptively and biases plainly. A zero gradient is no climb. Two evaluations a step, which
-    should be of the same batch; holds one more copy of the parameters, and one of the gradients.
+    should be of the same batch; holds up to three more copies of the parameters, and one of the gradients.
 
     Args:
         params: Parameters or parameter groups.
@@ -203,7 +232,7 @@ class SAM(_AroundBase[SharpnessAware]):
         **options: The base optimiser's.
 
     Raises:
-        TypeError: If the base optimiser is none, or an option is of the wrong kind.
+        TypeError: If the base optimiser is none or needs a closure itself, or an option is of the wrong kind.
         ValueError: If an option is out of range, the base optimiser has one of the same name or maximises, or a
             parameter is not real.
 
@@ -255,7 +284,7 @@ class ASAM(SAM):
         **options: The base optimiser's.
 
     Raises:
-        TypeError: As ``SAM``.
+        TypeError: As ``SAM``, or if ``adaptive`` is given.
         ValueError: As ``SAM``.
 
     Examples:
@@ -281,6 +310,11 @@ class ASAM(SAM):
         eta: float = 0.01,
         **options: Any,
     ) -> None:
+        if "adaptive" in options:
+            raise TypeError(
+                f"adaptive must be left to ASAM, which is SAM with adaptive=True, or be set in a parameter group, got "
+                f"{options['adaptive']!r}."
+            )
         super().__init__(params, base_optimizer, rho=rho, adaptive=True, eta=eta, **options)
 
 
@@ -293,8 +327,9 @@ class EntropySGD(_AroundBase[LocalEntropy]):
     gamma.
 
     The mean is that of a Langevin walk, one evaluation a step, so the closure should take a fresh batch every time it
-    is called. Learning-rate schedulers act on the outer step; the walk has its own ``langevin_rate``, in the parameter
-    groups. Gamma grows there by the factor 1 + scoping after every step, until ``langevin_rate`` gamma = 1.
+    is called. If it fails, the generator is where it was. Learning-rate schedulers act on the outer step; the walk has
+    its own ``langevin_rate``, in the parameter groups. Gamma grows there by the factor 1 + scoping after every step,
+    until ``langevin_rate`` gamma = 1.
 
     The ``weight_decay`` of the base optimiser is that of the loss: it enters each gradient of the walk and not the
     outer step. Decoupled decay, that of ``AdamW``, stays with the outer step.
@@ -314,7 +349,8 @@ class EntropySGD(_AroundBase[LocalEntropy]):
         **options: The base optimiser's.
 
     Raises:
-        TypeError: If the base optimiser is none, or the generator no generator where there is noise.
+        TypeError: If the base optimiser is none or needs a closure itself, or the generator no generator where there is
+            noise.
         ValueError: If an option is out of range, the base optimiser has one of the same name or maximises, a
             parameter is not real, or the generator is not on the CPU.
 
@@ -387,7 +423,13 @@ class EntropySGD(_AroundBase[LocalEntropy]):
                 for piece, point in zip(torch.split(flat, sizes), points, strict=True)
             ]
 
-        return scaled_entropy_gradient(points, rules, evaluate, draw)
+        before = None if self.generator is None else self.generator.get_state()
+        try:
+            return scaled_entropy_gradient(points, rules, evaluate, draw)
+        except BaseException:
+            if self.generator is not None and before is not None:
+                self.generator.set_state(before)
+            raise
 
     def _loss_decay(self, group: dict[str, Any]) -> float:
         decoupled = isinstance(self.base_optimizer, AdamW) or group.get("decoupled_weight_decay", False)

@@ -107,8 +107,13 @@ class LocalEntropy:
         """
         if self.scoping == 0 or step == 0:
             return self
-        growth = (1 + self.scoping) ** step if step * math.log1p(self.scoping) < 700 else math.inf
-        return replace(self, gamma=max(self.gamma, min(self.gamma * growth, 1 / self.langevin_rate)))
+        power, stiffest = step * math.log1p(self.scoping), min(1 / self.langevin_rate, math.exp(709.0))
+        if power < 700:
+            grown = self.gamma * (1 + self.scoping) ** step
+        else:  # the growth alone may be beyond a float
+            power += math.log(self.gamma)
+            grown = math.exp(power) if power < math.log(stiffest) else stiffest
+        return replace(self, gamma=max(self.gamma, min(grown, stiffest)))
 
     def walked(self, walker: Tensor, start: Tensor, gradient: Tensor, noise: Tensor | None) -> Tensor:
         """The walker one Langevin step later."""

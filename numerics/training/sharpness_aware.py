@@ -70,8 +70,10 @@ class SharpnessAware:
 def ascended(points: Point, gradients: Point, rules: Sequence[SharpnessAware]) -> Point:
     """Climb from each member's point by rho in the norm of its rule.
 
-    The norm is over all tensors together, each scaled as its own rule says. A member whose gradient is zero, or so
-    small that the square of its norm is, stays where it is.
+    The norm is over all tensors together, each scaled as its own rule says, and computed in float32 at least from
+    gradients over the largest of their entries, so that neither large nor small ones are lost in a square. A member
+    whose gradient is zero stays where it is; one whose gradient is infinite or no number is NaN afterwards. Allocates
+    two copies of the points beside the ascended ones.
 
     Args:
         points: Where the members are.
@@ -88,16 +90,38 @@ def ascended(points: Point, gradients: Point, rules: Sequence[SharpnessAware]) -
         >>> ascended([w], [0 * g], [SharpnessAware()])
         [tensor([[3.0000, 0.5000]])]
     """
-    sizes = [point.abs() + rule.eta if rule.adaptive else None for point, rule in zip(points, rules, strict=True)]
-    scaled = [gradient if size is None else gradient * size for gradient, size in zip(gradients, sizes, strict=True)]
-    norms = [torch.linalg.vector_norm(each.unsqueeze(-1).flatten(1), dim=1).to(points[0].device) for each in scaled]
-    norm = torch.linalg.vector_norm(torch.stack(norms), dim=0)
-    length = torch.where(norm > 0, norm, 1)
+    exact = [point.to(torch.promote_types(point.dtype, torch.float32)) for point in points]
+    sizes = [point.abs() + rule.eta if rule.adaptive else None for point, rule in zip(exact, rules, strict=True)]
+    climbs = _over_largest([gradient.to(point) for gradient, point in zip(gradients, exact, strict=True)])
+    climbs = [climb if size is None else climb * size for climb, size in zip(climbs, sizes, strict=True)]
+    climbs = _over_largest(climbs)
+    norm = torch.linalg.vector_norm(_lengths(climbs, 2.0), dim=0)
     ends = []
-    for point, each, size, rule in zip(points, scaled, sizes, rules, strict=True):
-        unit = (length / rule.rho).to(point).reshape(-1, *(1,) * (point.ndim - 1))  # infinite where rho = 0
-        ends.append(torch.addcdiv(point, each, unit) if size is None else torch.addcmul(point, each / unit, size))
+    for point, climb, size, rule, start in zip(exact, climbs, sizes, rules, points, strict=True):
+        climb = _over(climb, norm) * rule.rho
+        ends.append((point + climb if size is None else torch.addcmul(point, climb, size)).to(start.dtype))
     return ends
+
+
+def _lengths(tensors: Point, order: float) -> Float[Tensor, "tensors members"]:
+    """The norm of each member's part of each tensor, 0 of one without entries."""
+    rows = [each.reshape(len(each), each[0].numel()) for each in tensors]
+    lengths = [
+        torch.linalg.vector_norm(each, order, dim=1) if each.shape[1] else each.new_zeros(len(each)) for each in rows
+    ]
+    return torch.stack([length.to(lengths[0].device) for length in lengths])
+
+
+def _over_largest(tensors: Point) -> Point:
+    """Each member's tensors over the largest size of all their entries."""
+    largest = _lengths(tensors, torch.inf).amax(0)
+    return [_over(each, largest) for each in tensors]
+
+
+def _over(tensor: Float[Tensor, "members ..."], length: Float[Tensor, " members"]) -> Float[Tensor, "members ..."]:
+    """A tensor over a number for each member, where that is not 0."""
+    divisor = torch.where(length == 0, 1, length).to(tensor)
+    return tensor / divisor.reshape(-1, *(1,) * (tensor.ndim - 1))
 
 
 def sharpness_aware_gradient(points: Point, rules: Sequence[SharpnessAware], evaluate: Evaluate) -> Point:

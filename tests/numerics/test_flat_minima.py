@@ -363,10 +363,105 @@ def test_a_closure_that_forgets_backward_is_refused_and_moves_nothing(make: Make
     with pytest.raises(ValueError, match=r"closure must call backward\(\) on the loss, but it leaves no parameter"):
         optimiser.step(forgetful)  # type: ignore[arg-type]
     assert torch.equal(_flat(module), start)
-    for parameter in module.parameters():
-        parameter.requires_grad_(False)
-    with pytest.raises(ValueError, match="params must hold one that requires a gradient at least, but all are frozen"):
-        optimiser.step(forgetful)  # type: ignore[arg-type]
+
+
+@makers
+def test_where_all_is_frozen_a_step_is_a_call_of_the_closure(make: Make) -> None:
+    module, calls = _module(), []
+    optimiser = make(module.parameters(), lr=0.1, weight_decay=0.1, momentum=0.9)
+    optimiser.step(_closure(module))
+    start, options = _flat(module), copy.deepcopy(optimiser.param_groups[0])
+    module.requires_grad_(False)
+
+    def closure() -> float:
+        calls.append(1)
+        return 7.0
+
+    assert optimiser.step(closure) == 7.0
+    assert len(calls) == 1
+    assert torch.equal(_flat(module), start)
+    assert {**options, "params": 0} == {**optimiser.param_groups[0], "params": 0}
+    module.requires_grad_(True)
+    optimiser.step(_closure(module))
+    assert not torch.equal(_flat(module), start)
+
+
+@makers
+def test_a_closure_that_fails_leaves_neither_gradients_of_elsewhere_nor_other_noise(make: Make) -> None:
+    module, twin, calls = _module(), _module(), []
+    optimiser, undisturbed = make(module.parameters(), lr=0.1), make(twin.parameters(), lr=0.1)
+    closure = _closure(module, calls)
+
+    def failing() -> torch.Tensor:
+        value = closure()
+        if len(calls) == 2:
+            raise RuntimeError("out of batches")
+        return value
+
+    with pytest.raises(RuntimeError, match="out of batches"):
+        optimiser.step(failing)  # type: ignore[arg-type]
+    assert all(parameter.grad is None for parameter in module.parameters())
+    optimiser.step(closure)  # type: ignore[arg-type]
+    if isinstance(optimiser, EntropySGD):
+        undisturbed.generator.set_state(torch.Generator().manual_seed(3).get_state())  # type: ignore[attr-defined]
+    undisturbed.step(_closure(twin))
+    assert torch.equal(_flat(module), _flat(twin))
+
+
+def test_a_half_precision_climb_is_as_long_where_the_norm_overflows() -> None:
+    """Four gradients of 40960 have norm 81920, beyond float16; the climb is rho all the same."""
+    x, seen = nn.Parameter(torch.ones(4, dtype=torch.float16)), []
+
+    def closure() -> torch.Tensor:
+        seen.append(x.detach().clone())
+        value = 40960 * x.float().sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    for optimiser, there in ((SAM([x], rho=0.5, lr=0.0), 1.25), (ASAM([x], rho=0.5, eta=1.0, lr=0.0), 1.5)):
+        seen.clear()
+        optimiser.step(closure)
+        assert torch.equal(seen[1], torch.full_like(x, there))
+        assert torch.equal(x.detach(), torch.ones(4, dtype=torch.float16))
+
+
+@makers
+def test_what_a_checkpoint_or_a_hand_has_put_into_any_group_is_looked_at_before_a_step(make: Make) -> None:
+    module = _module()
+    start = _flat(module)
+    groups = [{"params": list(module[place].parameters())} for place in (0, 2)]
+    optimiser = make(groups, lr=0.1)
+    ascending = torch.optim.SGD([dict(group) for group in groups], lr=0.1)
+    ascending.param_groups[1]["maximize"] = True
+    optimiser.load_state_dict(ascending.state_dict())
+    with pytest.raises(ValueError, match="maximize must be False, as the loss is minimised, got True"):
+        optimiser.step(_closure(module))
+    assert torch.equal(_flat(module), start)
+
+
+def test_noise_that_comes_later_needs_a_generator_too_and_leaves_the_global_one_alone() -> None:
+    module = _module()
+    noisy = EntropySGD(module.parameters(), gamma=1.0, noise=0.5, generator=torch.Generator(), lr=0.1)
+    silent = EntropySGD(module.parameters(), gamma=1.0, noise=0.0, generator=None, lr=0.1)
+    before, start = torch.get_rng_state(), _flat(module)
+    silent.load_state_dict(noisy.state_dict())
+    refusal = pytest.raises(
+        TypeError, match=r"generator must be a torch\.Generator where noise > 0, got None for noise 0\.5"
+    )
+    with refusal:
+        silent.step(_closure(module))
+    silent.param_groups[0]["noise"] = 0.0
+    silent.step(_closure(module))
+    assert not torch.equal(_flat(module), start)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_walks_of_different_length_are_refused_however_they_came_about() -> None:
+    module = _module()
+    optimiser = _entropy([{"params": list(module[place].parameters())} for place in (0, 2)], lr=0.1)
+    optimiser.param_groups[1]["langevin_steps"] = 7
+    with pytest.raises(ValueError, match="langevin_steps must be the same in all groups, got 3, 7"):
+        optimiser.step(_closure(module))
 
 
 @makers
@@ -400,8 +495,12 @@ def test_every_optimiser_learns_the_digits(make: Make) -> None:
 @makers
 def test_what_no_optimiser_can_take_is_refused(make: Make) -> None:
     parameter = nn.Parameter(torch.ones(2))
-    with pytest.raises(TypeError, match=r"closure must compute the loss, which .* needs anew, got None"):
-        make([parameter], lr=0.1).step()
+    for closure in (None, 3):
+        with pytest.raises(TypeError, match=rf"closure must be a function that .* needs anew, got {closure}"):
+            make([parameter], lr=0.1).step(closure)  # type: ignore[arg-type]
+    for base in (torch.optim.LBFGS, lambda groups: SAM(groups, torch.optim.Adagrad), lambda groups: _entropy(groups)):
+        with pytest.raises(TypeError, match=r"base_optimizer must step along a gradient without .* the loss, which"):
+            make([parameter], base)
     with pytest.raises(TypeError, match="base_optimizer must be an optimiser's class, got one SGD"):
         make([parameter], torch.optim.SGD([parameter]))
     with pytest.raises(TypeError, match="base_optimizer must be an optimiser's class, got one str"):
@@ -437,6 +536,8 @@ def test_options_out_of_range_are_refused() -> None:
         ASAM(parameters, eta=-1)
     with pytest.raises(TypeError, match="adaptive must be True or False, got 0"):
         SAM([{"params": parameters, "adaptive": 0}])
+    with pytest.raises(TypeError, match=r"adaptive must be left to ASAM, .* or be set in a parameter group, got False"):
+        ASAM(parameters, adaptive=False)
     with pytest.raises(ValueError, match="base_optimizer must have no option named rho, got Adadelta"):
         SAM(parameters, torch.optim.Adadelta)
     with pytest.raises(ValueError, match="gamma must be a finite number > 0, got 0"):

@@ -175,6 +175,16 @@ def test_scoping_ends_where_a_step_of_the_walk_forgets_the_one_before(
     assert end.item() == pytest.approx(-rate, abs=1e-13)
 
 
+def test_scoping_grows_gamma_as_it_says_where_the_growth_alone_is_beyond_a_float() -> None:
+    rule = LocalEntropy(gamma=1e-300, scoping=1e155, langevin_rate=1e-20)
+    assert rule.at(2).gamma == pytest.approx(1e10, rel=1e-12)
+    assert rule.at(3).gamma == pytest.approx(1e20)
+    assert LocalEntropy(gamma=1e-300, scoping=1e200).at(3).gamma == 10.0
+    assert LocalEntropy(gamma=1e-300, scoping=1e200, langevin_rate=1e-310).at(10**6).gamma == pytest.approx(
+        8.2e307, 0.01
+    )
+
+
 @settings(deadline=None)
 @given(curvature=st.floats(0, 10), gamma=st.floats(0.01, 8), share=st.floats(0.1, 1.99), x=st.floats(-3, 3))
 def test_a_learning_rate_is_a_share_of_the_way_whatever_gamma_is(

@@ -93,16 +93,59 @@ def test_adaptive_climbs_commute_with_rescaling_every_unit_where_eta_is_zero(see
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
-@pytest.mark.parametrize("small", [0.0, 5e-324, 1e-200])
-def test_gradients_that_vanish_or_nearly_do_give_no_nan(small: float, adaptive: bool) -> None:
+def test_gradients_that_vanish_give_no_climb_and_no_nan(adaptive: bool) -> None:
     rule = SharpnessAware(rho=1.0, adaptive=adaptive)
-    point, gradient = _normal(2, 3), torch.full((2, 3), small, dtype=torch.float64)
-    gradient[1] = 1.0
+    point, gradient = _normal(2, 3), torch.tensor([[0.0], [1.0]], dtype=torch.float64).expand(2, 3)
     (end,) = ascended([point], [gradient], [rule])
     assert torch.equal(end[0], point[0])
     assert (end[1] != point[1]).all()
     (end,) = ascended([point], [gradient], [SharpnessAware(rho=0.0, adaptive=adaptive)])
     assert torch.equal(end, point)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "sizes"),
+    [
+        (torch.float64, (1.0, 5e-324, 1e-200, 1e200, 1e308)),
+        (torch.float32, (1.0, 1e-45, 1e-30, 1e20, 3e38)),
+        (torch.float16, (1.0, 6e-8, 1e-4, 300.0, 40960.0)),
+        (torch.bfloat16, (1.0, 1e-30, 1e20, 3e38)),
+    ],
+)
+def test_the_climb_does_not_depend_on_how_long_the_gradient_is(
+    dtype: torch.dtype, sizes: tuple[float, ...], adaptive: bool
+) -> None:
+    """Squares of these gradients overflow or vanish in their dtype, and in float16 their norm does, too."""
+    rule = SharpnessAware(rho=0.5, adaptive=adaptive, eta=0.25)
+    weights, biases = torch.tensor([[1.0, -0.5, 0.25, 2.0]]).to(dtype), torch.tensor([[0.5, 0.0]]).to(dtype)
+    signs = torch.tensor([[1.0, -1.0, -1.0, 1.0]]).to(dtype)
+    ends = [ascended([weights, biases], [size * signs, torch.full_like(biases, size)], [rule, rule]) for size in sizes]
+    assert not torch.equal(ends[0][0], weights)
+    for end in ends[1:]:
+        assert all(torch.equal(one, first) for one, first in zip(end, ends[0], strict=True))
+        assert all(one.dtype == dtype for one in end)
+
+
+def test_an_adaptive_climb_from_huge_weights_is_as_long_as_its_rule_says() -> None:
+    """|w|^2 and |w g| are beyond float32; with eta = 0 the climb scales with the weights."""
+    rule, point, gradient = (
+        SharpnessAware(rho=0.5, adaptive=True, eta=0.0),
+        torch.tensor([[3.0, 4.0]]),
+        torch.ones(1, 2),
+    )
+    (near,) = ascended([point], [gradient], [rule])
+    (far,) = ascended([point * 2.0**100], [gradient * 2.0**100], [rule])
+    assert torch.equal(far, near * 2.0**100)
+
+
+@pytest.mark.parametrize("wrong", [math.inf, math.nan])
+def test_gradients_that_have_overflowed_are_no_step_of_the_base_optimiser(wrong: float) -> None:
+    point, gradient = torch.ones(2, 3), torch.ones(2, 3)
+    gradient[0, 1] = wrong
+    (end,) = ascended([point], [gradient], [SharpnessAware(rho=0.5)])
+    assert end[0].isnan().all()
+    assert torch.allclose(end[1], 1 + 0.5 / torch.tensor(3.0).sqrt())
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
