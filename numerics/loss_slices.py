@@ -86,7 +86,8 @@ def random_directions(
 
     Raises:
         TypeError: If the network is none, or theta no tensor.
-        ValueError: If theta or the seeds do not fit, theta is not finite, or an option is unknown.
+        ValueError: If theta or the seeds do not fit, theta is not finite or so large that directions of its size are
+            not, or an option is unknown.
 
     Examples:
         >>> from numerics.networks import Mlp
@@ -122,7 +123,10 @@ def random_directions(
             else:
                 pieces.append(_normalised(piece, own, shape, normalisation))
         drawn.append(torch.cat(pieces, dim=1))
-    return torch.stack(drawn)
+    directions = torch.stack(drawn)
+    if not bool(directions.isfinite().all()):
+        raise ValueError(f"theta must be small enough for directions of its size to be finite in {theta.dtype}.")
+    return directions
 
 
 def loss_slice(
@@ -226,17 +230,19 @@ def _normalised(
     shape: tuple[int, ...],
     normalisation: Normalisation,
 ) -> Float[Tensor, "members size"]:
-    """The direction of one parameter tensor."""
-    if normalisation == "none":
+    """The direction of one parameter tensor, by norms in float64, infinite where theta's dtype cannot hold it."""
+    if normalisation == "none" or not piece.shape[1]:
         return piece
     if normalisation == "element":
         return piece * own.abs()
     filters = shape[0] if normalisation == "filter" and len(shape) > 1 else 1
-    piece, own = (each.reshape(len(own), filters, -1) for each in (piece, own))
+    drawn, sizes = (each.double().reshape(len(own), filters, -1) for each in (piece, own))
     # a direction of norm 0 has probability 0, and stays what it is
-    length = piece.norm(dim=2, keepdim=True).clamp(min=torch.finfo(piece.dtype).tiny)
-    scaled: Tensor = piece / length * own.norm(dim=2, keepdim=True)
-    return scaled.flatten(1)
+    unit = drawn / drawn.norm(dim=2, keepdim=True).clamp(min=torch.finfo(torch.float64).tiny)
+    largest = sizes.abs().amax(dim=2, keepdim=True)  # squares of what is over it neither overflow nor vanish
+    norm = (sizes / torch.where(largest > 0, largest, 1)).norm(dim=2, keepdim=True)
+    scaled: Tensor = unit * norm * largest
+    return scaled.flatten(1).to(piece.dtype)
 
 
 def _checked_steps(steps: object, directions: int, theta: Tensor) -> tuple[Tensor, ...]:

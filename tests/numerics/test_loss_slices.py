@@ -117,6 +117,22 @@ class TestDirections:
         assert d[:2].tolist() == [0.0, 0.0]
         assert float(d[2:].norm()) == pytest.approx(math.sqrt(2))
 
+    @pytest.mark.parametrize("normalisation", ["filter", "layer", "element"])
+    @pytest.mark.parametrize(
+        ("dtype", "powers"), [(torch.float32, (1, -90, -75, 75, 120)), (torch.float64, (1, -900, -600, 600, 1000))]
+    )
+    def test_directions_grow_with_the_parameters_as_far_as_numbers_go(
+        self, normalisation: str, dtype: torch.dtype, powers: tuple[int, ...]
+    ) -> None:
+        """Also where squares of the parameters overflow or vanish."""
+        network, options = Mlp((3, 4, 2), "relu"), {"seeds": [0, 1], "normalisation": normalisation}
+        theta = network.init([0, 1]).to(dtype)
+        near = random_directions(network, theta, **options)  # type: ignore[arg-type]
+        assert near.dtype == dtype
+        for power in powers:
+            far = random_directions(network, theta * 2.0**power, **options)  # type: ignore[arg-type]
+            torch.testing.assert_close(far / 2.0**power, near, rtol=4 * torch.finfo(dtype).eps, atol=0.0)
+
     def test_perceptrons_and_modules_have_the_same(self) -> None:
         network = Mlp((3, 4, 2), "relu", bias=True)
         view = FunctionalModule(nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)).double())
@@ -239,6 +255,9 @@ class TestBadInput:
             call(theta=torch.ones(1, 3))
         with pytest.raises(ValueError, match="theta must be finite, got NaN"):
             call(theta=torch.full((1, 2), math.nan))
+        for normalisation in ("filter", "layer", "element"):
+            with pytest.raises(ValueError, match=r"theta must be small .* of its size to be finite in torch\.float32"):
+                call(network=Mlp((60, 1)), theta=torch.full((1, 60), 3e38), normalisation=normalisation)
         with pytest.raises(ValueError, match="seeds must hold one integer per member, 1, got 2"):
             call(seeds=[0, 1])
         for count in (0, 3, True, "2"):
