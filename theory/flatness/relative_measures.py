@@ -16,7 +16,7 @@ from theory.curvature_directions import plane_curvatures
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import real_vector, symmetric_matrix
+from theory.real_arrays import finite_result, real_vector, symmetric_matrix
 from theory.rescaling.rectifier_example import POINT, SYMBOLS, loss_hessian, minimum_hessian, outputs, unit_factors
 
 __all__ = ["layer_relative_trace", "relative_hessian", "relative_trace"]
@@ -260,7 +260,7 @@ def relative_hessian(hessian: Any, weights: Any) -> NDArray[np.float64]:
         weights: n numbers.
 
     Raises:
-        ValueError: If shapes do not fit or something is not finite.
+        ValueError: If shapes do not fit or something, the result included, is not finite.
 
     Examples:
         >>> print(relative_hessian([[2.0, 1.0], [1.0, 4.0]], [1.0, -0.5]))
@@ -270,7 +270,10 @@ def relative_hessian(hessian: Any, weights: Any) -> NDArray[np.float64]:
     matrix, sizes = symmetric_matrix("hessian", hessian), abs(real_vector("weights", weights))
     if len(sizes) != len(matrix):
         raise ValueError(f"weights must have one number per row of hessian, {len(matrix)}, got {len(sizes)}.")
-    return np.asarray(sizes[:, None] * matrix * sizes)
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = sizes[:, None] * matrix * sizes
+    finite_result("|weights|^2 times hessian", float(abs(product).max()))
+    return np.asarray(product)
 
 
 def _both_layers(weights: Any) -> sp.Tuple:

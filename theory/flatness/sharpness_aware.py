@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import positive_number, real_vector, symmetric_matrix
+from theory.real_arrays import finite_result, positive_number, real_vector, symmetric_matrix
 
 __all__ = ["sam_cycle", "sam_gradient", "sam_gradient_of_a_quadratic", "sam_objective"]
 
@@ -304,11 +304,16 @@ def sam_gradient_of_a_quadratic(hessian: Any, weights: Any, radius: float) -> ND
     radius = positive_number("radius", radius)
     if len(place) != len(matrix):
         raise ValueError(f"weights must have one number per row of hessian, {len(matrix)}, got {len(place)}.")
-    gradient = matrix @ place
-    length = float(np.linalg.norm(gradient))
-    if length == 0:
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient = matrix @ place
+    largest = finite_result("the gradient", float(abs(gradient).max()))
+    if largest == 0:
         raise ValueError("weights must have a gradient that is not 0, because SAM's step is along it.")
-    return np.asarray(matrix @ (place + radius / length * gradient))
+    with np.errstate(over="ignore", invalid="ignore"):
+        along = gradient / largest  # the square of the largest component may overflow
+        result = matrix @ (place + radius * (along / float(np.linalg.norm(along))))
+    finite_result("SAM's gradient", float(abs(result).max()), radius=radius)
+    return np.asarray(result)
 
 
 def sam_cycle(curvature: float, learning_rate: float, radius: float) -> float:

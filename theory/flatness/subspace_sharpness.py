@@ -193,9 +193,9 @@ def subspace_curvature_range(hessian: Any, dimension: int) -> tuple[float, float
     values = np.linalg.eigvalsh(matrix)
     if values[0] < -_NEGATIVE * max(float(values[-1]), 0.0):
         raise ValueError(f"hessian must be positive semidefinite, got the eigenvalue {values[0]:.6g}.")
-    largest, trace = float(values[-1]), float(np.trace(matrix))
-    lower = max(trace / size, dimension * largest / size)
-    return lower, max(lower, min(largest, dimension * trace / size))
+    largest, mean = float(values[-1]), float((np.diag(matrix) / size).sum())  # a sum of large entries may overflow
+    lower = max(mean, largest * (dimension / size))
+    return lower, max(lower, min(largest, dimension * mean))
 
 
 def _symmetric() -> sp.ImmutableMatrix:

@@ -215,7 +215,9 @@ def bits_per_weight(hessian: Any, tolerance: float, *, span: float = 1.0) -> flo
         >>> bits_per_weight([[24.0]], tolerance=1 / 256)
         4.0
     """
-    trace = float(np.trace(symmetric_matrix("hessian", hessian)))
+    diagonal = np.diag(symmetric_matrix("hessian", hessian))
+    with np.errstate(over="ignore", invalid="ignore"):
+        trace = finite_result("the trace of hessian", float(diagonal.sum()))
     if trace <= 0:
         raise ValueError(f"hessian must have a positive trace, got {trace:g}.")
     tolerance, span = positive_number("tolerance", tolerance), positive_number("span", span)

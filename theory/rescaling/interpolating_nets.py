@@ -212,7 +212,7 @@ def outgoing_weight_for_error(error: float) -> float:
         >>> outgoing_weight_for_error(6.0)
         6.0
     """
-    return float(np.sqrt(6 * positive_number("error", error)))
+    return float(4 * np.sqrt(0.375 * positive_number("error", error)))  # sqrt(6 error), without overflow
 
 
 def _output(x: sp.Expr, *, active: tuple[int, int]) -> sp.Expr:

@@ -28,6 +28,11 @@ def test_a_symmetric_matrix_may_be_as_large_as_doubles_are() -> None:
     assert theory.sharpness_in_ball([[5e-324]], 1.0, loss=0.0) in (0.0, 5e-324)
 
 
+def test_means_of_large_curvatures_do_not_overflow() -> None:
+    assert theory.subspace_curvature_range(1e308 * EYE, 1) == (1e308, 1e308)
+    assert theory.outgoing_weight_for_error(1.5e308) == pytest.approx(3e154)
+
+
 def test_a_scale_is_right_where_the_square_of_a_weight_is_not() -> None:
     assert theory.reaching_scale([[HUGE, HUGE]], 1.0) == pytest.approx(math.sqrt(0.5) / HUGE, rel=1e-14)
     assert theory.reaching_scale([[3e-200, 4e-200]], 1.0) == pytest.approx(0.2 * HUGE, rel=1e-14)
@@ -73,6 +78,14 @@ def test_a_flat_form_has_no_sharpness_in_any_box() -> None:
         (lambda: theory.almost_sure_threshold(["1e400"] * 2, 1), r"curvatures must leave a threshold > 0"),
         (lambda: theory.reaching_scale([[1e300]], 1e-300), r"the scale must be > 0 in double precision"),
         (lambda: theory.reaching_scale([[1e-300]], 1e300), r"the scale must be finite in double precision"),
+        (lambda: theory.relative_hessian([[1e300]], [HUGE]), r"\|weights\|\^2 times hessian must be finite"),
+        (
+            lambda: theory.sam_gradient_of_a_quadratic([[HUGE]], [HUGE], 1.0),
+            r"the gradient must be finite",
+        ),
+        (lambda: theory.sam_gradient_of_a_quadratic([[1e300]], [1.0], 1e300), r"SAM's gradient must be .* 1e\+300"),
+        (lambda: theory.bits_per_weight(1e308 * EYE, 0.1), r"the trace of hessian must be finite"),
+        (lambda: theory.stationary_loss(0.5, 2.0, 1.0), r"curvatures must be a vector of at least one number"),
         (lambda: theory.stationary_loss(0.5, [], 1.0), r"curvatures must be a vector of at least one number"),
     ],
 )
