@@ -130,6 +130,9 @@ def test_it_prints_in_a_terminal_and_in_a_notebook(derivation: Derivation) -> No
         ("subspace_curvature", {"n": "3/2", "t": 1}),
         ("width_and_rescaling", {"h": 9.5, "o": 1, "N": 10}),
         ("width_and_rescaling", {"h": 9, "o": 1, "N": 4}),
+        ("disjoint_boxes", {"t": 1, "r": 2}),
+        ("sam_gradient", {"part": "cycle", "eta": 2, "a": 2, "rho": 1}),
+        ("same_function_other_flatness", {"part": "wanted", "m": 1}),
     ],
 )
 def test_a_derivation_refuses_what_its_assumptions_exclude(name: str, values: dict[str, object]) -> None:

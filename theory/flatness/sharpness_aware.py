@@ -272,7 +272,9 @@ def sam_gradient() -> Derivation:
                 shown=r"x^* + d \to - x^* + (1 - \eta a) d",
             ),
         ),
-        Domain(rho=(0, sp.oo), a=(0, sp.oo), b=(0, sp.oo), x=(0, sp.oo), y=(0, sp.oo), eta=(0, sp.oo)),
+        Domain(rho=(0, sp.oo), a=(0, sp.oo), b=(0, sp.oo), x=(0, sp.oo), y=(0, sp.oo), eta=(0, sp.oo)).where(
+            _rate * _a < 2
+        ),
         parts={"cycle": sp.Eq(sp.Symbol("x_c"), place), "dropped": sp.Eq(sp.Symbol("G_1"), dropped[0])},
         assumptions=("the gradient is not 0", "the loss is quadratic; the cycle: 0 < eta a < 2"),
         source=f"{_SOURCE}; the cycle as in Bartlett, Long and Bousquet (2022), arXiv:2210.01513",

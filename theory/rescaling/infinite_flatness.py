@@ -315,7 +315,9 @@ def disjoint_boxes() -> Derivation:
                 shown=r"\alpha = \frac{22}{9}: \quad T_{\alpha}^k(B) \cap T_{\alpha}^l(B) = \emptyset",
             ),
         ),
-        Domain(t=(0, sp.oo), r=(0, sp.oo), alpha=(0, sp.oo), beta=(0, sp.oo), v=(0, sp.oo), x=(0, sp.oo)),
+        Domain(t=(0, sp.oo), r=(0, sp.oo), alpha=(0, sp.oo), beta=(0, sp.oo), v=(0, sp.oo), x=(0, sp.oo)).where(
+            _r < _t
+        ),
         parts={
             "least": sp.Eq(sp.Symbol("alpha"), least),
             "gap": sp.Eq(sp.Symbol("gap"), gap),

@@ -187,7 +187,7 @@ def same_function_other_flatness() -> Derivation:
                 domain=Domain(m=(2, sp.oo)),
             ),
         ),
-        Domain(alpha=(0, sp.oo), c=(-sp.oo, sp.oo)),
+        Domain(alpha=(0, sp.oo), c=(-sp.oo, sp.oo), m=(0, sp.oo)).where(wanted >= 2),
         parts={"wanted": sp.Eq(sp.Symbol("alpha"), scale)},
         assumptions=("the loss e^2/2 at one sample; the second unit is silent there",),
         source=f"{_SLIDE}; Dinh et al. (2017), arXiv:1703.04933",
