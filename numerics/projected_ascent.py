@@ -37,6 +37,10 @@ _WINDOW, _SETTLED = 25, 1e-6
 """Steps in which a value that has not risen by more than this share of its whole rise counts as settled."""
 
 
+ROUNDING = 8
+"""Of so many spacings of its numbers the rounding errors of a function are taken to be."""
+
+
 @dataclass(frozen=True)
 class AscentEnd:
     """Where every run ended, its highest point.
@@ -48,6 +52,7 @@ class AscentEnd:
         converged: Whether the residual is at most the tolerance.
         settled: Whether it has converged or its value no longer rose; False where it was cut off while it still rose.
         evaluations: Of function and gradient, the one at the start included.
+        steepest: The largest gradient norm that the run has met, G.
     """
 
     point: Float[Tensor, "runs axes"]
@@ -56,6 +61,7 @@ class AscentEnd:
     converged: Bool[Tensor, " runs"]
     settled: Bool[Tensor, " runs"]
     evaluations: Int[Tensor, " runs"]
+    steepest: Float[Tensor, " runs"]
 
 
 @torch.no_grad()
@@ -107,7 +113,7 @@ def ascend(
     tau = _LONGEST / 2 / _length(direction, region).clamp(min=torch.finfo(u.dtype).tiny)
     residual = torch.where(alive, _residual(u, gradient, scale, region), torch.ones_like(value))
     evaluations = torch.ones_like(runs)
-    rounding = 8 * torch.finfo(u.dtype).eps
+    rounding = ROUNDING * torch.finfo(u.dtype).eps
     active = alive & (residual > tolerance)
     settled, peak, mark = ~alive, value.clone(), value.clone()
     with progress(steps, what) as bar:
@@ -146,7 +152,7 @@ def ascend(
             active[some] = (left > tolerance) & ~settled[some]
             bar.advance()
     converged = residual <= tolerance
-    return AscentEnd(u, value, residual, converged, converged | settled, evaluations)
+    return AscentEnd(u, value, residual, converged, converged | settled, evaluations, scale)
 
 
 def _projected(u: Tensor, region: Region) -> Tensor:

@@ -12,7 +12,9 @@ with A the identity or, for the sharpness over a subspace, a basis of it; both r
 
 **The values are lower bounds.** Ascent finds points of the region where the loss is high; nothing guarantees that there
 is no higher one. Each value belongs to a point that is handed back, and the spread over restarts shows whether they
-agree. Where the loss is quadratic the ball has an upper bound, too:
+agree. They are lower bounds up to the rounding of the loss, some spacings of its dtype at L: a rise that is not above
+that is none that anyone could see, and its value is 0; double precision sees more. Where the loss is quadratic the ball
+has an upper bound, too:
 
 .. math:: \frac{\epsilon |A' g| + \epsilon^2 \lambda^+ / 2}{1 + L},
 
@@ -36,7 +38,7 @@ from numerics.curvature.training_problem import LossFunction
 from numerics.functional_module import Network
 from numerics.loss_of_rows import LossOfRows
 from numerics.one_line import counted, spanned
-from numerics.projected_ascent import Region, ascend
+from numerics.projected_ascent import ROUNDING, Region, ascend
 from numerics.seeded import checked_seeds, seeded_normal
 from numerics.subspaces import Basis, Subspace
 
@@ -46,15 +48,18 @@ class Sharpness:
     """How sharp every member is, as far as ascent has found out.
 
     Attributes:
-        value: The largest value over restarts, a lower bound of the sharpness and at least 0.
+        value: The largest value over restarts, a lower bound of the sharpness and at least 0, up to ``resolution``.
         theta: A point of the region where the loss is that high; the member itself if no higher one was found.
         loss: The loss of the member.
         highest: The loss at the point, infinite where it overflowed.
-        by_restart: The value that each restart reached.
+        by_restart: The value that each restart reached, 0 where it is not above the resolution.
         residual: Of each restart, how far it is from a stationary point (``numerics.projected_ascent``), in [0, 1].
-        converged: Whether that is at most the tolerance. At a kink of the loss it may never be.
+        converged: Whether that is at most the tolerance. At a kink of the loss it may never be; nor is it said of a
+            restart on a slope on which the loss never rose by more than the resolution.
         settled: Whether it has converged or its value no longer rose; False where it was cut off while it still rose.
         evaluations: Gradients that each restart took.
+        resolution: Values up to here cannot be told from rounding errors: 8 eps |L|/(1 + L), eps the spacing of theta's
+            dtype at one, in the unit of the value. The errors may be larger where outputs cancel within the network.
         quadratic: eps^2 lambda+/(2 (1 + L)), the ball's sharpness at a critical point if the loss were quadratic; None
             for a box, or where no curvature was asked for.
         bound: What the value cannot exceed where the loss is quadratic; None where no curvature was asked for.
@@ -69,12 +74,13 @@ class Sharpness:
     converged: Bool[Tensor, "members restarts"]
     settled: Bool[Tensor, "members restarts"]
     evaluations: Int[Tensor, "members restarts"]
+    resolution: Float[Tensor, " members"]
     quadratic: Float[Tensor, " members"] | None = None
     bound: Float[Tensor, " members"] | None = None
 
     def __repr__(self) -> str:
         best = self.value[:, None]
-        agree = int((best - self.by_restart <= 0.01 * best).sum())
+        agree = int((self.by_restart >= 0.99 * best).sum())
         said = [
             f"{agree} of {counted(self.by_restart.numel(), 'restart')} within 1 % of the best",
             *(
@@ -83,11 +89,19 @@ class Sharpness:
                 if own is not None
             ),
         ]
+        lost = int(self.unresolved.sum())
+        if lost:
+            said.append(f"{lost} without a rise above the resolution, {spanned(self.resolution)}")
         rising = int((~self.settled).sum())
         if rising:
             said.append(f"{rising} cut off while still rising")
         members = "" if len(best) == 1 else f"{counted(len(best), 'member')}: "
         return f"Sharpness({members}{spanned(self.value)}; {'; '.join(said)})"
+
+    @property
+    def unresolved(self) -> Bool[Tensor, "members restarts"]:
+        """Restarts on a slope on which the loss never rose by more than its rounding errors."""
+        return (self.by_restart == 0) & ~self.converged & self.settled
 
     @property
     def spread(self) -> Float[Tensor, " members"]:
@@ -138,8 +152,8 @@ def epsilon_sharpness(
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
-        ValueError: If the problem's pieces do not fit or are not finite, a loss of one's own is no mean over examples,
-            or a number is out of range.
+        ValueError: If the problem's pieces do not fit or are not finite, a loss of one's own is no mean over examples
+            or at most -1, or a number is out of range.
 
     Examples:
         >>> from numerics.losses import SquaredError
@@ -166,6 +180,7 @@ def epsilon_sharpness(
     if adaptive and basis is not None:
         raise ValueError("adaptive must be False where a basis is given, which says itself what a unit is.")
     search = _Search(network, theta, x, y, loss, basis, seeds, chunk)
+    search.check_held(epsilon)
     units = search.theta.abs() if adaptive else torch.ones_like(search.subspace.coordinates(search.theta))
     found = search.run("ball", epsilon * units, 1.0, restarts, steps, tolerance)
     if lambda_max is None:
@@ -180,7 +195,7 @@ def epsilon_sharpness(
         largest = lambda_max.to(search.theta)
     else:
         largest = search.largest_curvature(units)
-    second = epsilon**2 * largest.clamp(min=0.0) / 2 / (1 + found.loss)
+    second = (epsilon * largest.clamp(min=0.0).sqrt()).square() / 2 / (1 + found.loss)
     first = epsilon * (units * search.gradient).norm(dim=1) / (1 + found.loss)
     return _with(found, second, first + second)
 
@@ -226,8 +241,8 @@ def box_sharpness(
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
-        ValueError: If the problem's pieces do not fit or are not finite, a loss of one's own is no mean over examples,
-            or a number is out of range.
+        ValueError: If the problem's pieces do not fit or are not finite, a loss of one's own is no mean over examples
+            or at most -1, or a number is out of range.
 
     Examples:
         >>> from numerics.losses import SquaredError
@@ -243,6 +258,7 @@ def box_sharpness(
     if not isinstance(dense, bool):
         raise ValueError(f"dense must be True or False, got {dense!r}.")
     search = _Search(network, theta, x, y, loss, basis, seeds, chunk)
+    search.check_held(epsilon)
     sizes = epsilon * (search.subspace.coordinates(search.theta).abs() + 1)
     found = search.run("cube", sizes, 100.0, restarts, steps, tolerance)
     if not dense:
@@ -278,7 +294,18 @@ class _Search:
             raise ValueError(
                 "theta, x and y must be small enough for loss and gradient to be finite, but they overflow."
             )
+        if bool((self.loss <= -1).any()):
+            raise ValueError(
+                f"loss must be above -1 at theta, where sharpness is in units of 1 + loss, got "
+                f"{float(self.loss.min()):g}."
+            )
         self.gradient = self.subspace.pulled(gradient, self.members)
+
+    def check_held(self, epsilon: float) -> None:
+        """Refuse an epsilon that overflows or vanishes in theta's dtype."""
+        held = float(torch.tensor(epsilon, dtype=self.theta.dtype))
+        if held == 0 or held == float("inf"):
+            raise ValueError(f"epsilon must be a number that {self.theta.dtype} can hold, got {epsilon:g}.")
 
     def run(self, region: Region, sizes: Tensor, unit: float, restarts: int, steps: int, tolerance: float) -> Sharpness:
         """Ascend in the region whose half-widths or radius are the sizes."""
@@ -303,25 +330,33 @@ class _Search:
         )
         reached = torch.unflatten(end.value, 0, (-1, restarts))
         values = unit * (reached - self.loss[:, None]).clamp(min=0.0) / (1 + self.loss[:, None])
+        resolution = unit * ROUNDING * torch.finfo(values.dtype).eps * self.loss.abs() / (1 + self.loss)
+        seen = values > resolution[:, None]
+        values = torch.where(seen, values, 0.0)
         best = values.argmax(1)
         value = values.gather(1, best[:, None]).squeeze(1)
         top = torch.unflatten(end.point, 0, (-1, restarts))[self.members, best]
         moved = self.theta + self.subspace.pushed(sizes * top, self.members)
         point = torch.where(value[:, None] > 0, moved, self.theta)
         highest = torch.where(value > 0, reached[self.members, best], self.loss)
-        told = [
+        residual, converged, settled, evaluations, steepest = (
             torch.unflatten(each, 0, (-1, restarts))
-            for each in (end.residual, end.converged, end.settled, end.evaluations)
-        ]
-        return Sharpness(value, point, self.loss, highest, values, *told)
+            for each in (end.residual, end.converged, end.settled, end.evaluations, end.steepest)
+        )
+        converged = converged & (seen | (steepest == 0) | (resolution == 0)[:, None])
+        return Sharpness(
+            value, point, self.loss, highest, values, residual, converged, settled, evaluations, resolution
+        )
 
     def largest_curvature(self, sizes: Float[Tensor, "members dimension"]) -> Float[Tensor, " members"]:
         """The largest eigenvalue of diag(sizes) A' H A diag(sizes)."""
         hessian = self.problem.hessians()
         if self.subspace.basis is not None:
             hessian = self.subspace.basis.mT @ hessian @ self.subspace.basis
-        values: Tensor = torch.linalg.eigvalsh(sizes[:, :, None] * hessian * sizes[:, None, :])
-        return values[:, -1]
+        largest = sizes.amax(1)
+        shape = sizes / torch.where(largest > 0, largest, 1)[:, None]  # squares of the sizes may overflow
+        values: Tensor = torch.linalg.eigvalsh(shape[:, :, None] * hessian * shape[:, None, :])
+        return values[:, -1] * largest * largest
 
     def _starts(self, region: Region, sizes: Tensor, restarts: int) -> Float[Tensor, "members restarts dimension"]:
         """Where the gradient points to, and random points."""

@@ -389,6 +389,66 @@ def test_a_dead_network_is_not_sharp() -> None:
     assert float(found.bound) == 0.0
 
 
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-4, 2e-4])
+def test_a_rise_within_the_rounding_of_the_loss_is_none(epsilon: float) -> None:
+    """(theta^2 + (theta - 2)^2)/2 = 1 + (theta - 1)^2: float32 cannot tell what double precision does."""
+    x, y = torch.ones(2, 1), torch.tensor([[0.0], [2.0]])
+
+    def found(dtype: torch.dtype) -> Sharpness:
+        return epsilon_sharpness(
+            Mlp((1, 1), "linear"),
+            torch.ones(1, 1, dtype=dtype),
+            x.to(dtype),
+            y.to(dtype),
+            SquaredError(),
+            epsilon=epsilon,
+            seeds=[0],
+            lambda_max="dense",
+        )
+
+    single, double = found(torch.float32), found(torch.float64)
+    assert single.bound is not None
+    assert 0.0 == float(single.value) <= float(single.bound) < float(single.resolution)
+    assert not single.converged.any()
+    assert single.unresolved.all()
+    assert torch.equal(single.theta, torch.ones(1, 1))
+    assert repr(single).endswith("8 without a rise above the resolution, 4.77e-07)")
+    assert float(double.value) == pytest.approx(epsilon**2 / 2, rel=1e-4)
+    assert double.converged.all()
+    assert float(double.resolution) == 4 * torch.finfo(torch.float64).eps
+    large = epsilon_sharpness(
+        Mlp((1, 1), "linear"), torch.ones(1, 1), x, y, SquaredError(), epsilon=0.1, seeds=[0], lambda_max="dense"
+    )
+    assert large.converged.all()
+    assert float(large.value) == pytest.approx(0.005, rel=1e-4)
+
+
+def test_the_resolution_of_a_box_is_in_its_unit_and_none_at_a_loss_of_zero() -> None:
+    x, y, network = torch.ones(2, 1), torch.tensor([[0.0], [2.0]]), Mlp((1, 1), "linear")
+    found = box_sharpness(network, torch.ones(1, 1), x, y, SquaredError(), epsilon=1e-5, seeds=[0])
+    assert float(found.resolution) == 400 * torch.finfo(torch.float32).eps
+    assert found.unresolved.all()
+    exact = epsilon_sharpness(network, torch.zeros(1, 1), x, 0 * y, SquaredError(), epsilon=1e-5, seeds=[0])
+    assert float(exact.resolution) == 0.0
+    assert exact.converged.all()
+    assert float(exact.value) == pytest.approx(1e-10, rel=1e-6)
+
+
+@pytest.mark.parametrize("measure", [epsilon_sharpness, box_sharpness])
+def test_regions_whose_squares_overflow_have_infinite_bounds(measure: Callable[..., Sharpness]) -> None:
+    options = {"lambda_max": "dense"} if measure is epsilon_sharpness else {"dense": True}
+    network, theta, x, y = _quadratic(2)
+    found = measure(network, theta, x, y, HALF, epsilon=1e155, seeds=range(3), **options)
+    assert found.bound is not None
+    assert found.bound.isposinf().all()
+    assert found.value.isposinf().all()
+    assert "24 of 24 restarts" in repr(found)
+    flat = measure(network, theta, 0 * x, 0 * y, HALF, epsilon=1e155, seeds=range(3), **options)
+    assert flat.bound is not None
+    assert not flat.bound.any()
+    assert flat.converged.all()
+
+
 def test_a_loss_that_overflows_is_infinitely_sharp() -> None:
     network, x = Mlp((1, 1, 1), "quadratic"), torch.ones(2, 1)
     theta = torch.tensor([[1.0, 1.0]])
@@ -470,6 +530,9 @@ class TestBadInput:
         for epsilon in (0.0, -1.0, math.nan, math.inf, "a", None):
             with pytest.raises(ValueError, match="epsilon must be a finite number > 0, got"):
                 call(epsilon=epsilon)
+        for epsilon, sizes in ((1e39, "1e\\+39"), (1e-50, "1e-50")):
+            with pytest.raises(ValueError, match=f"epsilon must be a number that torch.float32 can hold, got {sizes}"):
+                measure(network, theta.float(), x.float(), y.float(), HALF, epsilon=epsilon, seeds=range(3))
         for name in ("restarts", "steps", "chunk"):
             with pytest.raises(ValueError, match=f"{name} must be an integer >= 1, got 0"):
                 call(**{name: 0})
@@ -521,6 +584,16 @@ class TestBadInput:
             random_basis(2, 3, seeds=[0])
         with pytest.raises(ValueError, match="dimension must be an integer >= 1, got 0"):
             random_basis(2, 0, seeds=[0])
+
+    @pytest.mark.parametrize("measure", [epsilon_sharpness, box_sharpness])
+    @pytest.mark.parametrize("least", [-1.0, -2.0])
+    def test_losses_that_are_no_more_than_minus_one(self, measure: Callable[..., Sharpness], least: float) -> None:
+        def shifted(outputs: Tensor, targets: Tensor) -> Tensor:
+            return (outputs - targets).square().mean() + least
+
+        theta, x, y = torch.zeros(1, 1), torch.ones(4, 1), torch.zeros(4, 1)
+        with pytest.raises(ValueError, match=rf"loss must be above -1 at theta, .* units of 1 \+ loss, got {least:g}"):
+            measure(Mlp((1, 1), "linear"), theta, x, y, shifted, epsilon=0.1, seeds=[0])
 
     def test_problems(self) -> None:
         network, theta, x, y = _quadratic(2)
