@@ -6,6 +6,7 @@ reader can take the numbers out again. Arrays are float64; a value that is not f
 categories' own words may be given.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,10 +46,14 @@ class Figure:
         y_scale: Scale of the vertical axis.
         x_categories: Words below the horizontal axis in place of numbers, from left to right. Points at one category
             are drawn side by side, layer by layer.
+        x_limits: Numbers at the left and at the right end, in either order; None fits the axis to the layers.
+        y_limits: Numbers at the lower and at the upper end; None as for ``x_limits``.
+        square: Whether both axes show the same numbers at the same length, as a line of equality wants it.
 
     Raises:
-        ValueError: If the name is not lower-case words joined by hyphens, a scale is unknown, or categories repeat,
-            are empty or meet a logarithmic axis.
+        ValueError: If the name is not lower-case words joined by hyphens, a scale is unknown, categories repeat,
+            are empty or meet a logarithmic axis, limits do not fit their axis, or a square figure has them, other
+            scales than linear ones, or categories.
 
     Examples:
         >>> figure = Figure(name="density", title="A parabola", x="x", y="y")
@@ -69,6 +74,9 @@ class Figure:
     x_scale: Scale = "linear"
     y_scale: Scale = "linear"
     x_categories: Sequence[str] = ()
+    x_limits: tuple[float, float] | None = None
+    y_limits: tuple[float, float] | None = None
+    square: bool = False
     layers: list[Layer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,6 +90,14 @@ class Figure:
             raise ValueError(f"x_categories must be different words, got {names!r}.")
         if names and self.x_scale != "linear":
             raise ValueError(f"x_scale must be 'linear' on an axis of categories, got {self.x_scale!r}.")
+        self.x_limits = _as_limits("x_limits", self.x_limits, self.x_scale)
+        self.y_limits = _as_limits("y_limits", self.y_limits, self.y_scale)
+        if names and self.x_limits:
+            raise ValueError(f"x_limits must be None on an axis of categories, got {self.x_limits!r}.")
+        if self.square and (names or self.x_limits or self.y_limits or {self.x_scale, self.y_scale} != {"linear"}):
+            raise ValueError(
+                "square must be False unless both axes are linear, without limits or categories, got True."
+            )
 
     def line(self, x: Any, y: Any, label: str) -> Self:
         """Add a curve through ``(x, y)``: what theory says."""
@@ -145,8 +161,9 @@ class Figure:
             "name": self.name,
             "title": self.title,
             "caption": self.caption,
-            "x": {"label": self.x, "scale": self.x_scale, **self._categories()},
-            "y": {"label": self.y, "scale": self.y_scale},
+            "x": {"label": self.x, "scale": self.x_scale, **self._categories(), **_ends(self.x_limits)},
+            "y": {"label": self.y, "scale": self.y_scale, **_ends(self.y_limits)},
+            **({"square": True} if self.square else {}),
             "layers": [
                 {
                     "kind": layer.kind,
@@ -199,6 +216,22 @@ class Figure:
                 f"a word on the horizontal axis must be one of x_categories ({known}), got {unknown[0]!r}."
             )
         return [places.get(value, value) for value in column]
+
+
+def _as_limits(name: str, ends: tuple[float, float] | None, scale: Scale) -> tuple[float, float] | None:
+    """Return the ends of an axis as floats, or None."""
+    if ends is None:
+        return None
+    limits = tuple(float(end) for end in ends)
+    positive = scale == "linear" or all(end > 0 for end in limits)
+    if len(limits) != 2 or limits[0] == limits[1] or not all(map(math.isfinite, limits)) or not positive:
+        rule = "two different numbers" if scale == "linear" else "two different positive numbers"
+        raise ValueError(f"{name} must be {rule}, got {ends!r}.")
+    return limits
+
+
+def _ends(limits: tuple[float, float] | None) -> dict[str, Any]:
+    return {"limits": list(limits)} if limits else {}
 
 
 def as_array(values: Any) -> Array:

@@ -129,6 +129,9 @@ class Workbench:
         x_scale: Scale = "linear",
         y_scale: Scale = "linear",
         x_categories: Sequence[str] = (),
+        x_limits: tuple[float, float] | None = None,
+        y_limits: tuple[float, float] | None = None,
+        square: bool = False,
     ) -> Figure:
         """Return a new figure of this claim, to be filled with layers; see `Figure`.
 
@@ -138,7 +141,8 @@ class Workbench:
         if name in self.figures:
             raise ValueError(f"name must be new in {self.claim}, got a second figure {name!r}.")
         scales: dict[str, Any] = {"x_scale": x_scale, "y_scale": y_scale, "x_categories": x_categories}
-        figure = Figure(name=name, title=title, x=x, y=y, caption=caption, **scales)
+        ends: dict[str, Any] = {"x_limits": x_limits, "y_limits": y_limits, "square": square}
+        figure = Figure(name=name, title=title, x=x, y=y, caption=caption, **scales, **ends)
         self.figures[name] = figure
         return figure
 

@@ -55,6 +55,12 @@ def test_words_on_the_horizontal_axis_stand_at_their_rank() -> None:
     assert figure().record()["x"] == {"label": "x", "scale": "linear"}
 
 
+def test_limits_and_a_square_are_kept_where_they_are_given() -> None:
+    assert figure(x_scale="log", x_limits=(2, 0.01)).record()["x"]["limits"] == [2.0, 0.01]
+    assert figure(square=True).record()["square"] is True
+    assert not figure().record().keys() & {"square", "limits"}
+
+
 def test_a_word_that_is_no_category_is_refused() -> None:
     with pytest.raises(ValueError, match=r"one of x_categories \('weights'\), got 'biases'"):
         figure(x_categories=("weights",)).points(["biases"], [1], "measured")
@@ -68,6 +74,12 @@ def test_a_word_that_is_no_category_is_refused() -> None:
         ({"x_categories": ("a", "a")}, "x_categories must be different words"),
         ({"x_categories": ("a", " ")}, "x_categories must be different words"),
         ({"x_categories": ("a",), "x_scale": "log"}, "x_scale must be 'linear' on an axis of categories"),
+        ({"x_limits": (1, 1)}, r"x_limits must be two different numbers, got \(1, 1\)"),
+        ({"y_limits": (0, float("inf"))}, r"y_limits must be two different numbers, got \(0, inf\)"),
+        ({"y_limits": (0, 1), "y_scale": "log"}, r"y_limits must be two different positive numbers, got \(0, 1\)"),
+        ({"x_categories": ("a",), "x_limits": (0, 1)}, "x_limits must be None on an axis of categories"),
+        ({"square": True, "y_scale": "log"}, "square must be False unless both axes are linear"),
+        ({"square": True, "x_limits": (0, 1)}, "square must be False unless both axes are linear, without limits"),
     ],
 )
 def test_a_malformed_figure_is_refused(changes: dict[str, Any], message: str) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 SERIES = 6
-_WIDTH, _HEIGHT = 420.0, 262.0  # points; a phone shows it at about five sixths of that
+_WIDTH, _HEIGHT, _SQUARE = 420.0, 262.0, 330.0  # points; a phone shows it at about five sixths of that
 _FONT = 14.5
 _INK = "#010101"
 _COLOURS = tuple(f"#0{k}0{k}0a" for k in range(SERIES))  # stand-ins, replaced by the page's variables
@@ -70,8 +70,8 @@ def figure_svg(record: Mapping[str, Any], arrays: Mapping[str, Array], *, key: s
         key: Claim id and figure name; salt and prefix of every id in the SVG, unique in a page.
 
     Returns:
-        An inline SVG that fills the width it is given; its height grows with long names of categories alone. The same
-        bytes for the same arguments.
+        An inline SVG that fills the width it is given; its height grows with long names of categories, and makes the
+        axes of a square figure equal. The same bytes for the same arguments.
 
     Raises:
         ValueError: If a layer's kind or an axis's scale is unknown, or an array is missing.
@@ -94,7 +94,14 @@ def figure_svg(record: Mapping[str, Any], arrays: Mapping[str, Array], *, key: s
             )
         for layer, data, series in zip(record["layers"], columns, series_of(record), strict=True):
             _draw(axes, layer["kind"], data, series)
-        _frame(figure, axes, categories)
+        for axis, place in ((record["x"], axes.set_xlim), (record["y"], axes.set_ylim)):
+            if "limits" in axis:
+                place(*axis["limits"])
+        if record.get("square"):
+            both = sorted([*axes.get_xlim(), *axes.get_ylim()])
+            axes.set_xlim(both[0], both[-1])
+            axes.set_ylim(both[0], both[-1])
+        _frame(figure, axes, categories, square=bool(record.get("square")))
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return Markup(_inline(buffer.getvalue().decode(), key, str(record["title"])))
@@ -205,12 +212,12 @@ def _draw(axes: "Axes", kind: str, data: dict[str, Array], series: int) -> None:
         raise ValueError(f"a layer must be a line, points, band, histogram, segments or heat, got {kind!r}.")
 
 
-def _frame(canvas: "Figure", axes: "Axes", categories: Sequence[str] = ()) -> None:
+def _frame(canvas: "Figure", axes: "Axes", categories: Sequence[str] = (), *, square: bool = False) -> None:
     """Settle ticks, then give the tick labels the room they need (one pass, no second drawing)."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     for axis, scale, limits, most in (
-        (axes.xaxis, axes.get_xscale(), axes.get_xlim(), 6),
+        (axes.xaxis, axes.get_xscale(), axes.get_xlim(), 5 if square else 6),
         (axes.yaxis, axes.get_yscale(), axes.get_ylim(), 5),
     ):
         if scale == "linear":
@@ -228,7 +235,14 @@ def _frame(canvas: "Figure", axes: "Axes", categories: Sequence[str] = ()) -> No
     places = [place for place in axes.get_yticks() if low <= place <= high]
     labels = axes.yaxis.get_major_formatter().format_ticks(places)
     widths = [len(re.sub(r"\\[a-z]+|[{}$^ ]", "", label)) for label in labels]
-    left = (14 + 0.52 * _FONT * max([2, *widths])) / _WIDTH
+    room = 14 + 0.52 * _FONT * max([2, *widths])
+    if square:
+        side, foot, rest = 0.96 * _SQUARE - room, 8 + 1.3 * _FONT, 0.07 * _HEIGHT
+        height = foot + side + rest
+        canvas.set_size_inches(_SQUARE / 72, height / 72)
+        axes.set_position((room / _SQUARE, foot / height, side / _SQUARE, side / height))
+        return
+    left = room / _WIDTH
     scales = canvas.axes[1:]  # the colours of a heat map
     right = 0.80 if scales else 0.975
     more = _name_places(axes, categories, width=(right - left) * _WIDTH / len(categories)) if categories else 0.0

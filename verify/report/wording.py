@@ -138,6 +138,22 @@ def rule_name(rule: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", rule).lower()
 
 
+def shares(findings: Sequence[Record]) -> str:
+    """Say how many comparisons of an open question came out as what, for its verdict is the weakest; empty for one.
+
+    Examples:
+        >>> supported, undecided = {"verdict": "SUPPORTED"}, {"verdict": "UNDECIDED"}
+        >>> shares([supported, undecided, undecided]), shares([undecided])
+        ('of its three comparisons one is supported, two are undecided', '')
+    """
+    if len(findings) < 2:
+        return ""
+    parts = [f"{_count(number)} {_be(number)} {name.lower()}" for name, number in counts(findings)]
+    every = parts[0].partition(" ")[2] if len(parts) == 1 else ""
+    whole = "both comparisons" if len(findings) == 2 else f"all {_count(len(findings))} comparisons"
+    return f"{whole} {every}" if every else f"of its {_count(len(findings))} comparisons {', '.join(parts)}"
+
+
 def found_by(finding: Record) -> str:
     """Say how a finding came by what it holds against the prediction: an identity measures nothing.
 

@@ -8,7 +8,7 @@ import torch
 
 import numerics
 from verify import Verdict, Workbench, discover
-from verify.claims.flatness import local_entropy, sharpness_aware, training, weight_average
+from verify.claims.flatness import local_entropy, pairs, sharpness_aware, training, weight_average
 
 CLAIMS = {claim.id: claim for claim in discover()}
 
@@ -95,9 +95,30 @@ def _verdicts(
     module: object, name: str, ends: dict[str, dict[str, Array]], tmp_path: Path, patch: pytest.MonkeyPatch
 ) -> list[Verdict | None]:
     patch.setattr(module, "measured", lambda bench, recipe, **settings: ends[recipe])
-    patch.setattr(sharpness_aware, "_draw_trajectories", lambda bench: None)
+    patch.setattr(sharpness_aware, "_draw_trajectories", lambda bench, target: None)
     bench = Workbench(name, folder=tmp_path)
     return [comparison.decide().verdict for comparison in CLAIMS[name].check(bench)]
+
+
+def test_the_line_of_equality_spans_all_that_is_drawn_on_square_axes(tmp_path: Path) -> None:
+    figure = Workbench("a.b", folder=tmp_path).figure("pairs", title="Pairs", x="x", y="y", square=True)
+    pairs.draw_pairs(figure, "trace", {"trace": np.array([2.0, 3.0])}, {"others": {"trace": np.array([1.0, 2.5])}})
+    assert figure.layers[-1].arrays["x"].tolist() == figure.layers[-1].arrays["y"].tolist() == [1.0, 3.0]
+
+
+def test_eigenvalues_are_drawn_as_the_loss_falls_with_the_loss_that_the_claim_is_about(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = {"loss": np.array([2.0, 0.5, 0.04]), "largest": np.array([1.0, 3.0, 0.5])}
+    bench = Workbench("flatness.sam-finds-flatter", folder=tmp_path)
+    monkeypatch.setattr(Workbench, "map", lambda *_: [path] * 3)
+    sharpness_aware._draw_trajectories(bench, 0.05)
+    figure = bench.figures["trajectories"]
+    assert figure.x_limits is not None
+    assert figure.x_limits[0] > 0.05 > figure.x_limits[1]
+    *lines, mark = figure.layers
+    assert [line.arrays["x"].tolist() for line in lines] == [path["loss"].tolist()] * 3
+    assert (mark.label, mark.arrays["x"].tolist()) == ("loss 0.05", [0.05, 0.05])
 
 
 S, R, U = Verdict.SUPPORTED, Verdict.REFUTED, Verdict.UNDECIDED
@@ -139,8 +160,8 @@ def test_the_control_tells_whether_the_rate_or_the_mean_makes_an_average_flatter
     assert _verdicts(weight_average, "flatness.swa-finds-flatter", ends, tmp_path, monkeypatch) == verdicts
 
 
-@pytest.mark.parametrize(("size", "verdicts"), [(0.9, [S, S, S, S]), (0.995, [S, S, S, R]), (1.1, [S, R, R, R])])
-def test_entropy_sgd_has_to_make_the_trace_smaller_by_a_twentieth(
+@pytest.mark.parametrize(("size", "verdicts"), [(0.85, [S, S, S, R]), (0.995, [S, S, S, S]), (1.1, [S, R, R, S])])
+def test_how_much_entropy_sgd_gains_is_bounded_apart_from_whether_it_does(
     size: float, verdicts: list[Verdict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entropic = _varied(_ends(size, size))

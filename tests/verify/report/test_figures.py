@@ -17,12 +17,21 @@ LAYERS: dict[str, dict[str, Any]] = {
 }
 
 
-def draw(*layers: tuple[str, dict[str, Any]], key: str = "a.b/c", names: Any = (), **scales: str) -> str:
+def draw(
+    *layers: tuple[str, dict[str, Any]],
+    key: str = "a.b/c",
+    names: Any = (),
+    limits: tuple[float, float] | None = None,
+    square: bool = False,
+    **scales: str,
+) -> str:
     arrays = {f"{k}/{name}": value for k, (_, columns) in enumerate(layers) for name, value in columns.items()}
     record = {
         "title": "A <title>",
-        "x": {"label": "x", "scale": scales.get("x", "linear"), **({"categories": names} if names else {})},
+        "x": {"label": "x", "scale": scales.get("x", "linear"), **({"categories": names} if names else {})}
+        | ({"limits": limits} if limits else {}),
         "y": {"label": "y", "scale": scales.get("y", "linear")},
+        "square": square,
         "layers": [
             {"kind": kind, "label": "", "arrays": {name: f"{k}/{name}" for name in columns}}
             for k, (kind, columns) in enumerate(layers)
@@ -58,6 +67,27 @@ def test_ranks_pair_theory_and_measurement_by_colour() -> None:
 
 def test_every_kind_has_a_sample_in_the_legend() -> None:
     assert all("<path" in swatch(kind, series) for kind in LAYERS for series in range(SERIES))
+
+
+def _places(svg: str) -> np.ndarray:
+    """Where the points of the only layer are drawn, one row each."""
+    return np.array(re.findall(r'<use href="[^"]*" x="([\d.]+)" y="([\d.]+)" style="fill: var', svg), dtype=float)
+
+
+def test_a_square_figure_draws_equal_numbers_on_its_diagonal_and_equal_lengths_for_both() -> None:
+    corners = {"x": np.array([0.0, 3.0, 3.0]), "y": np.array([1.0, 1.0, 2.0])}
+    first, second, third = _places(draw(("points", corners), square=True))
+    across, up = second[0] - first[0], second[1] - third[1]
+    np.testing.assert_allclose(across, 3 * up, rtol=1e-6)
+    first, second, third = _places(draw(("points", corners)))
+    assert abs((second[0] - first[0]) / (second[1] - third[1]) - 3) > 1
+
+
+def test_an_axis_whose_first_limit_is_the_larger_runs_the_other_way() -> None:
+    pair = {"x": np.array([1.0, 2.0]), "y": np.array([1.0, 1.0])}
+    ahead, back = _places(draw(("points", pair))), _places(draw(("points", pair), limits=(3.0, 0.0)))
+    assert ahead[0, 0] < ahead[1, 0]
+    assert back[0, 0] > back[1, 0]
 
 
 def test_a_logarithmic_axis_that_spans_little_still_has_labels() -> None:

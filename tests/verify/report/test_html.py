@@ -178,6 +178,16 @@ def test_what_an_identity_holds_against_the_prediction_is_called_derived(records
     assert '<th scope="col">Measured</th>' in finding_html({**identity, "rule": "Agrees"})
 
 
+def test_an_open_question_tells_what_its_comparisons_came_out_as(records: Records, save: Callable[..., Path]) -> None:
+    question = next(record for record, _ in records if record["open"])
+    question["findings"] = [{**question["findings"][0], "verdict": word} for word in ("REFUTED", "SUPPORTED")]
+    page = write_report(save(records)).read_text()
+    words = "an open question: of its two comparisons one is supported, one is refuted"
+    assert page.count(words) == 3  # in the table, in its section and among the open questions
+    asked = page[page.index('<section id="open-questions">') : page.index('<section id="provenance">')]
+    assert '<p class="text"><span class="outcome REFUTED">REFUTED</span> ' in asked
+
+
 def test_an_error_shows_its_traceback_escaped(html: str) -> None:
     assert "A claim whose check &lt;fails&gt;" in html
     assert "File &#34;zoo.py&#34;, line 3" in html

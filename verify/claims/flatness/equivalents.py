@@ -163,7 +163,7 @@ def sharper_equivalent_as_printed(bench: Workbench) -> Iterator[Comparison]:
         derivation=theory.sharpest_minimum(),
         part="sharper",
         claimed=sp.Integer(1),
-        rival=Rival("0, no place being sharper", sp.Integer(0)),
+        rival=Rival("no place is sharper", sp.Integer(0)),
     )
     derivation = theory.sharper_equivalent()
     size, radius = (

@@ -21,7 +21,13 @@ from verify.claims.flatness.training import (
 from verify.lectures.flatness import FLAT_GENERALISE
 from verify.sources import DINH_2017, KESKAR_2017
 
-RECIPES = ("SGD", "SAM", "far SAM", "ASAM", "high rate")
+RECIPES = {
+    "SGD": "SGD",
+    "SAM": "SAM, $\\rho = 0.2$",
+    "far SAM": "SAM, $\\rho = 0.5$",
+    "ASAM": "ASAM",
+    "high rate": "SGD, rate 0.5, batches of 4",
+}
 RADIUS = 0.5  # of the ball for the sharpness, about a twentieth of the norm of the weights
 WAYS = (
     "SGD at learning rates 0.2 (batches of 32) and 0.5 (batches of 4); SAM with $\\rho$ = 0.2 and 0.5; ASAM with "
@@ -80,8 +86,8 @@ def predicts_generalisation(bench: Workbench) -> Iterator[Comparison]:
         y="gap",
         caption=f"{gaps.size} networks from {len(gaps)} starts, every one at a training loss of {target:g}.",
     )
-    for name in RECIPES:
-        figure.points(found[name]["largest"][kept], found[name]["gap"][kept], name)
+    for name, label in RECIPES.items():
+        figure.points(found[name]["largest"][kept], found[name]["gap"][kept], label)
     losses = np.stack([found[name]["loss"][kept] for name in RECIPES], axis=1)
     for key, label in MEASURES:
         order = np.stack([found[name][key][kept] for name in RECIPES], axis=1).argsort(axis=1)

@@ -8,7 +8,7 @@ import theory
 from verify import (
     OPEN,
     Agrees,
-    AtMost,
+    AtLeast,
     Bounds,
     Comparison,
     Identity,
@@ -135,7 +135,7 @@ def local_entropy(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "flatness.entropy-sgd-finds-flatter",
-    title="Entropy-SGD against SGD at the same training loss",
+    title="Does Entropy-SGD end flatter than SGD, at the same training loss?",
     source=Source(CHAUDHARI_2017, "section 5 and figure 1", printed=ALGORITHMS),
     assumptions=(
         *SETTING,
@@ -146,22 +146,25 @@ def local_entropy(bench: Workbench) -> Iterator[Comparison]:
 )
 def entropy_sgd_finds_flatter(bench: Workbench) -> Iterator[Comparison]:
     r"""Does Entropy-SGD, which descends the local entropy $-\log\int e^{-L(\theta') - \gamma|\theta'-\theta|^2/2}
-    d\theta'$ in place of the loss, end flatter than SGD with the same step size and the same loss?
+    d\theta'$ in place of the loss, end flatter than SGD with the same step size and the same loss, a mean cross-entropy
+    of 0.05 in the quick profile and 0.01 in the others?
 
     On a quadratic it caps every curvature $\lambda$ at $\lambda\gamma/(\lambda + \gamma)$, but that moves no minimum.
-    "Flatter" is put in two ways: smaller in more than half of all pairs, and a trace smaller by one part in twenty,
-    half of what SAM makes of it in the same setting.
+    The question is whether it ends flatter in more than half of all pairs, by the largest eigenvalue and by the trace.
+    A comparison of its own asks how large a gain there could be: does the median trace stay above 19/20 of that of SGD,
+    where SAM brings it down by a tenth? All this is for $\gamma = 0.1$ without scoping, and says nothing of other ways
+    to run Entropy-SGD.
     """
     target = bench.size(quick=0.05, standard=0.01, full=0.01)
     pairs = bench.size(quick=20, standard=40, full=80)
     plain, entropic = (measured(bench, name, pairs=pairs, target=target) for name in ("SGD", "Entropy-SGD"))
     yield from first_is_flatter({"Entropy-SGD": entropic, "SGD": plain}, target=target)
     kept, dropped = both_arrived(plain, entropic)
-    yield AtMost(
-        "trace after Entropy-SGD, over that after SGD",
+    yield AtLeast(
+        "trace after Entropy-SGD, over that after SGD: a gain of less than a twentieth",
         bound=0.95,
         replicates=(entropic["trace"] / plain["trace"])[kept],
-        rival=Rival("no difference", 0.99),
+        rival=Rival("smaller by a tenth, as after SAM", 0.9),
         dropped=dropped,
     )
     figure = bench.figure(
@@ -169,7 +172,8 @@ def entropy_sgd_finds_flatter(bench: Workbench) -> Iterator[Comparison]:
         title="Where SGD and Entropy-SGD end",
         x="trace, SGD",
         y="trace, Entropy-SGD",
-        caption=f"{np.count_nonzero(kept)} pairs. Gradients in the median: SGD {np.median(plain['gradients']):.0f}, "
-        f"Entropy-SGD {np.median(entropic['gradients']):.0f}.",
+        square=True,
+        caption=f"{np.count_nonzero(kept)} pairs at a training loss of {target:g}. Gradients in the median: SGD "
+        f"{np.median(plain['gradients']):.0f}, Entropy-SGD {np.median(entropic['gradients']):.0f}.",
     )
     draw_pairs(figure, "trace", plain, {"pairs": entropic})

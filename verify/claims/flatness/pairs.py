@@ -29,7 +29,7 @@ def first_is_flatter(
     (first, flat), (second, sharp) = ends.items()
     kept, dropped = both_arrived(flat, sharp)
     yield AtMost(
-        f"difference of the training losses of {first} and {second}, over the loss asked for",
+        f"difference of the training losses of {first} and {second}, over {target:g}, the loss asked for",
         bound=within,
         replicates=np.abs(sharp["loss"] - flat["loss"])[kept] / target,
         rival=Rival("a fifth, which would explain a difference of a tenth in the eigenvalues", 0.2),
@@ -50,5 +50,6 @@ def draw_pairs(figure: Figure, key: str, across: Ends, others: Mapping[str, Ends
     """Draw a value of one member against that of others, with the line on which both are equal."""
     for label, ends in others.items():
         figure.points(across[key], ends[key], label)
-    edges = [across[key].min(), across[key].max()]
+    values = np.concatenate([across[key], *(ends[key] for ends in others.values())])
+    edges = [values.min(), values.max()]
     figure.line(edges, edges, "equal")

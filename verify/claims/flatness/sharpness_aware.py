@@ -26,7 +26,8 @@ from verify.lectures.flatness import ALGORITHMS, REDUNDANT
 from verify.sources import CHAUDHARI_2017, DINH_2017, FORET_2021
 
 TRAINING = "learning rate 0.2, batches of 32, no momentum; SAM climbs by $\\rho$ = 0.2"
-MOMENTS = (0, 1, 2, 4, 7, 12, 20, 32, 50, 80, 120, 200)  # of trajectories, in twenties of gradients
+# of trajectories, in twenties of gradients
+MOMENTS = (0, 1, 2, 4, 7, 10, 14, 20, 26, 32, 40, 50, 64, 80, 120, 200, 320)
 ALPHA = 0.25  # of the first layer; the second takes 1/ALPHA
 
 
@@ -42,14 +43,16 @@ def sam_finds_flatter(bench: Workbench) -> Iterator[Comparison]:
     largest eigenvalue and the trace of the Hessian are smaller than where stochastic gradient descent (SGD) ends.
 
     SAM descends along the gradient at $\theta + \rho\, g/|g|$, $g$ the gradient of the batch at $\theta$: to first
-    order in $\rho$ it minimises $L(\theta) + \rho\, |\nabla L(\theta)|$. It takes two gradients a step.
+    order in $\rho$ it minimises $L(\theta) + \rho\, |\nabla L(\theta)|$. It takes two gradients a step. The loss is the
+    mean cross-entropy, 0.05 in the quick profile and 0.01 in the others. At equal cost the order is another one
+    (*flatness.cost-per-step*).
     """
     target = bench.size(quick=0.05, standard=0.01, full=0.01)
     pairs = bench.size(quick=20, standard=40, full=80)
     plain, aware = (measured(bench, name, pairs=pairs, target=target) for name in ("SGD", "SAM"))
     yield from first_is_flatter({"SAM": aware, "SGD": plain}, target=target)
-    _draw_pairs(bench, plain, aware)
-    _draw_trajectories(bench)
+    _draw_pairs(bench, plain, aware, target)
+    _draw_trajectories(bench, target)
 
 
 @claim(
@@ -69,8 +72,8 @@ def cost_per_step(bench: Workbench) -> Iterator[Comparison]:
     r"""A step of SGD takes one gradient, one of SAM two, one of Entropy-SGD as many as its walk has steps, here 20.
     After equally many gradients both have come less far down than plain SGD, and their largest eigenvalues are larger.
 
-    Once most images are fitted, eigenvalues under the cross-entropy fall along with the loss (before, the largest one
-    rises), so what finds flatter points at equal loss need not do so at equal cost.
+    So what finds flatter points at equal loss, as SAM does (*flatness.sam-finds-flatter*), need not do so at equal
+    cost.
     """
     pairs = bench.size(quick=20, standard=40, full=80)
     gradients = bench.size(quick=1000, standard=4000, full=8000)
@@ -105,10 +108,13 @@ def cost_per_step(bench: Workbench) -> Iterator[Comparison]:
 )
 def winner_by_rescaling(bench: Workbench) -> Iterator[Comparison]:
     r"""SAM ends flatter than SGD, but $T_\alpha(\theta_1, \theta_2) = (\alpha\theta_1, \theta_2/\alpha)$ with
-    $\alpha = 1/4$ gives a network with the same outputs whose largest eigenvalue and trace are larger than SGD's.
+    $\alpha = 1/4$ gives a network with the same outputs whose largest eigenvalue and trace are larger than SGD's. (The
+    same to the last digit, and the error measured 0: powers of two rescale floating-point numbers without rounding.)
+    All are compared at one training loss, the mean cross-entropy, 0.05 in the quick profile and 0.01 in the others.
 
     So what SAM finds flatter is a point of parameter space. Whether the *function* is one that should be called flatter
-    no eigenvalue of the Hessian can say.
+    no eigenvalue of the Hessian itself can say. Measures that count each weight in units of its own size are another
+    matter (*rescaling.same-function*).
     """
     target = bench.size(quick=0.05, standard=0.01, full=0.01)
     together, count = TOGETHER, bench.size(quick=1, standard=2, full=4)
@@ -137,7 +143,7 @@ def winner_by_rescaling(bench: Workbench) -> Iterator[Comparison]:
         measured=found["change"][kept],
         predicted=0.0,
         tolerance=1e-10,
-        reason="rounding",
+        reason="rounding, of which a power of two leaves none",
         rival=Rival("as far as from SAM to SGD", found["distance"][kept]),
         dropped=dropped,
     )
@@ -184,37 +190,46 @@ def along_training(seed: int, name: str, samples: int, moments: str, device: str
     }
 
 
-def _draw_pairs(bench: Workbench, plain: dict[str, Array], aware: dict[str, Array]) -> None:
+def _draw_pairs(bench: Workbench, plain: dict[str, Array], aware: dict[str, Array], target: float) -> None:
     """Draw what every pair ended at."""
     figure = bench.figure(
         "pairs",
         title="Where SGD and SAM end",
         x="largest eigenvalue, SGD",
         y="largest eigenvalue, SAM",
-        caption=f"{len(plain['largest'])} pairs of networks. Gradients in the median: "
+        square=True,
+        caption=f"{len(plain['largest'])} pairs of networks at a training loss of {target:g}. Gradients in the median: "
         f"SAM {np.median(aware['gradients']):.0f}, SGD {np.median(plain['gradients']):.0f}. Test accuracy: SAM "
         f"{aware['accuracy'].mean():.1%}, SGD {plain['accuracy'].mean():.1%}.",
     )
     draw_pairs(figure, "largest", plain, {"pairs": aware})
 
 
-def _draw_trajectories(bench: Workbench) -> None:
-    """Draw how the largest eigenvalue goes in training."""
-    moments = " ".join(str(20 * step) for step in MOMENTS[: bench.size(quick=9, standard=12, full=12)])
+def _draw_trajectories(bench: Workbench, target: float) -> None:
+    """Draw how the largest eigenvalue goes as the training loss falls."""
+    moments = " ".join(str(20 * step) for step in MOMENTS[: bench.size(quick=14, standard=17, full=17)])
     seed = bench.seeds("trajectory", 1)[0]
     names = {"SGD": "SGD", "SAM": "SAM", "plain average": "average of SGD from step 200 on (SWA)"}
     items = [
         {"seed": seed, "name": name, "samples": samples(bench), "moments": moments, "device": bench.device}
         for name in names
     ]
+    paths = bench.map("trajectories", along_training, items)
+    heights = np.concatenate([found["largest"][found["loss"] > 0.6 * target] for found in paths])
+    ends = float(heights.min()) / 1.05, float(heights.max()) * 1.05
     figure = bench.figure(
         "trajectories",
-        title="The largest eigenvalue in training",
-        x="gradients of batches",
+        title="The largest eigenvalue as the training loss falls",
+        x="training loss, falling",
         y="largest eigenvalue",
+        x_scale="log",
         y_scale="log",
-        caption="One network, three ways from the same weights through the same batches; SAM takes two gradients a "
-        "step. Before its first point the average is SGD itself.",
+        x_limits=(2.0, 0.7 * target),
+        y_limits=ends,
+        caption=f"One network, three ways from the same weights through the same batches, up to {moments.split()[-1]} "
+        "gradients. The claim compares at equal loss: where lines cross the vertical one. After equally "
+        "many gradients SAM is the sharper one, as it has not come down as far then (*flatness.cost-per-step*).",
     )
-    for label, found in zip(names.values(), bench.map("trajectories", along_training, items), strict=True):
-        figure.line(found["gradients"], found["largest"], label)
+    for label, found in zip(names.values(), paths, strict=True):
+        figure.line(found["loss"], found["largest"], label)
+    figure.line([target, target], ends, f"loss {target:g}")

@@ -24,7 +24,8 @@ from verify.sources import KESKAR_2017
 )
 def small_batch_is_flatter(bench: Workbench) -> Iterator[Comparison]:
     r"""Do small batches lead to points where the largest eigenvalue and the trace of the Hessian are smaller, and to a
-    better accuracy on images that were not trained on?
+    better accuracy on images that were not trained on? All are trained to one loss, the mean cross-entropy: 0.02; in
+    the quick profile 0.05 at one learning rate, and 0.3 at equal noise, where nothing is decided then.
 
     Two controls tell what a batch might do by itself. The largest eigenvalue that full batches bear at a learning rate
     $\eta$ is $2/\eta$; the captions say how far away it is. And at equal noise, $\eta/B$ the same for both sizes $B$,
@@ -49,10 +50,10 @@ def small_batch_is_flatter(bench: Workbench) -> Iterator[Comparison]:
             dropped=dropped,
             decided_from=decided_from,
         )
-        _draw(bench, setting, {first: small, second: large})
+        _draw(bench, setting, {first: small, second: large}, target)
 
 
-def _draw(bench: Workbench, setting: str, ends: dict[str, dict[str, Array]]) -> None:
+def _draw(bench: Workbench, setting: str, ends: dict[str, dict[str, Array]], target: float) -> None:
     """Draw traces of pairs against each other, and say what else is different."""
     names = {name: f"batches of {recipe(name)['batch_size']}" for name in ends}
     small, large = ends
@@ -68,6 +69,7 @@ def _draw(bench: Workbench, setting: str, ends: dict[str, dict[str, Array]]) -> 
         title=f"Traces of pairs at {setting}",
         x=f"trace, {names[large]}",
         y=f"trace, {names[small]}",
-        caption=f"{len(ends[small]['trace'])} pairs. {controls}",
+        square=True,
+        caption=f"{len(ends[small]['trace'])} pairs at a training loss of {target:g}. {controls}",
     )
     draw_pairs(figure, "trace", ends[large], {"pairs": ends[small]})

@@ -30,7 +30,7 @@ NETWORK: Final = "64 inputs, 16 hidden ReLU units, 10 outputs, no biases; weight
 DATA: Final = (
     "handwritten digits of 8 by 8 pixels, 600 for training in the quick profile, else 1200, the others for testing"
 )
-PAIRS: Final = "pairs start at the same weights and end at the same training loss, the mean cross-entropy"
+PAIRS: Final = "networks that are compared start at the same weights and end at the same training loss"
 SETTING: Final = (NETWORK, DATA, PAIRS)
 
 

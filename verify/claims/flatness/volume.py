@@ -248,7 +248,7 @@ def box_volume_as_printed(bench: Workbench) -> Iterator[Comparison]:
         derivation=derivation,
         part="box",
         claimed=2 * r**weights,
-        rival=Rival("(2r)^(n_1 + n_2)", (2 * r) ** weights),
+        rival=Rival("every side 2r long", (2 * r) ** weights),
     )
 
 

@@ -25,7 +25,7 @@ SHAPES = {
     "three layers with biases": {"widths": "4 5 4 2", "activation": "relu", "bias": True},
     "four layers of leaky ReLU": {"widths": "3 4 4 3 2", "activation": "leaky_relu", "bias": False},
 }
-EXPONENTS = np.linspace(-3, 3, 25)
+EXPONENTS = np.unique(np.concatenate([np.linspace(-3, 3, 25), np.linspace(-1, 1, 33)]))  # fine where curves are bent
 END = 9  # places at either end of the orbit at which slopes are fitted: two decades
 
 

@@ -149,7 +149,7 @@ def network_counts(bench: Workbench, name: str) -> tuple[dict[str, Array], int, 
 
 @claim(
     "rescaling.controllable-eigenvalues",
-    title="All positive eigenvalues but as many as the smallest layer has weights can be made large at once",
+    title="At least r - min n_k of the r positive eigenvalues can be made large at once",
     source=Source(DINH_2017, "on Hessian-based measures", FULL_SPECTRUM),
     assumptions=ASSUMED,
     expects={Verdict.SUPPORTED},
@@ -164,8 +164,11 @@ def controllable_eigenvalues(bench: Workbench) -> Iterator[Comparison]:
     eigenvalues are above $M$: not one sharp direction but many. The bound is empty where the rank is no larger than the
     smallest layer. Divide all layers by $\beta$ except for the smallest, $s$, which takes $\beta^{K-1}$. As $\beta$
     grows, exactly $\operatorname{rank}(H_{cc})$ eigenvalues grow like $\beta^2$, with $H_{cc}$ the block of $H$ without
-    layer $s$; the other $r - \operatorname{rank}(H_{cc}) \le n_s$ fall to zero, and the $n - r$ zeros stay. If $H$ is
-    invertible no more than $r - n_s$ grow: then the bound is met.
+    layer $s$; the other $r - \operatorname{rank}(H_{cc}) \le n_s$ fall to zero, and the $n - r$ zeros stay.
+
+    The bound is met by invertible matrices, of which exactly $r - n_s$ eigenvalues grow. The Hessian at a minimum of a
+    ReLU network is never one of them (*rescaling.singular-hessian*): its kernel has vectors that do not vanish in
+    layer $s$, and there more eigenvalues grow than the bound promises.
     """
     derivation = theory.controllable_spectrum()
     letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
