@@ -26,8 +26,9 @@ ASCENT: Final = 12  # gradients of an ascent
 
 SMALL: Final = (
     f"digits, averaged to 4 by 4 pixels, {SAMPLES} for training and the others for testing; networks of 16 inputs, "
-    f"{WIDTHS[1]} hidden ReLU units and 10 outputs, no biases, trained by SGD, learning rate 0.2, batches of 32; they "
-    "differ in their start and the order of their images alone"
+    f"{WIDTHS[1]} hidden ReLU units and 10 outputs, no biases, trained by SGD, learning rate 0.2, batches of 32, to a "
+    "mean cross-entropy of 0.2 in the quick profile and 0.05 in the others; they differ in their start and the order "
+    "of their images alone"
 )
 
 

@@ -27,7 +27,7 @@ from verify.sources import CHAUDHARI_2017, DINH_2017, FORET_2021
 
 TRAINING = "learning rate 0.2, batches of 32, no momentum; SAM climbs by $\\rho$ = 0.2"
 # of trajectories, in twenties of gradients
-MOMENTS = (0, 1, 2, 4, 7, 10, 14, 20, 26, 32, 40, 50, 64, 80, 120, 200, 320)
+MOMENTS = (0, 1, 2, 4, 7, 10, 14, 20, 26, 32, 40, 50, 64, 80, 120, 200, 320, 400)
 ALPHA = 0.25  # of the first layer; the second takes 1/ALPHA
 
 
@@ -207,7 +207,7 @@ def _draw_pairs(bench: Workbench, plain: dict[str, Array], aware: dict[str, Arra
 
 def _draw_trajectories(bench: Workbench, target: float) -> None:
     """Draw how the largest eigenvalue goes as the training loss falls."""
-    moments = " ".join(str(20 * step) for step in MOMENTS[: bench.size(quick=14, standard=17, full=17)])
+    moments = " ".join(str(20 * step) for step in MOMENTS[: bench.size(quick=14, standard=18, full=18)])
     seed = bench.seeds("trajectory", 1)[0]
     names = {"SGD": "SGD", "SAM": "SAM", "plain average": "average of SGD from step 200 on (SWA)"}
     items = [
