@@ -15,7 +15,7 @@ EXPECTED: dict[str, str | None] = {
     "flatness.confident-error": "SUPPORTED",
     "flatness.cost-per-step": "SUPPORTED",
     "flatness.disjoint-factor-as-printed": "REFUTED",
-    "flatness.entropy-sgd-finds-flatter": "REFUTED",
+    "flatness.entropy-sgd-finds-flatter": "UNDECIDED",
     "flatness.epsilon-sharpness": "SUPPORTED",
     "flatness.escapes-sharp": "SUPPORTED",
     "flatness.growing-factor-as-printed": "REFUTED",
