@@ -1,5 +1,10 @@
 from .ball import Ball as Ball
 from .ball import ComplexBall as ComplexBall
+from .certificates.critical_point import CriticalPointCertificate as CriticalPointCertificate
+from .certificates.critical_point import certify_critical_point as certify_critical_point
+from .certificates.inertia import SpectralSigns as SpectralSigns
+from .certificates.inertia import certified_signs as certified_signs
+from .certificates.krawczyk import NoCertificateError as NoCertificateError
 from .curvature_directions import plane_curvatures as plane_curvatures
 from .curvature_directions import principal_curvatures as principal_curvatures
 from .degenerate_minimum import minimum_neighbourhood as minimum_neighbourhood

@@ -119,7 +119,8 @@ class NetworkBalls:
                 )
                 slopes.append(slope)
                 bends.append(bend)
-        deltas, pulled = [2 * self.prefactor / self.inputs.ncols() * (z - self.targets)], []
+        deltas = [2 * self.prefactor / self.inputs.ncols() * (z - self.targets)]
+        pulled: list[Any] = []
         for place in range(last, 0, -1):
             pulled.insert(0, layers[place][0].transpose() * deltas[0])
             deltas.insert(0, _times(pulled[0], slopes[place - 1]))
