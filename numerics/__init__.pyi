@@ -33,6 +33,13 @@ from .losses import SquaredError as SquaredError
 from .networks import Mlp as Mlp
 from .objective import loss_and_gradient as loss_and_gradient
 from .objective import relative_gradient_norm as relative_gradient_norm
+from .p_spin.descent import SphericalDescent as SphericalDescent
+from .p_spin.descent import spherical_descent as spherical_descent
+from .p_spin.eigenvector_following import spherical_critical_points as spherical_critical_points
+from .p_spin.evidence import SphericalCriticalPoints as SphericalCriticalPoints
+from .p_spin.hamiltonian import SphericalSpinGlass as SphericalSpinGlass
+from .p_spin.searches import sample_spherical_critical_points as sample_spherical_critical_points
+from .p_spin.searches import spherical_minima as spherical_minima
 from .random_matrices import sample_residual_blocks as sample_residual_blocks
 from .random_matrices import sample_wigner as sample_wigner
 from .random_matrices import sample_wishart as sample_wishart
