@@ -7,6 +7,7 @@ from .certificates.inertia import certified_signs as certified_signs
 from .certificates.krawczyk import NoCertificateError as NoCertificateError
 from .curvature_directions import plane_curvatures as plane_curvatures
 from .curvature_directions import principal_curvatures as principal_curvatures
+from .dead_units import dead_unit_index as dead_unit_index
 from .degenerate_minimum import minimum_neighbourhood as minimum_neighbourhood
 from .derivation import Derivation as Derivation
 from .derivation import Step as Step
@@ -82,12 +83,19 @@ from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
 from .index_by_potential import index_formula as index_formula
+from .linear_network.barrier import minimiser_barrier as minimiser_barrier
 from .linear_network.classification import linear_critical_sets as linear_critical_sets
 from .linear_network.critical_sets import CriticalSet as CriticalSet
 from .linear_network.critical_sets import critical_points as critical_points
 from .linear_network.critical_table import CriticalTable as CriticalTable
 from .linear_network.critical_table import critical_table as critical_table
+from .linear_network.index_laws import greedy_index_law as greedy_index_law
+from .linear_network.index_laws import linear_index_curve as linear_index_curve
+from .linear_network.index_laws import uniform_index_law as uniform_index_law
 from .linear_network.interpolation import interpolation_threshold as interpolation_threshold
+from .linear_network.least_energy import LeastEnergyLaw as LeastEnergyLaw
+from .linear_network.least_energy import least_energy_density as least_energy_density
+from .linear_network.least_energy import least_energy_law as least_energy_law
 from .linear_network.minimum_energy import linear_minimum_energy as linear_minimum_energy
 from .linear_network.second_variation import critical_set_index as critical_set_index
 from .proof import Difference as Difference

@@ -20,6 +20,7 @@ __all__ = ["linear_minimum_energy"]
 
 _SOURCE = "Baldi and Hornik (1989), Neural networks and principal component analysis; least squares"
 _x, _xt, _y, _yt, _w, _wt, _gram = sp.symbols("X X^T Y Y^T W W^T G", commutative=False)
+_PROJECTOR = _xt * _gram**-1 * _x
 
 
 @cache
@@ -42,7 +43,6 @@ def linear_minimum_energy() -> Derivation:
     a, b, e = sp.symbols("a b e", positive=True)
     best = _y * _xt * _gram**-1
     residual = _y * _yt - best * _x * _yt
-    projector = _xt * _gram**-1 * _x
     loss = (_y - _w * _x) * (_yt - _xt * _wt)
     square = (_w - best) * _gram * (_wt - _gram**-1 * _x * _yt)
     second_moment = sp.integrate(e**2 * sp.exp(-(e**2) / 2) / sp.sqrt(2 * sp.pi), (e, -sp.oo, sp.oo))
@@ -61,27 +61,6 @@ def linear_minimum_energy() -> Derivation:
     minimum = ExactTwoLayer(sp.ImmutableMatrix(least_squares), sp.ImmutableMatrix(sp.eye(2)), net.inputs, net.targets)
     unit = sp.Symbol("x", positive=True)
     weight = unit * (1 - unit)  # n = 2, m = 4: Beta(2, 2)
-    cochran = Theorem(
-        "Cochran's theorem",
-        "If $P$ is an orthogonal projector of rank $r$, independent of a Gaussian matrix $Y$ with $n$ independent "
-        "standard rows, then $|Y (1 - P)|^2$ and $|Y P|^2$ are independent and chi-square with $n (m - r)$ and $n r$ "
-        "degrees of freedom; their ratio to the sum follows a Beta law.",
-        "Muirhead, Aspects of Multivariate Statistical Theory, chapter 1",
-        (
-            Step(
-                "P = X^T G^-1 X is idempotent, X X^T being G.",
-                Relation(_idempotent(projector), "=", projector),
-                "exact",
-                shown=r"P^2 = X^T G^{-1} G G^{-1} X = P",
-            ),
-            Step(
-                "Its rank is its trace, that of G^-1 G = 1 (an exact instance, n = 2 and m = 5).",
-                Relation((net.inputs.T * (net.inputs * net.inputs.T).inv() * net.inputs).trace(), "=", 2),
-                "exact",
-                shown=r"\mathrm{tr} P = \mathrm{tr} G^{-1} X X^T = n",
-            ),
-        ),
-    )
     return Derivation(
         "The mean energy of the minima of linear networks",
         sp.Eq(epsilon, (1 - phi / 2) / 2),
@@ -94,7 +73,7 @@ def linear_minimum_energy() -> Derivation:
             ),
             Step(
                 "It is the part of Y outside the row space of X: Y (1 - P) Y^T.",
-                Relation(residual, "=", _y * (1 - projector) * _yt),
+                Relation(residual, "=", _y * (1 - _PROJECTOR) * _yt),
                 "exact",
             ),
             Step(
@@ -151,8 +130,35 @@ def linear_minimum_energy() -> Derivation:
             "the hidden layer is not narrower than n, so that W2 W1 takes every value",
             "the Beta law: energies are rescaled by the draw's own mean square of the targets",
         ),
-        theorems=(cochran,),
+        theorems=(cochran_theorem(),),
         source=_SOURCE,
+    )
+
+
+@cache
+def cochran_theorem() -> Theorem:
+    """Return Cochran's theorem for the projector on the row space of X, with its hypotheses as steps."""
+    inputs = ExactTwoLayer.sample(2, 2, 2, samples=5, seed=21).inputs
+    return Theorem(
+        "Cochran's theorem",
+        "If $P$ is an orthogonal projector of rank $r$, independent of a Gaussian matrix $Y$ with $n$ independent "
+        "standard rows, then $|Y (1 - P)|^2$ and $|Y P|^2$ are independent and chi-square with $n (m - r)$ and $n r$ "
+        "degrees of freedom; their ratio to the sum follows a Beta law.",
+        "Muirhead, Aspects of Multivariate Statistical Theory, chapter 1",
+        (
+            Step(
+                "P = X^T G^-1 X is idempotent, X X^T being G.",
+                Relation(_idempotent(_PROJECTOR), "=", _PROJECTOR),
+                "exact",
+                shown=r"P^2 = X^T G^{-1} G G^{-1} X = P",
+            ),
+            Step(
+                "Its rank is its trace, that of G^-1 G = 1 (an exact instance, n = 2 and m = 5).",
+                Relation((inputs.T * (inputs * inputs.T).inv() * inputs).trace(), "=", 2),
+                "exact",
+                shown=r"\mathrm{tr} P = \mathrm{tr} G^{-1} X X^T = n",
+            ),
+        ),
     )
 
 
