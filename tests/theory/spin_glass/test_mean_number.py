@@ -1,0 +1,79 @@
+"""The mean number of critical points at finite N: exact cases, sampled couplings, and the limit."""
+
+import math
+
+import numpy as np
+import pytest
+
+from theory.spin_glass import complexity, mean_critical_points, mean_number_by_index
+
+
+@pytest.mark.parametrize("size", [2, 3, 10, 57])
+def test_a_quadratic_form_has_two_points_for_each_eigenvector(size: int) -> None:
+    assert mean_critical_points(2, size) == pytest.approx(2 * size, rel=1e-9)
+
+
+@pytest.mark.parametrize("p", [2, 3, 4, 10])
+def test_on_a_circle_it_is_the_count_of_rice(p: int) -> None:
+    assert mean_critical_points(p, 2) == pytest.approx(2 * math.sqrt(3 * p - 2), rel=1e-9)
+
+
+def test_the_circle_of_sampled_couplings_has_so_many_points() -> None:
+    """Turning points along the circle, 3000 draws; standard errors."""
+    angles = np.linspace(0, 2 * np.pi, 721)
+    s = math.sqrt(2) * np.array([np.cos(angles), np.sin(angles)])
+    couplings = np.random.default_rng(3).standard_normal((3000, 2, 2, 2)) / 2
+    energy = np.einsum("dijk,ia,ja,ka->da", couplings, s, s, s, optimize=True)
+    slopes = np.sign(np.diff(energy, axis=1))
+    turns = (slopes[:, 1:] != slopes[:, :-1]).sum(axis=1) + (slopes[:, 0] != slopes[:, -1])
+    error = turns.std(ddof=1) / math.sqrt(len(turns))
+    assert abs(turns.mean() - mean_critical_points(3, 2)) < 4 * error
+
+
+@pytest.mark.parametrize(("p", "size"), [(3, 3), (4, 5)])
+def test_it_is_the_kac_rice_integral_over_sampled_hessians(p: int, size: int) -> None:
+    """Volume x density of the gradient at 0 x mean |det| of the Hessian over its own law; standard errors."""
+    source = np.random.default_rng(11)
+    draws, dimension = 200_000, size - 1
+    normal = source.standard_normal((draws, dimension, dimension)) * math.sqrt(p * (p - 1) / 2)
+    energies = source.standard_normal(draws)
+    hessians = normal + normal.transpose(0, 2, 1) - p * energies[:, None, None] * np.eye(dimension)
+    weights = abs(np.linalg.det(hessians))
+    volume = 2 * math.pi ** (size / 2) / math.gamma(size / 2)
+    factor = volume * (2 * math.pi * p) ** (-dimension / 2)
+    for u in (math.inf, -0.4):
+        counted = factor * weights * (energies <= u * math.sqrt(size))
+        error = counted.std(ddof=1) / math.sqrt(draws)
+        assert abs(counted.mean() - mean_critical_points(p, size, u)) < 4 * error
+
+
+def test_half_of_them_have_negative_energy() -> None:
+    for p, size in ((3, 9), (4, 6)):
+        below, every = mean_critical_points(p, size, [0, math.inf])
+        assert below == pytest.approx(every / 2, rel=1e-9)
+    assert mean_critical_points(3, 9, -100) == 0
+
+
+@pytest.mark.parametrize("u", [-1.75, -1.64, -1.3, 0, 1])
+def test_it_grows_as_the_complexity_says_but_for_a_power_of_the_size(u: float) -> None:
+    sizes = (50, 100, 200, 400)
+    gaps = [math.log(mean_critical_points(3, size, u)) - size * complexity(3, u) for size in sizes]
+    assert all(abs(gap) < math.log(size) for gap, size in zip(gaps, sizes, strict=True))
+    steps = abs(np.diff(gaps))
+    assert steps.max() < 0.4  # for each doubling; a rate off by .004 would add .8 to the last
+
+
+def test_the_derived_constant_is_the_growth_of_them_all() -> None:
+    """For energies of mean zero the weight is 1 at p = 2, and log C/N tends to the complexity of all points."""
+    derived = mean_number_by_index().value
+    symbols = {symbol.name: symbol for symbol in derived.free_symbols}
+    assert float(derived.subs({symbols["p"]: 2, symbols["N"]: 7})) == pytest.approx(math.log(2), rel=1e-12)
+    slope = derived.coeff(symbols["N"])
+    assert float(slope.subs(symbols["p"], 5)) == pytest.approx(complexity(5, 0), rel=1e-14)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"size must be from 2 to 400, got 401"):
+        mean_critical_points(3, 401)
+    with pytest.raises(TypeError, match=r"size must be an integer"):
+        mean_critical_points(3, 2.0)
