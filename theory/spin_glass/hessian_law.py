@@ -43,7 +43,9 @@ _HIGH = (
 def spin_glass_hessian() -> SpectralLaw:
     r"""Return the limiting law of the Hessian's eigenvalues on the sphere at a critical point of energy N u.
 
-    A semicircle of variance p (p - 1) about -p u, with the parameters p and u: `.at(p=3, u=-1.2)`, arrays too.
+    A semicircle of variance p (p - 1) about -p u, with the parameters p and u: `.at(p=3, u=-1.2)`, arrays too. Mean
+    and variance are exact at every N for the Hessian at a point of given energy, critical or not; counting critical
+    points weights it by its determinant, which changes both by O(1/N).
 
     Examples:
         >>> law = spin_glass_hessian()

@@ -19,7 +19,7 @@ from theory.spin_glass.fixed_index import rate_in_ratio, theta_in_ratio
 __all__ = ["threshold_spacing"]
 
 _SOURCE = "Auffinger, Ben Arous and Cerny (2013), arXiv:1003.1129, section 2; the rate is derived here"
-_t, _c, _w = sp.symbols("t c a", positive=True)
+_t, _c, _a = sp.symbols("t c a", positive=True)
 _LARGE = 10**60
 
 
@@ -45,8 +45,9 @@ def threshold_spacing() -> Derivation:
     bound = (3 * _c / (2 * (index + 1))) ** power / 2
     result = bound.subs(_c, depth)
     lower = 4 * sp.sqrt(2) / 3 * (_t - 1) ** sp.Rational(3, 2)
-    series = sp.series(sp.sinh(2 * _w) / 2 - _w, _w, 0, 7).removeO()
-    leading = series.coeff(_w, 3)
+    cost = sp.series(sp.sinh(2 * _a) / 2 - _a, _a, 0, 5).removeO()
+    height = sp.series(sp.cosh(_a) - 1, _a, 0, 4).removeO()
+    cube = _c / ((index + 1) * cost.coeff(_a, 3))
 
     def leading_term(p: Fraction, k: Fraction) -> mpmath.mpf:
         """The spacing at the index 10^60, scaled to the index k by the power -2/3."""
@@ -124,16 +125,22 @@ def threshold_spacing() -> Derivation:
                 domain=Domain(c=(0, sp.oo), k=(-1, sp.oo)),
             ),
             Step(
-                "and as k grows tends to it: with t = cosh a, I_1 = sinh(2a)/2 - a begins with",
-                Relation(leading * _w**3, "=", 2 * _w**3 / 3),
+                "and tends to it as k grows: with t = cosh a, in I_1 = sinh(2a)/2 - a the coefficients of a, a^2, a^3 are",
+                Relation(sp.Tuple(*(cost.coeff(_a, k) for k in (1, 2, 3))), "=", sp.Tuple(0, 0, sp.Rational(2, 3))),
                 "exact",
                 shown=r"I_1 = \frac{2}{3} a^3 + O(a^5)",
             ),
             Step(
-                "and t - 1 = 2 sinh(a/2)^2 with",
-                Relation((sp.cbrt(3 * _c / (2 * (index + 1)))) ** 2 / 2, "=", bound),
+                "and those of a, a^2 in t - 1 = cosh a - 1 are",
+                Relation(sp.Tuple(*(height.coeff(_a, k) for k in (1, 2))), "=", sp.Tuple(0, sp.Rational(1, 2))),
                 "exact",
-                shown=r"t - 1 = \frac{a^2}{2} + O(a^4), \quad a = \left(\frac{3 c}{2 (k + 1)}\right)^{1/3}",
+                shown=r"t - 1 = \frac{a^2}{2} + O(a^4)",
+            ),
+            Step(
+                "so that c = (k + 1) (2/3) a^3 + O(a^2) has a^3 = 3c/(2(k+1)) to leading order, and a^2/2 is",
+                Relation(sp.cbrt(cube) ** 2 * height.coeff(_a, 2), "=", bound),
+                "exact",
+                shown=r"t_k - 1 \sim \frac{a^2}{2} \sim \frac{1}{2} \left(\frac{3 c}{2 (k + 1)}\right)^{2/3}",
                 domain=Domain(c=(0, sp.oo), k=(-1, sp.oo)),
             ),
             Step(

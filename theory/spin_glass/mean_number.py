@@ -19,7 +19,7 @@ from theory.real_arrays import positive_integer
 from theory.spin_glass.arguments import order_of_spins, p
 from theory.spin_glass.hessian_law import covariances_given_energy
 
-__all__ = ["mean_critical_points", "mean_number_by_index"]
+__all__ = ["kac_rice", "mean_critical_points", "mean_number_by_index"]
 
 _SOURCE = "Auffinger, Ben Arous and Cerny (2013), arXiv:1003.1129, section 2; derived here"
 _size = sp.Symbol("N", positive=True)

@@ -65,6 +65,8 @@ def threshold_energy(p: Any, k: Any, *, digits: int | None = None) -> Any:
 def minima_band(p: Any, *, digits: int | None = None) -> tuple[Any, Any]:
     """Return the energies per spin (-E_0, -E_inf) between which the local minima lie.
 
+    The least energy per spin of a large system tends to -E_0: there the mean number is typical.
+
     Args:
         p: An integer >= 3.
         digits: None for float64, else the number of certified digits.
@@ -77,6 +79,9 @@ def minima_band(p: Any, *, digits: int | None = None) -> tuple[Any, Any]:
         >>> low, high = minima_band(3)
         >>> round(low, 6), round(high, 6), round(high - low, 6)
         (-1.656998, -1.632993, 0.024005)
+
+    References:
+        Auffinger, Ben Arous and Cerny (2013), arXiv:1003.1129; Subag (2017), arXiv:1504.02251, for the least energy.
     """
     return -threshold_energy(p, 0, digits=digits), -threshold_energy(p, math.inf, digits=digits)
 
