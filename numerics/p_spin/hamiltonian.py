@@ -18,6 +18,7 @@ References:
 
 """
 
+import functools
 import itertools
 import math
 from collections.abc import Sequence
@@ -75,7 +76,7 @@ class SphericalSpinGlass:
     ) -> "SphericalSpinGlass":
         """Draw couplings J ~ N(0, 1), on the CPU and in float64, then rounded and moved.
 
-        Allocates the couplings, C(N+p-1, p) numbers on the CPU (the draw) and 0.3 GB of work.
+        Allocates the couplings, five times C(N+p-1, p) numbers on the CPU (the draw) and some 20 MB of work.
 
         Args:
             order: p, at least 2.
@@ -101,7 +102,7 @@ class SphericalSpinGlass:
         (generator,) = generators(f"spherical {order}-spin couplings", [seed])
         drawn = torch.randn(math.comb(spins + order - 1, order), generator=generator, dtype=torch.float64, device="cpu")
         scale = float(drawn.square().mean().sqrt())
-        drawn /= _distinct_orders(_multisets(spins, order)).sqrt()
+        drawn /= _distinct_orders(spins, order).sqrt()
         monomials, pairs = _multisets(spins, order - 2), _multisets(spins, 2)
         packed = torch.empty(len(monomials), len(pairs), dtype=dtype, device=device)
         rows = max(1, _WORK // (32 * len(pairs)))
@@ -248,7 +249,7 @@ class SphericalSpinGlass:
         turned = (matrix @ mirror[:, :, None]).squeeze(2)
         turned = 2 * (turned - (turned * mirror).sum(1, keepdim=True) * mirror)
         outer = turned[:, 1:, None] * mirror[:, None, 1:]
-        hessian = (matrix[:, 1:, 1:] - outer - outer.mT) * (self.order * (self.order - 1))
+        hessian = (matrix[:, 1:, 1:] - (outer + outer.mT)) * (self.order * (self.order - 1))
         hessian.diagonal(dim1=1, dim2=2).sub_(self.order * energy[:, None])
         return energy, gradient, hessian
 
@@ -282,19 +283,15 @@ class SphericalSpinGlass:
         pairs = monomials @ self.couplings
         return pairs.index_select(1, square).reshape(len(points), self.spins, self.spins)
 
-    @property
+    @functools.cached_property
     def _layout(self) -> tuple[Tensor, Tensor, Tensor]:
         """Indices of the monomials, their weights with the power of N, and the place of (j, k) among the pairs."""
-        found: tuple[Tensor, Tensor, Tensor] | None = self.__dict__.get("_cached_layout")
-        if found is None:
-            home, spins = self.couplings.device, self.spins
-            index = _multisets(spins, self.order - 2).to(home)
-            weights = _distinct_orders(index).to(self.couplings.dtype) * spins ** (-(self.order - 1) / 2)
-            places = torch.arange(spins, device=home)
-            large, small = torch.maximum(places[:, None], places), torch.minimum(places[:, None], places)
-            found = index, weights, (large * (large + 1) // 2 + small).flatten()
-            self.__dict__["_cached_layout"] = found
-        return found
+        home, spins = self.couplings.device, self.spins
+        index = _multisets(spins, self.order - 2).to(home)
+        weights = _distinct_orders(spins, self.order - 2).to(self.couplings) * spins ** (-(self.order - 1) / 2)
+        places = torch.arange(spins, device=home)
+        large, small = torch.maximum(places[:, None], places), torch.minimum(places[:, None], places)
+        return index, weights, (large * (large + 1) // 2 + small).flatten()
 
 
 def _checked_shape(order: int, spins: int, memory: int) -> tuple[int, int]:
@@ -313,13 +310,31 @@ def _checked_shape(order: int, spins: int, memory: int) -> tuple[int, int]:
 
 
 def _multisets(spins: int, degree: int) -> Int[Tensor, "multisets degree"]:
-    """All multisets of indices, each in descending order, in the order of their ``_rank``."""
+    """All multisets of indices, each in descending order, sorted: those with indices up to i come first."""
     found = torch.zeros(1, 0, dtype=torch.int64, device="cpu")
-    ranks = torch.arange(spins, device="cpu")
     for length in range(degree):
-        grown = torch.cat([ranks.repeat_interleave(len(found))[:, None], found.repeat(spins, 1)], dim=1)
-        found = grown[grown[:, 0] >= grown[:, 1]] if length else grown
+        blocks = [found[: math.comb(index + length, length)] for index in range(spins)]
+        found = torch.cat([torch.nn.functional.pad(block, (1, 0), value=i) for i, block in enumerate(blocks)])
     return found
+
+
+def _distinct_orders(spins: int, degree: int) -> Float[Tensor, " multisets"]:
+    """Distinct orders of each multiset, p!/(product of the factorials of its multiplicities).
+
+    A largest index i in front of a multiset, in which it is r times already, multiplies them by degree/(r + 1).
+    """
+    orders = torch.ones(1, dtype=torch.float64, device="cpu")
+    largest = torch.zeros_like(orders)
+    for length in range(degree):
+        runs, products = [], []
+        for index in range(spins):
+            end, same = math.comb(index + length, length), math.comb(index + length - 1, length) if index else 0
+            run = torch.ones(end, dtype=torch.float64, device="cpu")
+            run[same:] += largest[same:end] if length else 0
+            runs.append(run)
+            products.append(orders[:end] * (length + 1) / run)
+        largest, orders = torch.cat(runs), torch.cat(products)
+    return orders
 
 
 def _merged_rank(monomials: Tensor, pairs: Tensor) -> Int[Tensor, "monomials pairs"]:
@@ -344,17 +359,6 @@ def _rank(columns: list[Tensor]) -> Tensor:
             total + torch.tensor([math.comb(index + degree - 1, degree) for index in range(size)]).to(column)[column]
         )
     return total
-
-
-def _distinct_orders(indices: Int[Tensor, "*shape order"]) -> Float[Tensor, "*shape"]:
-    """Distinct orders of each multiset, p!/(product of the factorials of its multiplicities)."""
-    shape, order = indices.shape[:-1], indices.shape[-1]
-    run = torch.ones(shape, dtype=torch.float64, device=indices.device)
-    result = torch.full(shape, float(math.factorial(order)), dtype=torch.float64, device=indices.device)
-    for place in range(1, order):
-        run = torch.where(indices[..., place] == indices[..., place - 1], run + 1, torch.ones_like(run))
-        result /= run
-    return result
 
 
 def _mirror(points: Tensor) -> Tensor:
