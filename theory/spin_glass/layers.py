@@ -125,7 +125,7 @@ def threshold_spacing() -> Derivation:
                 domain=Domain(c=(0, sp.oo), k=(-1, sp.oo)),
             ),
             Step(
-                "and tends to it as k grows: with t = cosh a, in I_1 = sinh(2a)/2 - a the coefficients of a, a^2, a^3 are",
+                "and tends to it as k grows: for t = cosh a, in I_1 = sinh(2a)/2 - a the coefficients of a to a^3 are",
                 Relation(sp.Tuple(*(cost.coeff(_a, k) for k in (1, 2, 3))), "=", sp.Tuple(0, 0, sp.Rational(2, 3))),
                 "exact",
                 shown=r"I_1 = \frac{2}{3} a^3 + O(a^5)",

@@ -160,7 +160,7 @@ def kac_rice() -> Theorem:
     )
 
 
-def mean_critical_points(p: Any, size: Any, u: Any = np.inf) -> Any:
+def mean_critical_points(p: Any, size: Any, u: Any = np.inf, *, log: bool = False) -> Any:
     r"""Return the mean number of critical points with energy per spin at most u, at finite N, in float64.
 
     .. math:: 2 \sqrt{2/p}\, (p-1)^{N/2} \int_{-\infty}^{u \sqrt{N p/(2(p-1))}} e^{-(p-2) y^2/(2p)} R_1(y)\, dy
@@ -171,9 +171,10 @@ def mean_critical_points(p: Any, size: Any, u: Any = np.inf) -> Any:
         p: How many spins meet in a coupling, an integer >= 2.
         size: How many spins there are, an integer from 2 to 400.
         u: Energy per spin, or an array of energies; infinity counts all.
+        log: Whether to return the logarithm, which does not overflow.
 
     Returns:
-        A float or an array; s and -s are two points.
+        A float or an array, to about 9 digits; s and -s are two points. One energy takes a second at 400 spins.
 
     Raises:
         TypeError: If p or size is no integer or u no real number.
@@ -196,8 +197,10 @@ def mean_critical_points(p: Any, size: Any, u: Any = np.inf) -> Any:
         _integral(order, number, -reach, min(float(place) * scale, reach)) if place * scale > -reach else 0.0
         for place in places.ravel()
     ]
-    constant = 2 * np.sqrt(2 / order) * np.exp(number * np.log(order - 1) / 2)
-    return plain(constant * np.array(results).reshape(places.shape))
+    with np.errstate(divide="ignore", over="ignore"):
+        logarithm = np.log(results).reshape(places.shape)
+        logarithm = logarithm + np.log(8 / order) / 2 + number * np.log(order - 1) / 2
+        return plain(logarithm if log else np.exp(logarithm))
 
 
 def _integral(order: int, number: int, lower: float, upper: float) -> float:

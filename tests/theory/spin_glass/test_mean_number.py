@@ -52,12 +52,14 @@ def test_half_of_them_have_negative_energy() -> None:
         below, every = mean_critical_points(p, size, [0, math.inf])
         assert below == pytest.approx(every / 2, rel=1e-9)
     assert mean_critical_points(3, 9, -100) == 0
+    assert mean_critical_points(50, 400, log=True) == pytest.approx(400 * complexity(50, 0), rel=1e-2)
+    assert mean_critical_points(50, 400) == math.inf
 
 
 @pytest.mark.parametrize("u", [-1.75, -1.64, -1.3, 0, 1])
 def test_it_grows_as_the_complexity_says_but_for_a_power_of_the_size(u: float) -> None:
     sizes = (50, 100, 200, 400)
-    gaps = [math.log(mean_critical_points(3, size, u)) - size * complexity(3, u) for size in sizes]
+    gaps = [mean_critical_points(3, size, u, log=True) - size * complexity(3, u) for size in sizes]
     assert all(abs(gap) < math.log(size) for gap, size in zip(gaps, sizes, strict=True))
     steps = abs(np.diff(gaps))
     assert steps.max() < 0.4  # for each doubling; a rate off by .004 would add .8 to the last
