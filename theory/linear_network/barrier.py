@@ -33,7 +33,8 @@ def minimiser_barrier() -> Derivation:
     which the last direction that is fitted is exchanged with the next one.
 
     Returns:
-        A derivation on 0 < t, 0 < delta, with s = t + delta; the value is the barrier in s and t.
+        A derivation; the value is the barrier in s and t, both positive, the part "no further direction" is it for
+        t = 0, n1 = p.
 
     Examples:
         >>> minimiser_barrier().at(s=3, t=1)
@@ -164,7 +165,7 @@ def minimiser_barrier() -> Derivation:
             ),
             Step(
                 "whose top, at x = 0, is the same formula.",
-                Relation((_s**2 / 2 * (1 - other**2) ** 2).subs(other, 0), "=", barrier.subs(_t, 0)),
+                Relation((_s**2 / 2 * (1 - other**2) ** 2).subs(other, 0), "=", _s**2 / 2),
                 "exact",
                 shown=r"\frac{s^2}{2} = \left[\frac{s^2 - t^2}{2}\right]_{t = 0}",
             ),
@@ -193,6 +194,7 @@ def minimiser_barrier() -> Derivation:
             ),
         ),
         Domain(t=(0, sp.oo), delta=(0, sp.oo), s=(0, sp.oo), tau=(0, sp.oo)),
+        parts={"no further direction": sp.Eq(sp.Symbol("barrier"), _s**2 / 2)},
         assumptions=(
             "generic data: X has full row rank, the p singular values are distinct and not 0",
             "n1 <= p; a wider hidden layer has connected minimisers",

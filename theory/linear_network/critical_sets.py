@@ -67,7 +67,8 @@ def critical_points(x: Any, y: Any, hidden: int, *, digits: int = 20) -> tuple[C
 
     Raises:
         ValueError: If shapes do not fit, a number is not finite, the inputs have not full column rank, p exceeds 16, or
-            two singular values are equal or one is zero (then the critical sets are larger families).
+            two singular values are equal or one is zero (then the critical sets are larger families), or so close to
+            it that double precision finds no point of the set.
 
     Examples:
         >>> sets = critical_points([[1, 0], [0, 1], [1, 1]], [[2, 0], [0, 1], [2, 1]], hidden=2)

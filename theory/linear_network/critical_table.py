@@ -18,7 +18,7 @@ from theory.real_arrays import positive_integer
 __all__ = ["CriticalTable", "critical_table"]
 
 _MAX_DIRECTIONS = 16
-_RESOLVED = 1e-10  # of the largest singular value: below it double precision tells neither two values apart nor from 0
+_RESOLVED = 1e-10  # of |Y|/sqrt(m): below it double precision tells singular values neither apart nor from 0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,8 +89,8 @@ def critical_table(x: Any, y: Any, hidden: int, chosen: Any = None) -> CriticalT
     Raises:
         TypeError: If hidden is no integer.
         ValueError: If shapes do not fit, a number is not finite, the inputs have not full column rank, all sets are
-            asked for and p exceeds 16, or two singular values agree to a part in 10^10 of the largest or one is as
-            small as that (then the critical sets are larger families).
+            asked for and p exceeds 16, or two singular values differ by at most 10^-10 |Y|/sqrt(m) or one is as small
+            as that (then the critical sets are larger families).
 
     Examples:
         >>> table = critical_table([[1, 0], [0, 1], [1, 1]], [[2, 0], [0, 1], [2, 1]], hidden=2)
@@ -159,9 +159,11 @@ def principal_directions(
     inside = basis.T @ targets
     outside = float(((targets - basis @ inside) ** 2).sum())
     left, values, right = np.linalg.svd(inside / samples**0.5, full_matrices=False)
-    scale = values[0] if len(values) and values[0] > 0 else 1.0
+    scale = float(np.linalg.norm(targets)) / samples**0.5
     if values[-1] <= _RESOLVED * scale:
-        raise ValueError(f"x and y must have non-zero singular values, got {values[-1]:.3g} beside {values[0]:.3g}.")
+        raise ValueError(
+            f"x and y must have non-zero singular values, got {values[-1]:.3g} for |Y|/sqrt(m) = {scale:.3g}."
+        )
     if len(values) > 1 and (gap := float((values[:-1] - values[1:]).min())) <= _RESOLVED * scale:
         raise ValueError(f"x and y must have distinct singular values, got two that differ by {gap:.3g}.")
     balance = (values * samples**0.5) ** 0.5

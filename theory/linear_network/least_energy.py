@@ -91,7 +91,7 @@ class LeastEnergyLaw:
             flint.ctx.prec = int(3.33 * digits) + 64
             share = flint.arb(flint.fmpq(exact.numerator, exact.denominator))
             a, b = flint.arb(self.outside) / 2, flint.arb(self.inside) / 2
-            return ball_from_arb(flint.arb.beta_lower(a, b, share, 1), digits)
+            return ball_from_arb(share.beta_lower(a, b, 1), digits)
         finally:
             flint.ctx.prec = outer
 
