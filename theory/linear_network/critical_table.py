@@ -62,6 +62,42 @@ class CriticalTable:
         """Return a point of one critical set, n1 (n0 + n2) numbers; units beyond the chosen directions are zero."""
         return flat_weights(self.readers, self.writers, np.flatnonzero(self.chosen[row]), self.sizes[1])
 
+    def fitted(self, weights: Any) -> NDArray[np.float64]:
+        """Return how much of each direction some weights fit: 1 or 0 at a critical point, up to rounding.
+
+        Args:
+            weights: Flat weights, an array of shape (..., n1 (n0 + n2)).
+
+        Returns:
+            An array of shape (..., p).
+
+        Raises:
+            ValueError: If the last axis has another length.
+        """
+        inputs, hidden, outputs = self.sizes
+        flat = np.asarray(weights, dtype=np.float64)
+        size = hidden * (inputs + outputs)
+        if flat.ndim == 0 or flat.shape[-1] != size:
+            raise ValueError(f"weights must have {size} numbers on the last axis, got the shape {flat.shape}.")
+        first = flat[..., : hidden * inputs].reshape(*flat.shape[:-1], hidden, inputs)
+        second = flat[..., hidden * inputs :].reshape(*flat.shape[:-1], outputs, hidden)
+        inner = np.linalg.pinv(self.writers) @ second @ first @ np.linalg.pinv(self.readers)
+        return np.diagonal(inner, axis1=-2, axis2=-1).copy()
+
+    def row_of(self, weights: Any) -> int:
+        """Return the row of the set that a critical point belongs to, from which directions it fits.
+
+        Raises:
+            ValueError: If the weights have another shape, or fit a set that is not in the table.
+        """
+        wanted = self.fitted(np.ravel(weights)) > 0.5
+        found = np.flatnonzero((self.chosen == wanted).all(axis=1))
+        if not len(found):
+            raise ValueError(
+                f"weights must be on a set of the table, got directions {np.flatnonzero(wanted).tolist()}."
+            )
+        return int(found[0])
+
     def __len__(self) -> int:
         return len(self.chosen)
 

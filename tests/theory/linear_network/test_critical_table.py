@@ -86,6 +86,28 @@ def test_sets_that_are_asked_for_keep_their_order() -> None:
     np.testing.assert_array_equal(table.chosen, chosen)
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_critical_point_is_found_again_from_its_weights_in_any_gauge(shape: tuple[int, int, int]) -> None:
+    inputs, hidden, outputs = shape
+    table = critical_table(*_data(inputs, outputs, seed=6), hidden)
+    gauge = np.random.default_rng(8).standard_normal((hidden, hidden))
+    points = []
+    for row in range(len(table)):
+        first = table.weights(row)[: hidden * inputs].reshape(hidden, inputs)
+        second = table.weights(row)[hidden * inputs :].reshape(outputs, hidden)
+        points.append(np.concatenate([(gauge @ first).ravel(), (second @ np.linalg.inv(gauge)).ravel()]))
+        assert table.row_of(points[-1]) == row
+    np.testing.assert_allclose(table.fitted(points), table.chosen, atol=1e-10)
+
+
+def test_weights_of_another_shape_or_set_are_refused() -> None:
+    table = critical_table(*_data(2, 2), 2, [[True, False]])
+    with pytest.raises(ValueError, match=r"weights must have 8 numbers on the last axis, got the shape \(7,\)"):
+        table.fitted(np.zeros(7))
+    with pytest.raises(ValueError, match=r"weights must be on a set of the table, got directions \[\]"):
+        table.row_of(np.zeros(8))
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
