@@ -120,17 +120,9 @@ def linear_critical_sets() -> Derivation:
                 "The factors of C: B' E = 0 and E A' = 0 say that the rows of B and the columns of A that belong to "
                 "directions left out vanish. B has r rows of n1 entries for I, A r columns with B A = C on I, and the "
                 "k further rows of B (or columns of A) are orthogonal to these r columns. Count the free entries.",
-                Relation(
-                    rank * hidden + (hidden * rank - rank**2) + extra * (hidden - rank), "=", sp.expand(dimension)
-                ),
+                Relation(rank * hidden + (hidden * rank - rank**2) + extra * (hidden - rank), "=", dimension),
                 "exact",
                 shown=r"r n_1 + (n_1 - r) r + k (n_1 - r) = n_1^2 - (n_1 - r)^2 + (n_1 - r) k",
-            ),
-            Step(
-                "As one formula.",
-                Relation(sp.expand(dimension), "=", dimension),
-                "exact",
-                shown=r"\mathrm{dimension} = n_1^2 - (n_1 - r)^2 + (n_1 - r) k",
             ),
             Step(
                 f"Exact instances: at {len(points)} points, every subset of {len(ExactCriticalPoint.SHAPES)} shapes, "

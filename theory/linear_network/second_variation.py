@@ -52,6 +52,7 @@ def critical_set_index() -> Derivation:
     cases = [(2, kept) for rank in range(3) for kept in combinations(range(2), rank)] + [(3, (1,))]
     forms, blocks = ([make(width, kept) for width, kept in cases] for make in (_quadratic_form, _by_blocks))
     points = ExactCriticalPoint.collection()
+    moved, derived = _first_order()
     counts = [point.inertia() for point in points]
     sylvester = Theorem(
         "Sylvester's law of inertia",
@@ -95,9 +96,17 @@ def critical_set_index() -> Derivation:
                 shown=r"|B A - D|^2 = |A^{T} B^{T} - D^{T}|^2",
             ),
             Step(
-                "A change of basis in the hidden layer makes the first r units carry the fitted directions: then Q is "
-                "a sum of blocks that share no coordinate. Here 2-2-3 for every set, and 2-3-3 for one, with the free "
-                "entries of the set as symbols.",
+                "A change of basis in the hidden layer makes the first r units carry the fitted directions I; the "
+                "other units are idle. B is 1 on I and some beta from idle units to the k further outputs K; A is S "
+                "on I. First-order changes, in blocks of any size: rows I, J (left out) and K, columns I and J.",
+                Relation(moved, "=", derived),
+                "exact",
+                shown=r"F = \begin{matrix} b_{I} S + a_{I} & a_{J} \\ b_{J} S & 0 \\"
+                r" b_{K} S + \beta a'_{I} & \beta a'_{J} \end{matrix}",
+            ),
+            Step(
+                "There E is -s_j on the diagonal of J and 0 elsewhere, so Q is a sum of blocks that share no "
+                "coordinate. Here 2-2-3 for every set, and 2-3-3 for one, with the free entries as symbols.",
                 Relation(sp.Tuple(*forms), "=", sp.Tuple(*blocks)),
                 "exact",
                 shown=r"Q = \sum_{i, i' \in I} (s_{i'} b_{ii'} + a_{ii'})^2"
@@ -195,6 +204,18 @@ def _at(formula: sp.Expr, point: ExactCriticalPoint) -> sp.Expr:
             _inversions: point.inversions,
         }
     )
+
+
+def _first_order() -> tuple[sp.ImmutableMatrix, sp.ImmutableMatrix]:
+    """The change b A + B a at a critical point in normal form, by blocks, and what it comes to."""
+    s, free = sp.symbols("S beta", commutative=False)
+    a_i, a_j, idle_i, idle_j = sp.symbols("a_I a_J a'_I a'_J", commutative=False)
+    b_i, b_j, b_k, idle_bi, idle_bj, idle_bk = sp.symbols("b_I b_J b_K b'_I b'_J b'_K", commutative=False)
+    first, second = sp.Matrix([[s, 0], [0, 0]]), sp.Matrix([[1, 0], [0, 0], [0, free]])
+    change_a = sp.Matrix([[a_i, a_j], [idle_i, idle_j]])
+    change_b = sp.Matrix([[b_i, idle_bi], [b_j, idle_bj], [b_k, idle_bk]])
+    derived = sp.Matrix([[b_i * s + a_i, a_j], [b_j * s, 0], [b_k * s + free * idle_i, free * idle_j]])
+    return sp.ImmutableMatrix(change_b * first + second * change_a), sp.ImmutableMatrix(derived)
 
 
 def _loss(*, transpose: bool) -> sp.Expr:
