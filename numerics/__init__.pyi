@@ -5,6 +5,13 @@ from .box_volume import disjoint_volume as disjoint_volume
 from .box_volume import share_below as share_below
 from .box_volume import union_volume as union_volume
 from .convolutional_networks import convolutional_net as convolutional_net
+from .critical_points.eigenvector_following import follow_eigenvectors as follow_eigenvectors
+from .critical_points.evidence import CriticalPoints as CriticalPoints
+from .critical_points.gradient_norm import GradientNormMinima as GradientNormMinima
+from .critical_points.gradient_norm import minimise_gradient_norm as minimise_gradient_norm
+from .critical_points.gradient_solver import solve_gradient as solve_gradient
+from .critical_points.sampling import sample_critical_points as sample_critical_points
+from .critical_points.starts import descent_starts as descent_starts
 from .curvature.assembly import HessianParts as HessianParts
 from .curvature.assembly import dense_hessian as dense_hessian
 from .curvature.assembly import output_jacobian as output_jacobian
