@@ -4,7 +4,12 @@ In the eigenbasis of the Riemannian Hessian the step climbs along the k lowest m
 +-slope/(|lambda| + mu), so that only critical points of index k attract. With mu = 0 it is Newton's step near one of
 them; elsewhere mu keeps it within a trust region, which follows how well the second-order model foretold the gradient
 at the other end of the step (carried back along the great circle). The energy, in which climbs and descents cancel,
-is not asked. From a random start k = 0 is a way down of its own, with other ends than the gradient flow.
+is not asked.
+
+Where the k-th curvature passes through 0 without a critical point nearby, the k lowest modes change from step to step
+and the walk may go round in circles (2 to 4 walks of a hundred): a walk that has not halved its gradient in 50 steps
+goes one radian along its softest mode, then two, and so on. From a random start k = 0 is a way down of its own, to
+other minima than the gradient flow's.
 """
 
 import math
@@ -20,7 +25,8 @@ from numerics.p_spin.hamiltonian import SphericalSpinGlass
 
 _WORK = 2**22  # numbers in one array of spins x spins matrices: 32 MiB in float64
 _FIRST, _LARGEST = 0.1, 0.5  # radius of the trust region, as an angle
-_PATIENCE, _KICK = 50, 1.0  # steps in which a gradient has to be halved, and the angle of the step if not
+_PATIENCE, _KICK = 50, 1.0  # steps in which a gradient has to be halved; angle of the first step taken if not
+_NEAR = 1e-4  # relative gradient below which no such step is taken
 _WRONG, _RIGHT = 0.5, 0.2  # error of the foretold gradient above which a step is refused, below which it may grow
 
 
@@ -87,7 +93,7 @@ def _wanted(glass: SphericalSpinGlass, index: int | Sequence[int] | None, starts
 def _follow(
     glass: SphericalSpinGlass, start: Tensor, wanted: Tensor | None, tolerance: float, max_steps: int
 ) -> tuple[Tensor, Tensor]:
-    """Ends and steps of one group of starts."""
+    """The points of least gradient and the steps of one group of starts."""
     final = start.clone()
     steps = torch.zeros(len(start), dtype=torch.int64, device=start.device)
     rows = torch.arange(len(start), device=start.device)
@@ -97,6 +103,7 @@ def _follow(
     index = (values < 0).sum(1) if wanted is None else wanted
     radius = torch.full_like(here[:, 0], _FIRST)
     least = mark = gradient.norm(dim=1)
+    best = least.clone()
     working = glass.relative_gradient(gradient) > tolerance
     for count in range(1, max_steps + 1):
         if not bool(working.all()):
@@ -108,13 +115,15 @@ def _follow(
         steps[rows] += 1
         slope = (gradient[:, None, :] @ vectors).squeeze(1)
         climbing = torch.arange(values.shape[1], device=values.device) < index[:, None]
-        length = _damped(slope, values, radius * math.sqrt(glass.spins))
-        move = torch.where(climbing, length, -length)
+        move = _damped(slope, values, radius * math.sqrt(glass.spins))
+        move = torch.where(climbing, move, -move)
         stalled = torch.zeros_like(radius, dtype=torch.bool)
         if count % _PATIENCE == 0:
-            stalled, mark, least = least > mark / 2, least, gradient.norm(dim=1)
+            stalled = (least > mark / 2) & (glass.relative_gradient(gradient) > _NEAR)
+            mark, least = least, gradient.norm(dim=1)
             softest = torch.zeros_like(move).scatter_(1, values.abs().argmin(1, keepdim=True), 1.0)
-            move = torch.where(stalled[:, None], _KICK * math.sqrt(glass.spins) * softest, move)
+            kick = _KICK * (count // _PATIENCE) * math.sqrt(glass.spins)
+            move = torch.where(stalled[:, None], kick * softest, move)
         direction = (vectors @ move[:, :, None]).squeeze(2)
         predicted = gradient + (vectors @ (values * move)[:, :, None]).squeeze(2)
         trial, transport = _geodesic(glass, here, direction)
@@ -129,7 +138,9 @@ def _follow(
         better = taken.nonzero().squeeze(1)
         if len(better):
             here, gradient = (torch.where(taken[:, None], *pair) for pair in ((trial, here), (new_gradient, gradient)))
-            final[rows], least = here, torch.minimum(least, gradient.norm(dim=1))
+            length = gradient.norm(dim=1)
+            final[rows] = torch.where((length < best[rows])[:, None], here, final[rows])
+            best[rows], least = torch.minimum(best[rows], length), torch.minimum(least, length)
             working[better] &= glass.relative_gradient(gradient[better]) > tolerance
             fresh = (taken & working).nonzero().squeeze(1)
             if len(fresh):

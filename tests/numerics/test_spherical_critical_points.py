@@ -189,6 +189,24 @@ def test_single_precision_reaches_what_it_can(device: str) -> None:
     assert not found.inertia.negative.any()
 
 
+def test_a_tolerance_below_rounding_is_not_met_and_the_best_point_is_handed_back() -> None:
+    glass = SphericalSpinGlass.draw(order=3, spins=12, seed=2, dtype=torch.float32)
+    found = spherical_critical_points(glass, glass.random_points(range(4)), max_steps=150)
+    assert not found.converged.any()
+    assert (found.relative_gradient < 1e-5).all()
+    assert (found.steps < 150).all()
+
+
+def test_walks_in_circles_are_ended_by_a_long_step_and_not_only_by_the_limit() -> None:
+    """Of the starts of this draw one goes round for ever where the sixth curvature passes through 0."""
+    glass = SphericalSpinGlass.draw(order=3, spins=20, seed=8)
+    start = spherical_descent(glass, glass.random_points([5]), level=-0.52)
+    found = spherical_critical_points(glass, start.points, index=5)
+    assert int(found.steps) > 50
+    assert found.converged.all()
+    assert found.inertia.negative.tolist() == [5]
+
+
 def test_scaled_couplings_have_the_same_critical_points() -> None:
     generator = torch.Generator().manual_seed(3)
     couplings = torch.randn(8, 8, 8, generator=generator, dtype=torch.float64)
