@@ -70,7 +70,7 @@ def dead_unit_index() -> Derivation:
         (
             Step(
                 "A dead unit, moved to weights t w in and t v out, puts out t v f(t w x): nothing at first order, at "
-                "second order what a linear unit of slope f'(0) does (f to fourth order).",
+                "second order what a linear unit of slope f'(0) does (f to third order).",
                 Relation(sp.Tuple(*_orders()), "=", sp.Tuple(0, 0, _V * _W * _SLOPE)),
                 "exact",
                 shown=r"t v f(t w x) = t^2 f'(0) \, v \, w x + O(t^3)",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from theory.ball import Ball
 from theory.balls_of_expressions import ball_from_arb
 from theory.exact_numbers import exact_number
-from theory.linear_network.critical_table import flat_weights, principal_directions
+from theory.linear_network.critical_table import PrincipalFactors, principal_directions
 
 __all__ = ["CriticalSet", "critical_points"]
 
@@ -35,7 +35,7 @@ class CriticalSet:
         index: The number of negative eigenvalues of the Hessian.
         zero_modes: The number of zero eigenvalues, which is the dimension of the set.
         minimum: Whether these are the global minima; all others are saddles.
-        weights: A point of the set in double precision, flat: W1 row by row, then W2 row by row.
+        factors: From which points are made, shared by all sets of one network.
     """
 
     directions: tuple[int, ...]
@@ -43,7 +43,12 @@ class CriticalSet:
     index: int
     zero_modes: int
     minimum: bool
-    weights: NDArray[np.float64] = field(repr=False, compare=False)
+    factors: PrincipalFactors = field(repr=False, compare=False)
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """A point of the set in double precision, flat: W1 row by row, then W2 row by row; read-only."""
+        return self.factors.weights(self.directions)
 
 
 def critical_points(x: Any, y: Any, hidden: int, *, digits: int = 20) -> tuple[CriticalSet, ...]:
@@ -101,7 +106,7 @@ def critical_points(x: Any, y: Any, hidden: int, *, digits: int = 20) -> tuple[C
     try:
         flint.ctx.prec = int(3.33 * digits) + 64
         squares = _leading_eigenvalues(explained, directions)
-        _, readers, writers, _ = principal_directions(_floats(inputs), _floats(targets))
+        _, factors, _ = principal_directions(_floats(inputs), _floats(targets), hidden)
         sets = []
         for rank in range(min(hidden, directions) + 1):
             for chosen in combinations(range(directions), rank):
@@ -115,7 +120,7 @@ def critical_points(x: Any, y: Any, hidden: int, *, digits: int = 20) -> tuple[C
                         (hidden - rank) * (directions - rank) + order,
                         hidden**2 - (hidden - rank) ** 2 + (hidden - rank) * abs(n0 - n2),
                         chosen == tuple(range(min(hidden, directions))),
-                        flat_weights(readers, writers, chosen, hidden),
+                        factors,
                     )
                 )
     finally:

@@ -22,6 +22,32 @@ _RESOLVED = 1e-10  # of |Y|/sqrt(m): below it double precision tells singular va
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class PrincipalFactors:
+    """Weights that fit single directions, of which points of all critical sets are made.
+
+    Args:
+        readers: W1 with one unit for each of p directions, p x n0.
+        writers: W2 for these units, n2 x p.
+        hidden: The width n1 of the network.
+    """
+
+    readers: NDArray[np.float64]
+    writers: NDArray[np.float64]
+    hidden: int
+
+    def weights(self, kept: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return flat weights that fit some directions, one hidden unit each, the others zero; read-only."""
+        chosen = list(kept)
+        first = np.zeros((self.hidden, self.readers.shape[1]))
+        second = np.zeros((len(self.writers), self.hidden))
+        first[: len(chosen)] = self.readers[chosen]
+        second[:, : len(chosen)] = self.writers[:, chosen]
+        point = np.concatenate([first.ravel(), second.ravel()])
+        point.setflags(write=False)
+        return point
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class CriticalTable:
     """Sets of critical points of one linear network, one row per set.
 
@@ -33,8 +59,7 @@ class CriticalTable:
         zero_modes: The number of zero eigenvalues on each set.
         sizes: (n0, n1, n2).
         target_power: Mean square of the targets, by which energies are divided in `relative_energy`.
-        readers: W1 for all p directions, p x n0.
-        writers: W2 for all p directions, n2 x p.
+        factors: From which points are made.
     """
 
     chosen: NDArray[np.bool_]
@@ -44,8 +69,7 @@ class CriticalTable:
     zero_modes: NDArray[np.int64]
     sizes: tuple[int, int, int]
     target_power: float
-    readers: NDArray[np.float64]
-    writers: NDArray[np.float64]
+    factors: PrincipalFactors
 
     @property
     def relative_energy(self) -> NDArray[np.float64]:
@@ -60,7 +84,7 @@ class CriticalTable:
 
     def weights(self, row: int) -> NDArray[np.float64]:
         """Return a point of one critical set, n1 (n0 + n2) numbers; units beyond the chosen directions are zero."""
-        return flat_weights(self.readers, self.writers, np.flatnonzero(self.chosen[row]), self.sizes[1])
+        return self.factors.weights(np.flatnonzero(self.chosen[row]))
 
     def fitted(self, weights: Any) -> NDArray[np.float64]:
         """Return how much of each direction some weights fit: 1 or 0 at a critical point, up to rounding.
@@ -81,7 +105,7 @@ class CriticalTable:
             raise ValueError(f"weights must have {size} numbers on the last axis, got the shape {flat.shape}.")
         first = flat[..., : hidden * inputs].reshape(*flat.shape[:-1], hidden, inputs)
         second = flat[..., hidden * inputs :].reshape(*flat.shape[:-1], outputs, hidden)
-        inner = np.linalg.pinv(self.writers) @ second @ first @ np.linalg.pinv(self.readers)
+        inner = np.linalg.pinv(self.factors.writers) @ second @ first @ np.linalg.pinv(self.factors.readers)
         return np.diagonal(inner, axis1=-2, axis2=-1).copy()
 
     def row_of(self, weights: Any) -> int:
@@ -140,7 +164,7 @@ def critical_table(x: Any, y: Any, hidden: int, chosen: Any = None) -> CriticalT
         raise ValueError(f"x and y must have one row per sample, got {len(inputs)} and {len(targets)} rows.")
     (samples, n0), n2 = inputs.shape, targets.shape[1]
     directions = min(n0, n2)
-    values, readers, writers, outside = principal_directions(inputs, targets)
+    values, factors, outside = principal_directions(inputs, targets, hidden)
     if chosen is None:
         if directions > _MAX_DIRECTIONS:
             raise ValueError(
@@ -170,19 +194,18 @@ def critical_table(x: Any, y: Any, hidden: int, chosen: Any = None) -> CriticalT
         hidden**2 - (hidden - rank) ** 2 + (hidden - rank) * abs(n0 - n2),
         (n0, hidden, n2),
         float((targets**2).mean()),
-        readers,
-        writers,
+        factors,
     )
 
 
 def principal_directions(
-    inputs: NDArray[np.float64], targets: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    inputs: NDArray[np.float64], targets: NDArray[np.float64], hidden: int
+) -> tuple[NDArray[np.float64], PrincipalFactors, float]:
     """Factor the least-squares map into its principal directions.
 
     Returns:
-        The p singular values, W1 (p x n0) and W2 (n2 x p) that fit all directions, balanced, and the sum of squares
-        of the targets outside the column space of the inputs.
+        The p singular values, balanced weights that fit all directions, and the sum of squares of the targets
+        outside the column space of the inputs.
 
     Raises:
         ValueError: If the inputs have not full column rank or singular values are degenerate.
@@ -204,20 +227,7 @@ def principal_directions(
         raise ValueError(f"x and y must have distinct singular values, got two that differ by {gap:.3g}.")
     balance = (values * samples**0.5) ** 0.5
     readers = np.linalg.solve(triangle, left * balance).T
-    return values, readers, right.T * balance, outside
-
-
-def flat_weights(
-    readers: NDArray[np.float64], writers: NDArray[np.float64], kept: Sequence[int] | NDArray[np.intp], hidden: int
-) -> NDArray[np.float64]:
-    """Return weights that fit some directions, one hidden unit each, and leave the other units at zero; read-only."""
-    kept = list(kept)
-    first, second = np.zeros((hidden, readers.shape[1])), np.zeros((len(writers), hidden))
-    first[: len(kept)] = readers[kept]
-    second[:, : len(kept)] = writers[:, kept]
-    point = np.concatenate([first.ravel(), second.ravel()])
-    point.setflags(write=False)
-    return point
+    return values, PrincipalFactors(readers, right.T * balance, hidden), outside
 
 
 def _table(name: str, value: Any) -> NDArray[np.float64]:
