@@ -142,7 +142,7 @@ def test_so_many_indices_lie_between_two_thresholds(p: int, k: int) -> None:
     assert indices_at_energy(p, np.array([-100.0, -threshold_energy(p, 0) - 1e-9])).tolist() == [0, 0]
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(p=orders, ratio=st.fractions(Fraction(1, 100), Fraction(99, 100)), k=st.integers(0, 9))
 def test_the_derived_formulas_are_the_functions(p: int, ratio: Fraction, k: int) -> None:
     edge = float(threshold_limit(p))

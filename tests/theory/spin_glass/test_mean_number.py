@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from theory.spin_glass import complexity, mean_critical_points, mean_number_by_index
+from theory.spin_glass import complexity, index_rate, mean_critical_points, mean_number_by_index
 
 
 @pytest.mark.parametrize("size", [2, 3, 10, 57])
@@ -38,13 +38,16 @@ def test_it_is_the_kac_rice_integral_over_sampled_hessians(p: int, size: int) ->
     normal = source.standard_normal((draws, dimension, dimension)) * math.sqrt(p * (p - 1) / 2)
     energies = source.standard_normal(draws)
     hessians = normal + normal.transpose(0, 2, 1) - p * energies[:, None, None] * np.eye(dimension)
-    weights = abs(np.linalg.det(hessians))
+    eigenvalues = np.linalg.eigvalsh(hessians)
+    weights, found = abs(eigenvalues.prod(axis=1)), (eigenvalues < 0).sum(axis=1)
     volume = 2 * math.pi ** (size / 2) / math.gamma(size / 2)
     factor = volume * (2 * math.pi * p) ** (-dimension / 2)
-    for u in (math.inf, -0.4):
+    for u, k in ((math.inf, None), (-0.4, None), (-0.8, 0), (-0.3, 1), (0.5, 2)):
         counted = factor * weights * (energies <= u * math.sqrt(size))
+        if k is not None:
+            counted *= found == k
         error = counted.std(ddof=1) / math.sqrt(draws)
-        assert abs(counted.mean() - mean_critical_points(p, size, u)) < 4 * error
+        assert abs(counted.mean() - mean_critical_points(p, size, u, k)) < 4 * error
 
 
 def test_half_of_them_have_negative_energy() -> None:
@@ -54,6 +57,26 @@ def test_half_of_them_have_negative_energy() -> None:
     assert mean_critical_points(3, 9, -100) == 0
     assert mean_critical_points(50, 400, log=True) == pytest.approx(400 * complexity(50, 0), rel=1e-2)
     assert mean_critical_points(50, 400) == math.inf
+
+
+@pytest.mark.parametrize("size", [3, 4, 11, 20])
+def test_each_index_of_a_quadratic_form_has_two_points(size: int) -> None:
+    for k in range(3):
+        assert mean_critical_points(2, size, k=k) == pytest.approx(2, rel=1e-10)
+
+
+def test_the_indices_add_up_to_all() -> None:
+    for u in (-0.7, 0.2, math.inf):
+        total = sum(mean_critical_points(3, 3, u, k) for k in range(3))
+        assert total == pytest.approx(mean_critical_points(3, 3, u), rel=1e-8)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2])
+def test_the_mean_number_of_an_index_grows_at_its_own_rate(k: int) -> None:
+    """A power of the size drops out of two doublings; one eigenvalue more or less would show eight times as large."""
+    logs = [mean_critical_points(3, size, -2.2, k, log=True) for size in (10, 20, 40)]
+    rate = (logs[2] - 2 * logs[1] + logs[0]) / 10
+    assert abs(rate - complexity(3, -2.2, k)) < index_rate(3, -2.2) / 8
 
 
 @pytest.mark.parametrize("u", [-1.75, -1.64, -1.3, 0, 1])
@@ -77,5 +100,10 @@ def test_the_derived_constant_is_the_growth_of_them_all() -> None:
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match=r"size must be from 2 to 400, got 401"):
         mean_critical_points(3, 401)
+    with pytest.raises(ValueError, match=r"size must be from 2 to 100, got 101"):
+        mean_critical_points(3, 101, k=0)
+    for wrong in (3, -1, 0.5):
+        with pytest.raises(ValueError, match=rf"k must be an integer from 0 to 2, got {wrong}"):
+            mean_critical_points(3, 10, k=wrong)
     with pytest.raises(TypeError, match=r"size must be an integer"):
         mean_critical_points(3, 2.0)
