@@ -97,6 +97,7 @@ from .linear_network.least_energy import least_energy_density as least_energy_de
 from .linear_network.least_energy import least_energy_law as least_energy_law
 from .linear_network.minimum_energy import linear_minimum_energy as linear_minimum_energy
 from .linear_network.second_variation import critical_set_index as critical_set_index
+from .linear_network.typical_sets import typical_index_law as typical_index_law
 from .linear_network.uniform_sets import uniform_index_law as uniform_index_law
 from .proof import Difference as Difference
 from .proof import Relation as Relation
