@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from numerics.curvature.inertia import Inertia, inertia
+from numerics.curvature.inertia import Inertia
 from numerics.p_spin.hamiltonian import SphericalSpinGlass
 
 CUT = 1e-8
-"""What counts as an unresolved eigenvalue, relative to the largest one."""
+"""What counts as an unresolved eigenvalue, relative to the largest one, or to that of a typical Hessian if more."""
 
 _WORK = 2**22  # numbers in one array of spins x spins matrices: 32 MiB in float64
 
@@ -32,7 +32,8 @@ class SphericalCriticalPoints:
         converged: Whether they are at most the tolerance. Nothing else counts as converged.
         eigenvalues: Of the Riemannian Hessian, ascending.
         inertia: Their counts, with the absolute cut.
-        gap: The eigenvalue nearest to 0 over the one farthest from it.
+        gap: Size of the eigenvalue nearest to 0, in the unit of the cut: that of the one farthest from it, or
+            2 sqrt(p (p-1)) ``coupling_scale`` if that is more, so that rounding of a flat Hamiltonian is no curvature.
         newton_step: Angle of Newton's step from the point, an estimate of how far the exact critical point is; infinite
             where the Hessian is singular.
         moved: Angle between start and point.
@@ -65,13 +66,13 @@ def with_evidence(
         steps: In how many steps.
         tolerance: Relative gradient norm at which a point is critical.
     """
-    cut = max(CUT, glass.spins * torch.finfo(points.dtype).eps)
     group = max(1, _WORK // glass.spins**2)
-    pieces = [_look(glass, points[first : first + group], cut) for first in range(0, len(points), group)]
-    energy, relative, values, newton, negative, positive = (
-        torch.cat(piece) for piece in zip(*(one for one, _ in pieces), strict=True)
-    )
-    size = values.abs()
+    pieces = [_look(glass, points[first : first + group]) for first in range(0, len(points), group)]
+    energy, relative, values, newton = (torch.cat(piece) for piece in zip(*pieces, strict=True))
+    sizes = values.abs()
+    unit = sizes.amax(1).clamp(min=2 * math.sqrt(glass.order * (glass.order - 1)) * glass.coupling_scale)
+    cut = unit * max(CUT, glass.spins * torch.finfo(points.dtype).eps)
+    negative, positive = ((sign * values > cut[:, None]).sum(1) for sign in (-1, 1))
     chord = (points - starts).norm(dim=1) / (2 * math.sqrt(glass.spins))
     return SphericalCriticalPoints(
         points=points,
@@ -83,26 +84,24 @@ def with_evidence(
             negative=negative,
             unresolved=values.shape[1] - negative - positive,
             positive=positive,
-            tolerance=torch.cat([one.tolerance for _, one in pieces]),
+            tolerance=cut,
             zero_modes=torch.zeros_like(negative),
             method="exact",
             finished=True,
             products=0,
-            reason=pieces[0][1].reason,
+            reason="exact: all eigenvalues are at hand",
         ),
-        gap=size.amin(1) / size.amax(1),
+        gap=sizes.amin(1) / unit,
         newton_step=newton,
         moved=2 * chord.clamp(max=1).asin(),
         steps=steps,
     )
 
 
-def _look(glass: SphericalSpinGlass, points: Tensor, cut: float) -> tuple[tuple[Tensor, ...], Inertia]:
-    """Energy, relative gradient, eigenvalues, Newton's step and the counts of one group, and its inertia."""
+def _look(glass: SphericalSpinGlass, points: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Energy, relative gradient, eigenvalues and Newton's step of one group."""
     energy, gradient, hessian = glass.expansion(points)
     values, vectors = torch.linalg.eigh(hessian)
     slope = (gradient[:, None, :] @ glass.tangent_basis(points) @ vectors).squeeze(1)
     newton = (slope / values).norm(dim=1).nan_to_num(nan=math.inf) / math.sqrt(glass.spins)
-    counts = inertia(hessian, tolerance=cut)
-    relative = glass.relative_gradient(gradient)
-    return (energy, relative, values, newton, counts.negative, counts.positive), counts
+    return energy, glass.relative_gradient(gradient), values, newton

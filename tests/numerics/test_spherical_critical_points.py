@@ -66,7 +66,20 @@ def test_critical_points_of_every_index_are_found_with_their_evidence(order: int
     torch.testing.assert_close(found.eigenvalues, spectra, rtol=1e-10, atol=1e-11)
     counts = inertia(glass.hessian(found.points), tolerance=1e-8)
     assert torch.equal(counts.negative, found.inertia.negative)
-    torch.testing.assert_close(found.gap, spectra.abs().amin(1) / spectra.abs().amax(1), rtol=1e-7, atol=0)
+    typical = 2 * math.sqrt(order * (order - 1)) * glass.coupling_scale
+    unit = spectra.abs().amax(1).clamp(min=typical)
+    torch.testing.assert_close(found.gap, spectra.abs().amin(1) / unit, rtol=1e-7, atol=0)
+    torch.testing.assert_close(found.inertia.tolerance, 1e-8 * unit, rtol=1e-12, atol=0)
+
+
+def test_a_flat_hamiltonian_is_critical_everywhere_and_nothing_of_it_is_resolved() -> None:
+    """p = 2 with J = 1 is constant on the sphere; rounding is not taken for curvature."""
+    glass = SphericalSpinGlass.from_couplings(torch.eye(9, dtype=torch.float64))
+    found = spherical_critical_points(glass, glass.random_points(range(3)))
+    assert found.converged.all()
+    assert found.inertia.unresolved.tolist() == [8, 8, 8]
+    assert (found.gap < 1e-8).all()
+    torch.testing.assert_close(found.energy, torch.full_like(found.energy, 1 / 3), rtol=1e-14, atol=0)
 
 
 def test_odd_orders_pair_every_critical_point_with_its_opposite() -> None:
