@@ -64,7 +64,7 @@ def sample_spherical_critical_points(
     From a random point the gradient flow descends to a random energy per spin, uniform between the two given ones;
     from there eigenvectors are followed to a critical point of as many negative eigenvalues as the Hessian has there.
     The index is thereby set by the start, and the energy is what is found. Points at which the flow ends above its
-    energy are followed from there. Not a uniform sample of all critical points of an energy: there is none.
+    energy are followed from there. Not a uniform sample of the critical points of an energy.
 
     Args:
         glass: The Hamiltonian.
