@@ -49,6 +49,8 @@ def typical_index_law() -> Derivation:
     Examples:
         >>> typical_index_law().parts["exponent"].rhs
         2/3
+        >>> print(typical_index_law().at(phi=1, d="1/1000", digits=10))
+        0.006957280123
     """
     half = sp.Rational(1, 2)
     t, w, y = sp.symbols("t w y", positive=True)
