@@ -28,7 +28,7 @@ from numerics.networks import Mlp
 _FIRST, _LARGEST = 0.3, 1.0  # trust radius
 _GOOD, _BAD = 0.8, 0.95  # error of the predicted gradient, relative to the larger of the two gradients
 _PATIENCE, _YIELD = 10, 0.75
-_BISECTIONS = 30
+_BISECTIONS = 16
 
 
 def follow_eigenvectors(
