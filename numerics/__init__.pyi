@@ -5,6 +5,7 @@ from .box_volume import disjoint_volume as disjoint_volume
 from .box_volume import share_below as share_below
 from .box_volume import union_volume as union_volume
 from .convolutional_networks import convolutional_net as convolutional_net
+from .critical_points.decay_branches import decay_branches as decay_branches
 from .critical_points.eigenvector_following import follow_eigenvectors as follow_eigenvectors
 from .critical_points.evidence import CriticalPoints as CriticalPoints
 from .critical_points.gradient_norm import GradientNormMinima as GradientNormMinima

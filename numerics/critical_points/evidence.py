@@ -38,11 +38,12 @@ OUTCOMES = (
     "the parameters left the bound",
     "the gradient is small, but Newton's step from the point is long",
     "the gradient is small, but the Hessian has eigenvalues that are zero to the cut",
+    "the branch of critical points ended on the way, or was lost",
 )
 """What the numbers in ``CriticalPoints.outcome`` mean."""
 
 SEARCHING, FLAT, UNBOUNDED = 1, 2, 3  # what a search says of a member whose gradient has not vanished
-_FAR, _DEGENERATE = 4, 5
+_FAR, _DEGENERATE, LOST = 4, 5, 6
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ class CriticalPoints:
     def reasons(self) -> tuple[str, ...]:
         """The outcomes in words."""
         return tuple(OUTCOMES[code] for code in self.outcome.tolist())
+
+    def only(self, rows: Bool[Tensor, " members"], code: int) -> "CriticalPoints":
+        """The same, where members outside ``rows`` do not count as converged but have the given outcome."""
+        outcome = torch.where(rows | (self.outcome > 0), self.outcome, torch.full_like(self.outcome, code))
+        return replace(self, converged=outcome == 0, outcome=outcome)
 
     def record(self) -> dict[str, Tensor]:
         """The evidence as flat arrays, one entry per member, as a store takes them."""
@@ -145,7 +151,7 @@ def polished(
         landscape: The problem.
         theta: Where the search ended.
         steps: Steps that it took.
-        outcome: What it says of the members whose gradient has not vanished: SEARCHING, FLAT or UNBOUNDED.
+        outcome: What it says of the members whose gradient has not vanished: SEARCHING, FLAT, UNBOUNDED or LOST.
         tolerance: Relative gradient norm of a critical point.
         bound: Largest root mean square of its parameters.
 

@@ -12,7 +12,7 @@ critical points lie no higher than the zero network, and with weight decay withi
 bounded unit can saturate, and the gradient of F decay along a ray to infinity without any critical point.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -55,6 +55,10 @@ class Landscape:
         x = self.x[rows] if self.x.ndim == 3 else self.x
         y = self.y[rows] if self.y.ndim == 3 else self.y
         return Landscape(self.network, x, y, self.loss, self.weight_decay)
+
+    def at(self, weight_decay: float) -> "Landscape":
+        """The same with another weight decay."""
+        return replace(self, weight_decay=weight_decay)
 
     def data_loss(self, theta: Float[Tensor, "members parameters"]) -> Float[Tensor, " members"]:
         """L, without weight decay."""

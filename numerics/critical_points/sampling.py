@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from numerics.arguments import checked_sizes, integer
+from numerics.critical_points.decay_branches import decay_branches
 from numerics.critical_points.eigenvector_following import follow_eigenvectors
 from numerics.critical_points.gradient_norm import minimise_gradient_norm
 from numerics.critical_points.gradient_solver import solve_gradient
@@ -38,6 +39,7 @@ def sample_critical_points(
     method: str = "eigenvectors",
     aim: str = "start",
     max_steps: int = 300,
+    branch_decays: Sequence[float] = (),
     device: str = "cpu",
 ) -> dict[str, Tensor]:
     """Draw data and starts, search from each start, and return every end with its evidence.
@@ -58,13 +60,15 @@ def sample_critical_points(
         aim: Index at which eigenvector following aims: that of the "start", or one drawn uniformly from those up to
             it, "below", which finds low saddles and minima as well.
         max_steps: Steps of each search.
+        branch_decays: Further weight decays to which each critical point is followed (``decay_branches``), in order.
         device: Where to compute.
 
     Returns:
         One entry per search, draw by draw: ``CriticalPoints.record()``; ``draw``, the number of the data draw;
         ``energy`` and ``start_energy``; ``aim``, where eigenvectors are followed; ``fresh``, whether it is critical and
-        no earlier critical point of its draw has its index, and its energy to 1e-9; and ``theta``, (searches,
-        parameters). Only where ``converged`` is an entry a critical point.
+        no earlier critical point of its draw has its index, and its energy to 1e-9; ``theta``, (searches, parameters);
+        and with ``branch_decays`` ``branch_energy``, ``branch_index`` and ``branch_converged``, (searches, decays),
+        where a branch is lost from its first False on. Only where ``converged`` is an entry a critical point.
 
     Raises:
         ValueError: If there are not three widths, a name is unknown, or a number is out of range.
@@ -110,12 +114,18 @@ def sample_critical_points(
         points = solve_gradient(network, begin, x, y, loss, weight_decay=weight_decay, max_steps=max_steps)
         record.update(points.record())
     else:
-        ends = minimise_gradient_norm(network, begin, x, y, loss, weight_decay=weight_decay, max_steps=max_steps)
-        points = ends.points
-        record.update(ends.record())
+        minima = minimise_gradient_norm(network, begin, x, y, loss, weight_decay=weight_decay, max_steps=max_steps)
+        points = minima.points
+        record.update(minima.record())
     record["energy"] = points.loss / unit
     record["fresh"] = _fresh(record, starts)
     record["theta"] = points.theta
+    if branch_decays:
+        decays = (weight_decay, *branch_decays)
+        ends = decay_branches(network, points.theta, x, y, loss, weight_decays=decays)[1:]
+        record["branch_energy"] = torch.stack([end.loss / unit for end in ends], dim=1)
+        record["branch_index"] = torch.stack([end.index for end in ends], dim=1)
+        record["branch_converged"] = torch.stack([end.converged for end in ends], dim=1)
     return record
 
 
