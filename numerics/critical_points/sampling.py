@@ -104,7 +104,9 @@ def sample_critical_points(
     if method == "eigenvectors":
         index = _indices(checked_landscape(network, begin, x, y, loss, weight_decay), begin)
         if aim == "below":
-            share = torch.cat([torch.rand(1, generator=one, dtype=torch.float64) for one in generators("aim", seeds)])
+            share = torch.cat(
+                [torch.rand(1, generator=one, dtype=torch.float64, device="cpu") for one in generators("aim", seeds)]
+            )
             index = ((index + 1) * share.to(x.device)).to(torch.int64)
         points = follow_eigenvectors(
             network, begin, x, y, loss, index=index, weight_decay=weight_decay, max_steps=max_steps
@@ -133,7 +135,7 @@ def _start_seeds(data_seeds: Sequence[int], starts: int) -> list[int]:
     """One seed per start, each a hash of its draw's seed and its number."""
     seeds = []
     for generator in generators("starts", checked_seeds(data_seeds)):
-        seeds.extend(torch.randint(0, 2**63 - 1, (starts,), generator=generator, dtype=torch.int64).tolist())
+        seeds.extend(torch.randint(0, 2**63 - 1, (starts,), generator=generator, device="cpu").tolist())
     return seeds
 
 

@@ -133,10 +133,14 @@ def test_critical_points_lie_below_the_zero_network_and_in_the_ball_that_weight_
 
 
 def test_a_member_does_not_depend_on_the_others(tanh_points: tuple) -> None:
-    found, network, starts, x, y = tanh_points
-    alone = follow_eigenvectors(network, starts[3:5], x[3:5], y[3:5], HALF, weight_decay=1e-3, max_steps=100)
-    assert torch.equal(alone.index, found.index[3:5])
-    torch.testing.assert_close(alone.theta, found.theta[3:5], rtol=1e-6, atol=1e-6)
+    """To rounding: paths that cross many eigenvectors magnify it, so only the first steps can be compared."""
+    _, network, starts, x, y = tanh_points
+    together, alone = (
+        follow_eigenvectors(network, starts[rows], x[rows], y[rows], HALF, weight_decay=1e-3, max_steps=8)
+        for rows in (slice(0, 6), slice(3, 5))
+    )
+    torch.testing.assert_close(alone.theta, together.theta[3:5], rtol=1e-7, atol=1e-7)
+    assert torch.equal(alone.steps, together.steps[3:5])
 
 
 def test_a_critical_point_is_found_where_it_is(tanh_points: tuple) -> None:
@@ -277,12 +281,12 @@ def test_newtons_step_ignores_what_is_not_resolved() -> None:
 
 def test_groups_of_members_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     network, starts, x, y = problem((3, 3, 3), 12, 5)
-    whole = follow_eigenvectors(network, starts, x, y, HALF, weight_decay=1e-3, max_steps=20)
+    whole = follow_eigenvectors(network, starts, x, y, HALF, weight_decay=1e-3, max_steps=8)
     monkeypatch.setattr("numerics.critical_points.landscape.GROUP", 2 * 18**2)
-    parts = follow_eigenvectors(network, starts, x, y, HALF, weight_decay=1e-3, max_steps=20)
+    parts = follow_eigenvectors(network, starts, x, y, HALF, weight_decay=1e-3, max_steps=8)
     for name, value in whole.record().items():
         assert parts.record()[name].shape == value.shape
-    assert torch.equal(whole.index, parts.index)
+    torch.testing.assert_close(parts.theta, whole.theta, rtol=1e-7, atol=1e-7)
     assert torch.equal(joined([whole]).theta, whole.theta)
 
 
@@ -329,15 +333,14 @@ def test_a_sample_has_its_evidence_entry_by_entry(device: str) -> None:
     [
         ({"aim": "below"}, {"aim"}),
         ({"method": "gradient", "activation": "linear", "weight_decay": 0.0}, set()),
-        ({"method": "gradient-norm", "max_steps": 20}, {"accepted", "alignment"}),
+        ({"method": "gradient-norm"}, {"accepted", "alignment"}),
     ],
 )
 def test_a_prefix_of_draws_is_that_of_a_longer_sample(changes: dict[str, object], more: set[str]) -> None:
-    both, first = sample(**changes), sample(draws=1, **changes)
+    both, first = (sample(max_steps=8, draws=draws, **changes) for draws in (2, 1))
     assert set(both) == set(first) >= more
     torch.testing.assert_close(first["start_energy"], both["start_energy"][:6])
-    same = first["converged"] & both["converged"][:6]
-    torch.testing.assert_close(first["energy"][same], both["energy"][:6][same], rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(first["theta"], both["theta"][:6], rtol=1e-7, atol=1e-7)
 
 
 def test_points_found_twice_count_once() -> None:
