@@ -103,6 +103,17 @@ EXPECTED: dict[str, str | None] = {
     "spectrum.semicircle": "SUPPORTED",
     "spectrum.wigner-scale-as-printed": "REFUTED",
     "spectrum.wishart-scale-as-printed": "REFUTED",
+    "spin-glass.complexity": "CERTIFIED",
+    "spin-glass.descent-reaches-the-threshold": None,  # decided from the standard profile on
+    "spin-glass.index-energy": "SUPPORTED",
+    "spin-glass.mean-number": "SUPPORTED",
+    "spin-glass.minima-band": "SUPPORTED",
+    "spin-glass.paths-are-independent-of-inputs": "REFUTED",
+    "spin-glass.paths-are-independent": "REFUTED",
+    "spin-glass.thresholds": "CERTIFIED",
+    "spin-glass.weights-are-redundant": "SUPPORTED",
+    "spin-glass.weights-are-uniform": "REFUTED",
+    "spin-glass.weights-on-a-sphere": "REFUTED",
 }
 
 
