@@ -197,11 +197,13 @@ def linear_exponents(bench: Workbench) -> Iterator[Comparison]:
     r"""Above the least energy by a small $d$, the index of critical points of wide linear networks is a power of $d$
     that depends on which critical points are counted:
 
-    $$\alpha = \tfrac12 \left(\frac{48\, d}{\pi^2 \phi}\right)^{2/3} \quad\text{if the largest singular values are
-    fitted},$$
+    $$\alpha = \tfrac12 \left(\frac{48\, d}{\pi^2 \phi}\right)^{2/3}$$
 
-    the ones that gradient descent from small weights visits, and $\alpha = d/\phi + 4 d^2/\phi^2$, of power $1$, on
-    average over all sets of one size. Neither is $3/2$.
+    if the largest singular values are fitted, which gradient descent from small weights does in turn, and
+
+    $$\alpha = \frac{d}{\phi} + \frac{4 d^2}{\phi^2},$$
+
+    of power $1$, on average over all sets of one size. Neither power is $3/2$.
     """
     for name, law, power in (
         ("largest singular values", theory.greedy_index_law(), "2/3"),

@@ -100,7 +100,8 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
         x="parameters per residual, φ = 2n/m",
         y="energy ε over that of the targets",
         caption="Points: mean over draws, decay extrapolated to zero, standard errors; fits: where energy against "
-        "index to the power 2/3 starts, for all points together, jackknife over draws, decay 0.001.",
+        "index to the power 2/3 starts, for all points together, jackknife over draws, decay 0.001, drawn a little "
+        "to the right.",
     )
     grid = np.linspace(0.05, 0.95, 46)
     below.line(grid, (1 - grid) ** 2 / 2, "rule of thumb (1 - φ)²/2")
@@ -118,6 +119,7 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
     )
     drift.line([0, 1 / min(widths)], [1, 1], "the rule")
     found: dict[int, list[Array]] = {width: [] for width in widths}
+    shown: list[tuple[float, Array, Array]] = []
     for ratio in RATIOS:
         rule, linear = float((1 - ratio) ** 2 / 2), float((1 - ratio / 2) / 2)
         rows, raw = [], []
@@ -128,7 +130,7 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
             raw.append(np.where(arrived, runs[0][0], np.nan))
         table = np.stack(rows, axis=1)
         means, errors = np.nanmean(table, axis=0), np.nanstd(table, axis=0, ddof=1) / draws**0.5
-        below.points([float(ratio)], means[-1:], f"index 0, φ = {ratio}, n = {widths[-1]}", errors=errors[-1:])
+        shown.append((float(ratio), means, errors))
         drift.points(1 / np.array(widths), means / rule, f"φ = {ratio}", errors=errors / rule)
         drift.points(
             1 / np.array(widths), np.nanmean(np.stack(raw, axis=1), axis=0) / rule, f"φ = {ratio}, decay 0.001"
@@ -153,15 +155,19 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
             relative=0.2,
             rival=Rival("the energy of a linear network", linear),
         )
+    places, energies, bars = (np.array(column) for column in zip(*shown, strict=True))
+    for column in (0, -1):
+        label = f"index 0, n = {widths[column]}"
+        below.points(places + 0.01 * column, energies[:, column], label, errors=bars[:, column])
     rule = float((1 - CLOUD_RATIO) ** 2 / 2)
-    for width in widths:
+    for place, width in enumerate(widths):
         samples = int(2 * width / CLOUD_RATIO)
         for decay in DECAYS:
             points = cloud(searched(bench, width, samples, *searches, decay=decay), width, samples)
             found[width].append(starts_of_fits(points))
             if decay == DECAYS[0]:
                 centre, error = jackknifed_start(points)
-                below.points([float(CLOUD_RATIO)], [centre], f"fit, n = {width}", errors=[error])
+                below.points([float(CLOUD_RATIO) + 0.02 * (place + 1)], [centre], f"fit, n = {width}", errors=[error])
     table = np.stack([at_no_decay((pair[0], pair[1])) for pair in found.values()], axis=1)
     whole = np.isfinite(table).all(axis=1)
     yield Limit(
@@ -212,11 +218,12 @@ def model_is_qualitative(bench: Workbench) -> Iterator[Comparison]:
     figure.line(grid, np.ones_like(grid), "Wishart + Wigner")
     figure.line(grid, curve(theory.linear_hessian()) / toy, "residual part of linear networks")
     figure.line(grid, curve(theory.relu_hessian()) / toy, "residual part of ReLU networks")
+    shown: list[tuple[float, float, float]] = []
     for ratio in RATIOS:
         critical = float(model.at(phi=ratio, digits=10))
         energy, _, arrived = minima(bench, width, ratio, draws)
         factors = energy[arrived] / critical
-        figure.points([float(ratio)], [factors.mean()], f"tanh minima, φ = {ratio}", errors=[factors.std()])
+        shown.append((float(ratio), factors.mean(), factors.std()))
         yield AtMost(
             f"energy of minima over the model's critical energy, phi = {ratio}, width {width}",
             bound=2,
@@ -224,6 +231,8 @@ def model_is_qualitative(bench: Workbench) -> Iterator[Comparison]:
             dropped=int((~arrived).sum()),
             rival=Rival("at least four times", 4),
         )
+    places, means, bars = zip(*shown, strict=True)
+    figure.points(places, means, "tanh minima", errors=bars)
 
 
 def read_power_law(slope: float, intercept: float) -> Array:
