@@ -10,6 +10,7 @@ from verify import OPEN, AtLeast, AtMost, Comparison, Equals, Rival, Source, Wor
 from verify.claims.spin_glass.paths import BATCH_SIZE, LEARNING_RATE, LOSS, trained_networks
 from verify.lectures.spin_glass import NETWORKS
 from verify.sources import CHOROMANSKA_2015
+from verify.workbench import key
 
 TRAINED = (
     "ReLU networks with two hidden layers and no biases, trained on scikit-learn's digits by stochastic gradient "
@@ -17,14 +18,18 @@ TRAINED = (
     "start as $N(0, 2/\\text{fan-in})$"
 )
 TOGETHER = 8  # networks per item of work
+SHARED = "spin-glass.assumptions"  # in the place of a claim's id where seeds are drawn
 
 
 def measured(bench: Workbench) -> tuple[dict[str, NDArray[Any]], int]:
-    """Train the networks of a claim and return what was measured on those that arrived, and how many did not."""
+    """Train networks and return what was measured on those that arrived, and how many did not.
+
+    Every assumption is tried on the same networks: their seeds do not depend on the claim.
+    """
     networks, hidden, samples = bench.size(quick=(64, 12, 500), standard=(96, 24, 1000), full=(160, 40, 1797))
     items = [
         {"seed": seed, "networks": TOGETHER, "hidden": hidden, "samples": samples, "device": bench.device}
-        for seed in bench.seeds("networks", networks // TOGETHER)
+        for seed in (key(bench.seed, SHARED, "networks", place) for place in range(networks // TOGETHER))
     ]
     results = bench.map("networks", trained_networks, items)
     arrived = np.concatenate([one["arrived"] for one in results]).astype(bool)

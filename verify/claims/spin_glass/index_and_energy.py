@@ -95,7 +95,7 @@ def index_energy(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("half of it", 2 * sp.sqrt(2) / (3 * sp.pi)),
     )
     sizes, draws, points = bench.size(
-        quick=((16, 36), 24, 6), standard=((20, 40, 80), 32, 12), full=((50, 100, 200), 40, 24)
+        quick=((16, 36), 20, 6), standard=((20, 40, 80), 32, 12), full=((50, 100, 200), 40, 24)
     )
     found, dropped = {}, 0
     for spins in sizes:

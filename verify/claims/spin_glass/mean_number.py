@@ -15,9 +15,9 @@ from verify.sources import AUFFINGER_BEN_AROUS_CERNY_2013
 
 ORDER = 3
 SAME = 1e-6  # cosine distance below which two points are one
-MARGIN = 0.3
+MARGIN = 0.34  # the rates alone are 0.73 off and more
 TOGETHER = 4  # draws in a replicate: the counts of one draw take few values
-STEPS = 50
+STEPS = 40
 
 
 def counted_points(seed: int, *, spins: int, starts: int, device: str) -> Mapping[str, Any]:
@@ -96,9 +96,7 @@ def mean_number(bench: Workbench) -> Iterator[Comparison]:
         claimed=3 * sp.log(2) / 2 - sp.log(p) / 2 + power,
         rival=Rival("the exponential rate alone", power),
     )
-    sizes, draws, starts = bench.size(
-        quick=((5,), 100, 100), standard=((3, 5, 7), 160, 200), full=((3, 5, 7, 9), 400, 600)
-    )
+    sizes, draws, starts = bench.size(quick=((5,), 128, 100), standard=((5, 7), 200, 200), full=((5, 7, 9), 400, 600))
     shares: dict[str, list[NDArray[Any]]] = {"minima": [], "critical points": []}
     rates: dict[str, list[float]] = {"minima": [], "critical points": []}
     means: dict[str, list[float]] = {"minima": [], "critical points": []}

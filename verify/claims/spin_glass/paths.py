@@ -5,6 +5,7 @@ layer to an output; on an input it is active if both units are. With H layers of
 reduced to one of Lambda = Psi^(1/H) distinct weights, rounded up.
 """
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,14 @@ GROUPS = 10
 def trained_networks(seed: int, *, networks: int, hidden: int, samples: int, device: str) -> Mapping[str, Any]:
     """Train networks on digits and measure every assumption, one number per network.
 
-    Allocates (paths between hidden layers)^2 + samples x paths numbers, one network at a time.
+    Allocates (paths between hidden layers)^2 + samples x paths numbers, one network at a time. All claims ask for the
+    same networks, so that a process trains them once.
     """
+    return dict(_studied(seed, networks, hidden, samples, device))
+
+
+@functools.lru_cache(maxsize=64)
+def _studied(seed: int, networks: int, hidden: int, samples: int, device: str) -> Mapping[str, Any]:
     import torch
 
     x, labels = numerics.digits(samples=samples, device=device)
