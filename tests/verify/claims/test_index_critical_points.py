@@ -83,8 +83,8 @@ def test_importing_them_loads_neither_torch_nor_sympy() -> None:
 
 
 def test_found_points_carry_their_evidence_and_only_new_critical_ones_enter_a_cloud() -> None:
-    found = found_points.found_points(3, 12, 1e-3, 4, found_points.TOGETHER, 4, "eigenvectors", "cpu")
-    points = found_points.cloud([found, found], 3, 12)
+    found = found_points.found_points(2, 8, 1e-3, 4, found_points.TOGETHER, 3, "eigenvectors", "cpu")
+    points = found_points.cloud([found, found], 2, 8)
     fresh = found["fresh"].numpy()
     assert len(points.index) == 2 * fresh.sum() <= points.searches == 2 * len(fresh)
     assert (found["relative_gradient"].numpy()[fresh] <= 1e-9).all()
@@ -97,7 +97,7 @@ def test_found_points_carry_their_evidence_and_only_new_critical_ones_enter_a_cl
 def test_the_same_data_are_searched_at_every_decay_and_by_every_method(make_bench: MakeBench) -> None:
     bench = make_bench("index.example")
     seen = [
-        found_points.searched(bench, 2, 8, 5, 2, decay=decay, method=method)[0]["start_energy"]
+        found_points.searched(bench, 1, 4, 5, 1, decay=decay, method=method)[0]["start_energy"]
         for decay, method in ((1e-3, "eigenvectors"), (1e-2, "eigenvectors"), (1e-3, "gradient-norm"))
     ]
     np.testing.assert_array_equal(seen[0], seen[1])
@@ -181,7 +181,7 @@ def test_minima_have_no_negative_eigenvalue_and_linear_ones_are_the_least_square
 
 
 def test_linear_points_are_listed_and_the_second_nearest_is_another() -> None:
-    found = linear_oracle.points_and_sets(3, 2, 4, 12, 1, 3, 4, "cpu")
+    found = linear_oracle.points_and_sets(3, 2, 4, 12, 1, 2, 3, "cpu")
     assert (found["error"] <= linear_oracle.EQUAL).all()
     assert (found["second"] > 1e-6).all()
     np.testing.assert_array_equal(found["index"], found["listed_index"])
@@ -201,7 +201,7 @@ def test_greedy_sets_follow_their_index_exactly_and_uniform_ones_on_average() ->
 
 
 def test_dead_units_keep_the_gradient_and_add_as_many_positive_as_negative_eigenvalues() -> None:
-    found = dead_units.grown_points(3, 1, 12, 2, 4, 2, "cpu")
+    found = dead_units.grown_points(3, 1, 12, 2, 3, 2, "cpu")
     assert len(found["before"]) > 0
     assert (found["gradient"] < 1e-10).all()
     assert torch.equal(found["negative"], found["before"] + 6)
