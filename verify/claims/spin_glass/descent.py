@@ -141,7 +141,7 @@ def minima_band(bench: Workbench) -> Iterator[Comparison]:
     At these sizes most of them are not inside: the second picture shows what share is.
     """
     families = bench.size(
-        quick=((3, (12, 36), (3, 1), 8, 24),),
+        quick=((3, (10, 40), (4, 1), 8, 24),),
         standard=((3, (20, 35, 60), (6, 3, 1), 8, 24), (4, (12, 20, 32), (6, 3, 1), 8, 24)),
         full=((3, (50, 100, 200), (8, 4, 2), 8, 40), (4, (16, 32, 64), (8, 4, 2), 8, 40)),
     )
