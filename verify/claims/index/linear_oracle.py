@@ -112,7 +112,7 @@ def linear_oracle(bench: Workbench) -> Iterator[Comparison]:
     )
     shapes, draws, starts = bench.size(
         quick=(((3, 3, 3, 12), (4, 3, 2, 10), (2, 5, 4, 12), (5, 5, 5, 20)), 5, 5),
-        standard=(((3, 3, 3, 12), (6, 6, 6, 24), (8, 8, 8, 32), (8, 5, 4, 32), (3, 8, 6, 24), (6, 4, 8, 20)), 12, 12),
+        standard=(((3, 3, 3, 12), (6, 6, 6, 24), (8, 8, 8, 32), (8, 5, 4, 32), (3, 8, 6, 24), (6, 4, 8, 20)), 12, 8),
         full=(((6, 6, 6, 24), (8, 8, 8, 32), (10, 10, 10, 40), (8, 5, 4, 32), (3, 8, 6, 24), (6, 4, 8, 20)), 40, 20),
     )
     seeds = bench.seeds("data", len(shapes))
@@ -216,7 +216,7 @@ def linear_exponents(bench: Workbench) -> Iterator[Comparison]:
             claimed=Fraction(power),
             rival=Rival("the random-matrix model's 3/2", Fraction(3, 2)),
         )
-    width, draws, sets = bench.size(quick=(200, 24, 100), standard=(800, 24, 400), full=(1600, 40, 800))
+    width, draws, sets = bench.size(quick=(300, 24, 400), standard=(800, 24, 400), full=(1600, 40, 800))
     ratio = 1
     items = [
         {"width": width, "samples": 2 * width // ratio, "seed": seed, "sets": sets}

@@ -268,7 +268,7 @@ def three_halves_on_networks(bench: Workbench) -> Iterator[Comparison]:
     exponents from the same points; the same window of the random-matrix model, whose exponent is $3/2$, does not give
     $3/2$ either; and where the model does, the index is below one eigenvalue of networks of such a size.
     """
-    width, draws, starts = bench.size(quick=(4, 25, 5), standard=(6, 40, 10), full=(12, 60, 15))
+    width, draws, starts = bench.size(quick=(4, 25, 7), standard=(6, 40, 10), full=(12, 60, 15))
     samples = int(2 * width / CLOUD_RATIO)
     points = cloud(searched(bench, width, samples, draws, starts), width, samples)
     energies, _, arrived = minima(bench, width, CLOUD_RATIO, 40, DECAYS[0])
