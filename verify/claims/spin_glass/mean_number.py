@@ -68,6 +68,16 @@ def euler_characteristic(counts: NDArray[np.int64]) -> int:
     return int(counts @ (-1) ** np.arange(len(counts)))
 
 
+def exact_mean(name: str, spins: int) -> float:
+    """The mean number of minima, or of all critical points."""
+    return float(theory.mean_critical_points(ORDER, spins, k=0 if name == "minima" else None))
+
+
+def rate_alone(name: str, spins: int) -> float:
+    """What the exponential rate alone would give for it."""
+    return float(np.exp(spins * theory.complexity(ORDER, 0, 0 if name == "minima" else None)))
+
+
 @claim(
     "spin-glass.mean-number",
     title="The mean number of critical points at finite size",
@@ -116,15 +126,10 @@ def mean_number(bench: Workbench) -> Iterator[Comparison]:
         items = [common | {"seed": seed} for seed in bench.seeds(purpose, draws)]
         counts = np.stack([one["counts"] for one in bench.map(purpose, counted_points, items)])
         complete &= np.array([euler_characteristic(row) == 2 for row in counts])
-        exact = {
-            "minima": theory.mean_critical_points(ORDER, spins, k=0),
-            "critical points": theory.mean_critical_points(ORDER, spins),
-        }
-        rate = {"minima": theory.complexity(ORDER, 0, 0), "critical points": theory.complexity(ORDER, 0)}
         for name, number in (("minima", counts[:, 0]), ("critical points", counts.sum(axis=1))):
-            means[name].append(exact[name])
-            shares[name].append(number / exact[name])
-            rates[name].append(float(np.exp(spins * rate[name])) / exact[name])
+            means[name].append(exact_mean(name, spins))
+            shares[name].append(number / means[name][-1])
+            rates[name].append(rate_alone(name, spins) / means[name][-1])
     figure = bench.figure(
         "numbers",
         title="Mean number of critical points of the 3-spin",
@@ -134,14 +139,15 @@ def mean_number(bench: Workbench) -> Iterator[Comparison]:
         caption=f"Over {int(complete.sum())} draws of the couplings; bars: two standard errors. The "
         "exponential rate alone would have about one minimum at these sizes.",
     )
+    around = range(3, max(sizes) + 2)
     for name in means:
         kept = np.stack(shares[name], axis=1)[complete]
         table = kept[: len(kept) // together * together].reshape(-1, together, len(sizes)).mean(axis=1)
         centre = table.mean(axis=0) * means[name]
         error = 2 * table.std(axis=0, ddof=1) / np.sqrt(len(table)) * means[name]
-        figure.line(sizes, means[name], f"{name}, exact")
+        figure.line(around, [exact_mean(name, spins) for spins in around], f"{name}, exact")
         figure.points(sizes, centre, f"{name}, found", errors=error)
-        figure.line(sizes, np.array(rates[name]) * means[name], f"{name}, the rate alone")
+        figure.line(around, [rate_alone(name, spins) for spins in around], f"{name}, the rate alone")
         yield Equals(
             f"number of {name} found over the exact mean, $N$ = {', '.join(map(str, sizes))}",
             predicted=[1.0] * len(sizes),
