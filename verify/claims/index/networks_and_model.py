@@ -92,7 +92,7 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
     infinity.
     """
     widths, draws, searches = bench.size(
-        quick=((3, 4, 5), 10, (5, 3)), standard=((6, 8, 10), 100, (25, 8)), full=((8, 10, 12, 16), 400, (60, 12))
+        quick=((3, 4, 5), 10, (5, 3)), standard=((6, 8, 10), 100, (25, 10)), full=((8, 10, 12, 16), 400, (60, 12))
     )
     below = bench.figure(
         "energy-of-minima",
