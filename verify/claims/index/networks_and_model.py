@@ -81,8 +81,8 @@ def jackknifed_start(points: Cloud) -> tuple[float, float]:
     assumptions=(
         MEMORISATION,
         RESCALED,
-        "weight decay keeps minima from running to infinity; energies leave it out, and are taken as linear in it below "
-        f"{DECAYS[0]:g}",
+        "weight decay keeps minima from running to infinity; energies leave it out, and are taken as linear in it "
+        f"below {DECAYS[0]:g}",
         EVIDENCE,
         MEASURE,
     ),
