@@ -26,6 +26,7 @@ _FUNCTIONS: dict[type, Callable[[flint.acb], flint.acb]] = {
     sp.loggamma: lambda x: x.lgamma(),
     sp.factorial: lambda x: (x + 1).gamma(),
     sp.erf: lambda x: x.erf(),
+    sp.zeta: lambda x: x.zeta(),
     sp.Abs: lambda x: flint.acb(abs(x)),
     sp.re: lambda x: flint.acb(x.real),
     sp.im: lambda x: flint.acb(x.imag),

@@ -338,6 +338,21 @@ HOCHREITER_SCHMIDHUBER_1997: Final = Reference(
     "Flat minima. Neural Computation 9(1), 1-42",
     doi="10.1162/neco.1997.9.1.1",
 )
+AUFFINGER_BEN_AROUS_CERNY_2013: Final = Reference(
+    "auffinger-ben-arous-cerny-2013",
+    "Auffinger, Ben Arous and Černý",
+    2013,
+    "Random matrices and complexity of spin glasses. Communications on Pure and Applied Mathematics 66(2), 165-201",
+    arxiv="1003.1129",
+    doi="10.1002/cpa.21422",
+)
+CHOROMANSKA_2015: Final = Reference(
+    "choromanska-2015",
+    "Choromanska, Henaff, Mathieu, Ben Arous and LeCun",
+    2015,
+    "The loss surfaces of multilayer networks. AISTATS 2015, PMLR 38, 192-204",
+    arxiv="1412.0233",
+)
 
 EDINBURGH_MLT: Final = Lecture(
     "edinburgh-mlt",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from verify.lectures import curvature, flatness, random_matrix_model, sharp_minima
+from verify.lectures import curvature, flatness, random_matrix_model, sharp_minima, spin_glass
 from verify.sources import Slip, Statement
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     *curvature.STATEMENTS,
     *flatness.STATEMENTS,
     *sharp_minima.STATEMENTS,
+    *spin_glass.STATEMENTS,
 )
 
 

@@ -22,6 +22,7 @@ x = sp.Symbol("x")
         sp.re(x) + sp.conjugate(x) - sp.im(x),
         sp.sin(x) ** 2 + sp.cosh(x) ** -3,
         sp.gamma(x) * sp.erf(x),
+        sp.zeta(x) + sp.zeta(x - 1),
         sp.E**x + sp.tanh(x),
     ],
     ids=str,

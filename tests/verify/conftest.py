@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,15 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """An undisturbed serial run of the claims of every kind. Not to be changed."""
     out = tmp_path_factory.mktemp("finished") / "run"
     return execute(Request(claim_files=(KINDS,), out=out, device="cpu"))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """The address of a dask cluster of two worker processes."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+        yield local.scheduler_address
 
 
 @pytest.fixture

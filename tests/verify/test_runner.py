@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -96,14 +95,6 @@ def test_a_cluster_finds_the_same_numbers(finished: RunFolder, tmp_path: Path, k
     for claim in request.patterns:
         assert numbers(folder, claim) == numbers(finished, claim)
     assert folder.manifest["scheduler"] == cluster
-
-
-@pytest.fixture
-def cluster() -> Iterator[str]:
-    from distributed import LocalCluster
-
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
-        yield local.scheduler_address
 
 
 def test_another_seed_gives_other_numbers(finished: RunFolder, tmp_path: Path, kinds: Path) -> None:

@@ -209,14 +209,41 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     _slide(
         _FIGURE_6,
-        r"Minima of tanh nets have an energy of about $(1 - \phi)^2/2$.",
+        r"Critical points of tanh nets have the more negative eigenvalues, the higher their energy is.",
+        "index.grows-with-energy",
+        "index.certified-points",
+        "index.gradient-flat",
+        "index.dead-unit-chain",
+        "index.linear-oracle",
+        "index.linear-exponents",
+    ),
+    _slide(
+        _FIGURE_6,
+        r"Their index grows from $\epsilon_c$ on as $|\epsilon - \epsilon_c|^{3/2}$.",
+        "index.three-halves-on-networks",
+    ),
+    _slide(
+        _FIGURE_6,
+        r"The model's critical energy is that of trained nets.",
+        "index.model-is-qualitative",
+    ),
+    _slide(
+        _FIGURE_6,
+        r"Minima of tanh nets have an energy of about $(1 - \phi)^2/2$, and there negative eigenvalues begin.",
         "index.tanh-minimum",
+        "index.tanh-threshold",
     ),
     _slide(
         _FIGURE_6,
         r"Minima of linear nets have the energy $(1 - \phi)/2$.",
         "index.linear-minimum-as-printed",
         "index.linear-minimum",
+    ),
+    _slide(
+        _FIGURE_6,
+        r"The difference between the two is what a nonlinear activation gains.",
+        "index.nonlinear-benefit",
+        "index.nonlinear-benefit-size",
     ),
     _slide(
         _SUMMARY,

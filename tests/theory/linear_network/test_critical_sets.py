@@ -1,4 +1,4 @@
-"""Linear networks, solved: energies of minima, interpolation, and every critical set against dense Hessians."""
+"""Every critical set of a linear network against dense Hessians, at two points of each."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -9,8 +9,7 @@ import pytest
 import sympy as sp
 from numpy.typing import NDArray
 
-from theory.linear_network import CriticalSet, critical_points, interpolation_threshold, linear_minimum_energy
-from theory.symbols import m, n, phi
+from theory.linear_network import CriticalSet, critical_points
 
 Array = NDArray[np.float64]
 SHAPES = [(3, 3, 3), (2, 3, 4), (4, 3, 2), (3, 2, 3), (2, 1, 3), (3, 5, 2), (1, 2, 1)]
@@ -124,36 +123,27 @@ def test_digits_must_be_positive() -> None:
         critical_points([[1]], [[1]], 1, digits=0)
 
 
-def test_the_mean_minimum_is_half_of_one_minus_half_phi() -> None:
-    result = linear_minimum_energy()
-    assert result.evidence == "exact"
-    assert [result.at(phi=value) for value in ("1/4", "1/2", "1")] == [sp.Rational(p, 16) for p in (7, 6, 4)]
-    assert result.parts["samples"].rhs.subs({n: 10, m: 40}) == result.at(phi="1/2")
-    assert result.value.subs(phi, 1) != 0  # as (1 - phi)/2 would be
-    with pytest.raises(ValueError, match=r"phi must lie in the domain 0 < phi < 2, got phi = 2"):
-        result.at(phi=2)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_point_handed_over_is_on_its_set(shape: tuple[int, int, int]) -> None:
+    """Its gradient vanishes, its loss is the energy, and its Hessian has the counts."""
+    inputs, hidden, outputs = shape
+    x, y = _data(inputs, outputs, seed=2)
+    for item in critical_points(x, y, hidden):
+        assert item.weights.shape == (hidden * (inputs + outputs),)
+        first = item.weights[: hidden * inputs].reshape(hidden, inputs)
+        second = item.weights[hidden * inputs :].reshape(outputs, hidden)
+        residual = x @ (second @ first).T - y
+        gradient = np.concatenate([(second.T @ residual.T @ x).ravel(), (residual.T @ x @ first.T).ravel()])
+        assert abs(gradient).max() < 1e-12
+        assert float(item.energy) == pytest.approx((residual**2).sum() / (2 * len(x) * outputs), rel=1e-12)
+        eigenvalues = np.linalg.eigvalsh(_hessian(x, y, first, second))
+        assert ((eigenvalues < -1e-9).sum(), (abs(eigenvalues) <= 1e-9).sum()) == (item.index, item.zero_modes)
 
 
-def test_the_beta_law_holds_for_least_squares_on_gaussian_data() -> None:
-    """Mean and variance over 4000 draws at n = 2, m = 5, in standard errors."""
-    source = np.random.default_rng(5)
-    x, y = source.standard_normal((4000, 5, 2)), source.standard_normal((4000, 5, 2))
-    fitted = x @ np.linalg.pinv(x) @ y
-    shares = ((y - fitted) ** 2).sum((1, 2)) / (y**2).sum((1, 2))
-    sizes = {n: 2, m: 5}
-    mean, variance = (
-        float(linear_minimum_energy().parts[name].rhs.subs(sizes)) for name in ("Beta mean", "Beta variance")
-    )
-    assert abs(shares.mean() - mean) < 4 * (variance / 4000) ** 0.5
-    assert abs(shares.var() / variance - 1) < 4 * (2 / 4000) ** 0.5
-
-
-def test_linear_networks_interpolate_from_phi_two_on_and_not_from_one() -> None:
-    result = interpolation_threshold()
-    assert result.value == 2
-    assert result.evidence == "exact"
-    for samples in (3, 4):
-        source = np.random.default_rng(samples)
-        x, y = source.standard_normal((samples, 3)), source.standard_normal((samples, 3))
-        left = abs(x @ np.linalg.lstsq(x, y, rcond=None)[0] - y).max()
-        assert (left < 1e-12) == (2 * 3 / samples >= result.value)
+def test_sets_are_equal_by_what_they_are_and_hashable() -> None:
+    x, y = _data(2, 2)
+    first, second = critical_points(x, y, 2), critical_points(x, y, 2)
+    assert first == second
+    assert len({*first, *second}) == 4
+    with pytest.raises(ValueError, match="read-only"):
+        first[0].weights[0] = 0.0

@@ -1,0 +1,191 @@
+r"""A proof that a network has exactly one critical point near a point that was found, and of its index.
+
+Where a gradient is small there need not be a critical point. Two applications of Krawczyk's operator to grad L = 0
+decide: one on a box around the given point, as wide as succeeds, shows that there is one critical point in it and no
+other; one on a tiny box around the same point, polished in long numbers, encloses it so tightly that loss and index
+can be read off. The data and the given point count as the binary numbers they are.
+
+A critical point that is one of a continuous family has a singular Hessian and no such proof: at weight decay 0, those
+of linear networks (where `critical_points` enumerates them exactly) and those with a unit that the loss does not see.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import flint
+import numpy as np
+from numpy.typing import NDArray
+
+from theory.ball import Ball
+from theory.balls_of_expressions import ball_from_arb
+from theory.certificates.inertia import signs_of_balls
+from theory.certificates.krawczyk import NoCertificateError, contraction, entries_of, polished, rough_inverse
+from theory.certificates.network_balls import ACTIVATIONS, NetworkBalls
+from theory.exact_numbers import as_fraction, exact_number
+from theory.real_arrays import positive_integer, real_vector
+
+__all__ = ["CriticalPointCertificate", "certify_critical_point"]
+
+_HALF_WIDTHS = tuple(Fraction(1, 10**power) for power in range(2, 13))
+_MAX_PARAMETERS = 200
+
+
+@dataclass(frozen=True)
+class CriticalPointCertificate:
+    """What is proved about the critical point near a given point.
+
+    Args:
+        distance: Upper bound of its distance from the given point, in the coordinate where that is largest.
+        unique_within: It is the only critical point whose coordinates all differ by at most this from the given ones.
+        index: How many eigenvalues of the Hessian of the regularised loss are negative; none is zero.
+        positive: How many are positive.
+        least_eigenvalue: A lower bound of the least absolute value of an eigenvalue.
+        data_loss: The loss there without the weight decay.
+    """
+
+    distance: Fraction
+    unique_within: Fraction
+    index: int
+    positive: int
+    least_eigenvalue: Fraction
+    data_loss: Ball
+
+
+def certify_critical_point(
+    widths: tuple[int, ...],
+    theta: Any,
+    x: Any,
+    y: Any,
+    *,
+    activation: str = "tanh",
+    bias: bool = False,
+    prefactor: object = "1/2",
+    weight_decay: object = 0,
+    digits: int = 20,
+) -> CriticalPointCertificate:
+    r"""Prove that a network has a critical point near a given point, that it is the only one there, and its index.
+
+    The loss is prefactor x mean over samples x sum over outputs of squared residuals + (weight decay)/2 |theta|^2.
+
+    Args:
+        widths: Inputs, hidden widths, outputs; at most 200 parameters in all. The work grows with parameters^3 and
+            with parameters x samples: 0.3 s for 50 parameters and 13 samples.
+        theta: The point, flat: layer by layer, each weight (outputs x inputs, row by row), then its bias.
+        x: Inputs, samples x inputs.
+        y: Targets, samples x outputs.
+        activation: "tanh" or "linear".
+        bias: Whether layers have biases.
+        prefactor: Positive, read exactly; a float is read as its shortest decimal, a string as p/q or a decimal.
+        weight_decay: Not negative, read in the same way.
+        digits: Significant digits of the loss, 1 to 100.
+
+    Returns:
+        The certificate; index and positive add up to the number of parameters.
+
+    Raises:
+        ValueError: If shapes do not fit, a number is not finite, or an argument is out of range.
+        NoCertificateError: If nothing is proved: the point is too far from a critical one, or the Hessian is singular
+            there or nearly so.
+
+    Examples:
+        >>> certificate = certify_critical_point((1, 1, 1), [0.0, 0.0], [[1.0]], [[1.0]])
+        >>> certificate.index, certificate.positive, str(certificate.data_loss)
+        (1, 1, '0.50000000000000000000')
+    """
+    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 100:
+        raise ValueError(f"digits must be an integer from 1 to 100, got {digits!r}.")
+    with flint.ctx.workprec(64 + 7 * digits):
+        network, point = _network(widths, theta, x, y, activation, bias, prefactor, weight_decay)
+        start = entries_of(point)
+        inverse = rough_inverse(network.hessian(start))
+        near = polished(network.gradient, start, inverse, steps=4 + digits // 6)
+        tiny = flint.arb(10) ** -(digits + 8)
+        if contraction(network.gradient, network.hessian, near, tiny, inverse) is None:
+            step = max(float(abs(entry)) for entry in (inverse * network.gradient(start)).entries())
+            raise NoCertificateError(
+                "theta must be close to a critical point with an invertible Hessian, got a point whose Newton step is "
+                f"{step:.3g} long and leads to none that can be proved."
+            )
+        distance = max((abs(entry).upper() for entry in (near - start).entries()), key=float) + tiny
+        unique = _widest(network, start, inverse)
+        if not distance < _exactly(unique):
+            raise NoCertificateError(
+                f"theta must be closer to a critical point, got one at the distance {float(distance):.3g} and a proof "
+                f"that it is the only one within {float(unique):.3g}."
+            )
+        box = flint.arb_mat(len(point), 1, [flint.arb(entry, tiny) for entry in near.entries()])
+        signs = signs_of_balls(network.hessian(box))
+        return CriticalPointCertificate(
+            ball_from_arb(distance, 15).upper,
+            unique,
+            signs.negative,
+            signs.positive,
+            signs.least,
+            ball_from_arb(network.data_loss(box), digits),
+        )
+
+
+def _widest(network: NetworkBalls, point: Any, inverse: Any) -> Fraction:
+    """The half-width of the widest box around the point that provably holds one critical point and no other, or 0."""
+    for half_width in _HALF_WIDTHS:
+        if contraction(network.gradient, network.hessian, point, _exactly(half_width), inverse) is not None:
+            return half_width
+    return Fraction(0)
+
+
+def _exactly(value: Fraction) -> Any:
+    return flint.arb(flint.fmpq(value.numerator, value.denominator))
+
+
+def _network(
+    widths: tuple[int, ...],
+    theta: Any,
+    x: Any,
+    y: Any,
+    activation: str,
+    bias: bool,
+    prefactor: object,
+    weight_decay: object,
+) -> tuple[NetworkBalls, NDArray[np.float64]]:
+    """Read what the caller gave, and refuse what does not fit together."""
+    if not isinstance(widths, tuple) or len(widths) < 2:
+        raise ValueError(f"widths must be a tuple that names at least inputs and outputs, got {widths!r}.")
+    for place, width in enumerate(widths):
+        positive_integer(f"widths[{place}]", width)
+    if activation not in ACTIVATIONS:
+        raise ValueError(
+            f"activation must be one of {', '.join(ACTIVATIONS)}, which are twice differentiable, got {activation!r}."
+        )
+    if not isinstance(bias, bool):
+        raise ValueError(f"bias must be True or False, got {bias!r}.")
+    inputs, targets = _samples("x", x, widths[0]), _samples("y", y, widths[-1])
+    if len(inputs) != len(targets):
+        raise ValueError(f"y must have as many rows as x, got {len(targets)} and {len(inputs)}.")
+    numbers = [
+        as_fraction(exact_number(name, value))
+        for name, value in (("prefactor", prefactor), ("weight_decay", weight_decay))
+    ]
+    if numbers[0] <= 0 or numbers[1] < 0:
+        raise ValueError(f"prefactor must be > 0 and weight_decay >= 0, got {prefactor} and {weight_decay}.")
+    columns = [flint.arb_mat(table.T.tolist()) for table in (inputs, targets)]
+    network = NetworkBalls(widths, activation, bias, *columns, *map(_exactly, numbers))
+    point = real_vector("theta", theta)
+    if len(point) != network.parameters or len(point) > _MAX_PARAMETERS:
+        raise ValueError(
+            f"theta must have the {network.parameters} parameters of the network, at most {_MAX_PARAMETERS}, got "
+            f"{len(point)}."
+        )
+    return network, point
+
+
+def _samples(name: str, values: Any, columns: int) -> NDArray[np.float64]:
+    try:
+        table = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of real numbers, got {values!r}.") from error
+    if table.ndim != 2 or table.shape[1] != columns or not len(table):
+        raise ValueError(f"{name} must have the shape samples x {columns}, got {table.shape}.")
+    if not np.isfinite(table).all():
+        raise ValueError(f"{name} must be finite, got an infinity or NaN.")
+    return table
