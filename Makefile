@@ -31,7 +31,7 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
-	for name in free_probability critical_energy curvature; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in free_probability critical_energy curvature critical_points; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
