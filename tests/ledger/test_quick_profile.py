@@ -124,21 +124,31 @@ OPEN_QUESTIONS = {
     "flatness.entropy-sgd-finds-flatter",
     "flatness.predicts-generalisation",
     "flatness.small-batch-is-flatter",
-    "hessian.large-batch-is-sharper-at-scaled-rates",
     "hessian.large-batch-is-sharper",
+    "hessian.large-batch-is-sharper-at-scaled-rates",
     "hessian.one-wider-layer-top-eigenvalue",
+    "index.nonlinear-benefit-size",
     "index.tanh-minimum",
+    "index.tanh-threshold",
     "spectrum.assumptions-after-descent",
     "spectrum.assumptions-on-trained-nets",
     "spectrum.residual-along-training",
+    "spin-glass.descent-reaches-the-threshold",
+    "spin-glass.paths-are-independent",
+    "spin-glass.paths-are-independent-of-inputs",
+    "spin-glass.weights-are-redundant",
+    "spin-glass.weights-are-uniform",
+    "spin-glass.weights-on-a-sphere",
 }
+
+DECIDED_LATER = {"index.gradient-flat": "SUPPORTED"}  # no open questions, but too small in quick
 
 
 def test_every_expectation_is_pinned() -> None:
     """What is registered beforehand is the verdict that comes out, and nothing where a question is left open."""
     assert {claim.id: claim.expects for claim in verify.discover()} == {
         name: verify.OPEN if name in OPEN_QUESTIONS else frozenset({verify.Verdict[str(verdict)]})
-        for name, verdict in EXPECTED.items()
+        for name, verdict in (EXPECTED | DECIDED_LATER).items()
     }
 
 
