@@ -41,7 +41,8 @@ def dead_unit_index() -> Derivation:
 
     Returns:
         A derivation; the value is the index. The parts are "nullity", "square", and for the zero network "zero alpha"
-        (at full rank, any widths), "zero alpha, square" and "zero energy".
+        (at full rank, any widths), "zero alpha, square" and "zero energy". With the widths n0 and n2, which may be
+        given beside the others, ranks and indices that they do not allow are refused.
 
     Examples:
         >>> dead_unit_index().at(index_r=1, n1=4, r=2, rho=4)
@@ -194,7 +195,16 @@ def dead_unit_index() -> Derivation:
                 shown=r"\mathrm{index} = n_1 \min(n_0, n_2) = 4, 4, 6",
             ),
         ),
-        Domain(),
+        Domain(
+            **dict.fromkeys(("n1", "n0", "n2", "n", "p"), (0, sp.oo)),
+            **dict.fromkeys(("r", "rho", "index_r", "nullity_r"), (-1, sp.oo)),
+        )
+        .with_integers("n1", "n0", "n2", "n", "p", "r", "rho", "index_r", "nullity_r")
+        .where(
+            *(_active <= width for width in (_hidden, n)),
+            *(rank <= width for rank in (_rho, directions) for width in (_inputs, _outputs)),
+            _index + _nullity <= _active * (_inputs + _outputs),
+        ),
         parts={
             "nullity": sp.Eq(sp.Symbol("nullity"), nullity),
             "square": sp.Eq(sp.Symbol("index"), square),
@@ -208,7 +218,6 @@ def dead_unit_index() -> Derivation:
             "the zero network: Y X' has full rank min(n0, n2)",
         ),
         theorems=(_normal_form(), _sylvester()),
-        source="derived here",
         shown={
             "result": r"\mathrm{index} = \mathrm{index}_r + (n_1 - r) \rho",
             "nullity": r"\mathrm{nullity} = \mathrm{nullity}_r + (n_1 - r)(n_0 + n_2 - 2 \rho)",

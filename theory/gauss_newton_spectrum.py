@@ -129,7 +129,7 @@ def gauss_newton_limit() -> Derivation:
             "first m goes to infinity at fixed n, then n",
         ),
         theorems=(_marchenko_pastur_theorem(), _products_theorem()),
-        source="derived here; Marchenko and Pastur (1967) for the summands",
+        source="Marchenko and Pastur (1967) for the summands; derived here",
     )
 
 

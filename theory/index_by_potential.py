@@ -136,7 +136,6 @@ def index_formula() -> Derivation:
         domain=Domain(),
         assumptions=("there is no atom at 0, and G continues to 0 from the upper half plane",),
         theorems=(continuation,),
-        source="derived here",
         shown={"result": r"\alpha = 1 + \frac{1}{\pi} \mathrm{Im} \left(\log G + \Phi(G)\right)"},
     )
 

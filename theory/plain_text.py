@@ -15,6 +15,7 @@ _LETTERS = """
     kappa κ lambda λ mu μ nu ν omega ω partial ∂ phi φ pi π psi ψ rho ρ sigma σ tau τ theta θ varphi φ xi ξ zeta ζ
     nabla ∇ approx ≈ cap ∩ cdot · cdots ⋯ circ ∘ dots … emptyset ∅ ge ≥ in ∈ infty ∞ int ∫ ldots … le ≤ mapsto ↦ mp ∓
     neq ≠ otimes ⊗ perp ⊥ pm ± prod ∏ sim ~ sum ∑ times × to → Leftrightarrow ⇔ Rightarrow ⇒
+    ne ≠ geq ≥ leq ≤ notin ∉ subset ⊂ setminus ∖ equiv ≡ propto ∝ iint ∬ oint ∮ Leftarrow ⇐ longrightarrow ⟶
 """
 _PAIRS = _LETTERS.split()
 _SIGNS = dict(zip(_PAIRS[::2], _PAIRS[1::2], strict=True)) | {"quad": _WIDE, "qquad": _WIDE, "|": "‖", "\\": "; "}

@@ -222,7 +222,6 @@ def _derivation(active: sp.Expr) -> Derivation:
         },
         assumptions=tuple(assumptions),
         theorems=(wick,),
-        source="derived here",
     )
 
 

@@ -87,6 +87,21 @@ def test_everything_is_exact() -> None:
     assert result.evidence == "exact"
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"n1": 4, "r": 9, "rho": 4},
+        {"n1": 4, "r": 2, "rho": 40, "n0": 4},
+        {"n1": 4, "r": 2, "rho": 3, "n2": 2},
+        {"n1": 4, "r": 2, "rho": 2, "n0": 2, "n2": 2, "nullity_r": 8},
+        {"n1": 4, "r": "1/2", "rho": 2},
+    ],
+)
+def test_counts_that_no_network_has_are_refused(values: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"must lie in the domain"):
+        dead_unit_index().at(index_r=1, **values)
+
+
 def test_the_square_case_is_a_chain_of_steps_of_n() -> None:
     """With each unit that dies the index rises by n, if E X' keeps its full rank."""
     result = dead_unit_index()

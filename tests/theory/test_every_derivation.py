@@ -114,6 +114,8 @@ def test_it_prints_in_a_terminal_and_in_a_notebook(derivation: Derivation) -> No
     for line in text.splitlines():
         left, sign, right = line.strip().partition(" = ")
         assert not sign or left != right, line
+    assert not {"geq", "leq", "ne", "notin", "propto", "iint", "oint", "longrightarrow"} & set(text.split())
+    assert not derivation.source.startswith(("derived here", "linear algebra"))  # it is read after the word "After"
     assert derivation._repr_latex_().startswith("$")
 
 

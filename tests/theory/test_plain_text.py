@@ -20,6 +20,7 @@ from theory.plain_text import plain_sentence, plain_text
         (r"\begin{aligned} a &= 1 \\ b &= 2 \end{aligned}", "a = 1 ; b = 2"),
         (r"\left\{\begin{array}{cc} 0 & 1 \\ 1 & 0 \end{array}\right.", "{[0 , 1 ; 1 , 0]"),
         (r"\log x, \ \mathbb{E} z", "log x, E z"),
+        (r"a \geq b \leq c, \ i \notin I, \ p \propto q \ne r", "a ≥ b ≤ c, i ∉ I, p ∝ q ≠ r"),
         ("", ""),
     ],
 )

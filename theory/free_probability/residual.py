@@ -173,7 +173,7 @@ def _derivation(active: sp.Expr) -> Derivation:
             "likely and have one e x', but one of them is active",
         ),
         theorems=(_freeness(), _multiplication(of_residuals, of_inputs)),
-        source="derived here; Pennington and Bahri (2017) for ReLU units",
+        source="Pennington and Bahri (2017) for ReLU units; derived here",
     )
 
 

@@ -33,7 +33,7 @@ def minimiser_barrier() -> Derivation:
     which the last direction that is fitted is exchanged with the next one.
 
     Returns:
-        A derivation; the value is the barrier in s and t, both positive, the part "no further direction" is it for
+        A derivation; the value is the barrier in s > t > 0, the part "no further direction" is it for
         t = 0, n1 = p.
 
     Examples:
@@ -193,7 +193,7 @@ def minimiser_barrier() -> Derivation:
                 shown=r"L - L_{\min} = \frac{s_{n_1}^2 - s_{n_1 + 1}^2}{2}",
             ),
         ),
-        Domain(t=(0, sp.oo), delta=(0, sp.oo), s=(0, sp.oo), tau=(0, sp.oo)),
+        Domain(t=(0, sp.oo), delta=(0, sp.oo), s=(0, sp.oo), tau=(0, sp.oo)).where(_t < _s),
         parts={"no further direction": sp.Eq(sp.Symbol("barrier"), _s**2 / 2)},
         assumptions=(
             "generic data: X has full row rank, the p singular values are distinct and not 0",
@@ -201,7 +201,7 @@ def minimiser_barrier() -> Derivation:
             "no biases; without weight decay",
         ),
         theorems=(components, eckart_young),
-        source="derived here, with Baldi and Hornik (1989) for the minimisers",
+        source="Baldi and Hornik (1989) for the minimisers; the barrier is derived here",
         shown={"result": r"\mathrm{barrier} = \frac{s_{n_1}^2 - s_{n_1 + 1}^2}{2}"},
     )
 

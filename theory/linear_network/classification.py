@@ -147,7 +147,9 @@ def linear_critical_sets() -> Derivation:
                 r" \left(\mathrm{tr}\, \frac{Y Y^{T}}{m} - \sum_{i \in I} s_i^2\right)",
             ),
         ),
-        Domain(),
+        Domain(n1=(0, sp.oo), r=(-1, sp.oo), k=(-1, sp.oo), T=(0, sp.oo), S=(0, sp.oo), n2=(0, sp.oo))
+        .with_integers("n1", "r", "k", "n2")
+        .where(rank <= hidden, fitted <= power),
         parts={"energy": sp.Eq(epsilon, energy)},
         assumptions=(
             "generic data: X has full row rank, the p singular values are distinct and not 0",

@@ -18,6 +18,7 @@ from theory.real_arrays import positive_integer
 __all__ = ["CriticalTable", "critical_table"]
 
 _MAX_DIRECTIONS = 16
+_CRITICAL = 1e-6  # a gradient that is smaller than this part of what it could be is zero
 _RESOLVED = 1e-10  # of |Y|/sqrt(m): below it double precision tells singular values neither apart nor from 0
 
 
@@ -29,11 +30,15 @@ class PrincipalFactors:
         readers: W1 with one unit for each of p directions, p x n0.
         writers: W2 for these units, n2 x p.
         hidden: The width n1 of the network.
+        scale: Of the inputs, R/sqrt(m) for X = QR, n0 x n0.
+        target: Of the map in whitened inputs, D = Y'Q/sqrt(m), n2 x n0.
     """
 
     readers: NDArray[np.float64]
     writers: NDArray[np.float64]
     hidden: int
+    scale: NDArray[np.float64]
+    target: NDArray[np.float64]
 
     def weights(self, kept: Sequence[int] | NDArray[np.intp]) -> NDArray[np.float64]:
         """Return flat weights that fit some directions, one hidden unit each, the others zero; read-only."""
@@ -45,6 +50,18 @@ class PrincipalFactors:
         point = np.concatenate([first.ravel(), second.ravel()])
         point.setflags(write=False)
         return point
+
+    def relative_gradient(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+        """Return how large the gradient is at W1 and W2, of what it could be: the larger of its two parts.
+
+        With A = W1 R'/sqrt(m), B = W2 and E = B A - D these are E A' over |D| |A| and B' E over |B| |D|.
+        """
+        a, b = first @ self.scale.T, second
+        rest = b @ a - self.target
+        size = float(np.linalg.norm(self.target))
+        sizes = [max(float(np.linalg.norm(part)), _CRITICAL * size**0.5) for part in (a, b)]  # at 0 all is rounding
+        parts = (rest @ a.T, b.T @ rest)
+        return max(float(np.linalg.norm(part) / (size * length)) for part, length in zip(parts, sizes, strict=True))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,29 +115,44 @@ class CriticalTable:
         Raises:
             ValueError: If the last axis has another length.
         """
-        inputs, hidden, outputs = self.sizes
-        flat = np.asarray(weights, dtype=np.float64)
-        size = hidden * (inputs + outputs)
-        if flat.ndim == 0 or flat.shape[-1] != size:
-            raise ValueError(f"weights must have {size} numbers on the last axis, got the shape {flat.shape}.")
-        first = flat[..., : hidden * inputs].reshape(*flat.shape[:-1], hidden, inputs)
-        second = flat[..., hidden * inputs :].reshape(*flat.shape[:-1], outputs, hidden)
+        first, second = self._layers(weights)
         inner = np.linalg.pinv(self.factors.writers) @ second @ first @ np.linalg.pinv(self.factors.readers)
         return np.diagonal(inner, axis1=-2, axis2=-1).copy()
 
     def row_of(self, weights: Any) -> int:
         """Return the row of the set that a critical point belongs to, from which directions it fits.
 
+        Args:
+            weights: Flat weights of one critical point, found to about six digits or better.
+
         Raises:
-            ValueError: If the weights have another shape, or fit a set that is not in the table.
+            ValueError: If the weights have another shape, the gradient is not zero there, or they fit a set that is
+                not in the table.
         """
-        wanted = self.fitted(np.ravel(weights)) > 0.5
+        first, second = self._layers(np.ravel(weights))
+        gradient, shares = self.factors.relative_gradient(first, second), self.fitted(np.ravel(weights))
+        wanted = shares > 0.5
+        if not (gradient <= _CRITICAL and (abs(shares - wanted) < 0.1).all()):
+            raise ValueError(
+                f"weights must be a critical point of the linear network, got a gradient of {gradient:.3g} of what it "
+                f"could be, and directions that are fitted by {np.round(shares, 3).tolist()}, not by 0 or 1."
+            )
         found = np.flatnonzero((self.chosen == wanted).all(axis=1))
         if not len(found):
             raise ValueError(
                 f"weights must be on a set of the table, got directions {np.flatnonzero(wanted).tolist()}."
             )
         return int(found[0])
+
+    def _layers(self, weights: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Both weight matrices, each with the leading axes of the flat weights."""
+        inputs, hidden, outputs = self.sizes
+        flat = np.asarray(weights, dtype=np.float64)
+        size = hidden * (inputs + outputs)
+        if flat.ndim == 0 or flat.shape[-1] != size:
+            raise ValueError(f"weights must have {size} numbers on the last axis, got the shape {flat.shape}.")
+        first = flat[..., : hidden * inputs].reshape(*flat.shape[:-1], hidden, inputs)
+        return first, flat[..., hidden * inputs :].reshape(*flat.shape[:-1], outputs, hidden)
 
     def __len__(self) -> int:
         return len(self.chosen)
@@ -227,7 +259,8 @@ def principal_directions(
         raise ValueError(f"x and y must have distinct singular values, got two that differ by {gap:.3g}.")
     balance = (values * samples**0.5) ** 0.5
     readers = np.linalg.solve(triangle, left * balance).T
-    return values, PrincipalFactors(readers, right.T * balance, hidden), outside
+    root = samples**0.5
+    return values, PrincipalFactors(readers, right.T * balance, hidden, triangle / root, inside.T / root), outside
 
 
 def _table(name: str, value: Any) -> NDArray[np.float64]:

@@ -14,10 +14,14 @@ from theory.linear_network.second_variation import critical_set_index
 from theory.proof import Relation
 from theory.symbols import m, n, phi
 
-_r, _x = sp.symbols("r x", positive=True)
+_d, _r, _x = sp.symbols("d r x", positive=True)
 
-DOMAIN = Domain(phi=(0, 2), d=(0, sp.oo), q=(0, 1), x=(0, 2))
-"""Where the laws of index and energy hold; x^2 is an eigenvalue of GG'/n, G Gaussian."""
+DOMAIN = (
+    Domain(phi=(0, 2), d=(0, sp.oo), q=(0, 1), x=(0, 2), n=(1, sp.oo), r=(0, sp.oo))
+    .with_integers("n", "r")
+    .where(_d <= phi / 4, _r <= n)
+)
+"""Where the laws of index and energy hold: d is phi/4 if nothing is fitted, x^2 an eigenvalue of GG'/n, G Gaussian."""
 
 ASSUMPTIONS = (
     "inputs and targets are independent N(0, 1); n -> oo at fixed phi = 2n/m",

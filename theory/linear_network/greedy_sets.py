@@ -159,7 +159,7 @@ def greedy_index_law() -> Derivation:
         },
         assumptions=ASSUMPTIONS,
         theorems=(marchenko_pastur_theorem(),),
-        source="derived here; Marchenko and Pastur (1967) for the singular values",
+        source="Marchenko and Pastur (1967) for the singular values; derived here",
     )
 
 

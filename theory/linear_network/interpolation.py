@@ -98,7 +98,6 @@ def interpolation_threshold() -> Derivation:
             "any min(m, n) of the inputs are independent; targets are generic: outside a proper subspace, a null set",
             "the hidden layer is not narrower than n, so that W = W2 W1 takes every value",
         ),
-        source="linear algebra, derived here",
     )
 
 

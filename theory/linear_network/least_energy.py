@@ -235,7 +235,7 @@ def least_energy_density() -> Derivation:
                 shown=r"\int_0^1 u \, \mathrm{density} \, du = 1 - \frac{n_0}{m}",
             ),
         ),
-        Domain(u=(0, 1)),
+        Domain(u=(0, 1), n0=(0, sp.oo), n2=(0, sp.oo), m=(1, sp.oo)).with_integers("n0", "n2", "m").where(n0 < m),
         parts={
             "a": sp.Eq(sp.Symbol("a"), shape_a),
             "b": sp.Eq(sp.Symbol("b"), shape_b),
@@ -249,7 +249,7 @@ def least_energy_density() -> Derivation:
             "energies are rescaled by the draw's own mean square of the targets",
         ),
         theorems=(cochran_theorem(),),
-        source="least squares and Cochran's theorem, derived here",
+        source="Cochran's theorem, applied here to least squares",
     )
 
 

@@ -119,7 +119,7 @@ def linear_minimum_energy() -> Derivation:
             ),
             Step("The energy is positive as long as phi < 2.", Relation(0, "<", (1 - phi / 2) / 2), "exact"),
         ),
-        Domain(phi=(0, 2)),
+        Domain(phi=(0, 2), n=(0, sp.oo), m=(1, sp.oo)).with_integers("n", "m").where(n < m),
         parts={
             "samples": sp.Eq(epsilon, (1 - n / m) / 2),
             "Beta mean": sp.Eq(sp.Symbol("E(2 epsilon)"), 1 - n / m),

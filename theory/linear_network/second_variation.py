@@ -179,7 +179,13 @@ def critical_set_index() -> Derivation:
                 shown=r"\mathrm{nullity} = n_1^2 - (n_1 - r)^2 + (n_1 - r) k",
             ),
         ),
-        Domain(delta=(0, sp.oo), s_i=(0, sp.oo), s_j=(0, sp.oo)),
+        Domain(
+            **dict.fromkeys(("n1", "p"), (0, sp.oo)),
+            **dict.fromkeys(("r", "k", "inversions"), (-1, sp.oo)),
+            **dict.fromkeys(("delta", "s_i", "s_j"), (0, sp.oo)),
+        )
+        .with_integers("n1", "p", "r", "k", "inversions")
+        .where(r <= hidden, r <= p, _inversions <= r * (p - r)),
         parts={
             "nullity": sp.Eq(sp.Symbol("nullity"), nullity),
             "positive": sp.Eq(sp.Symbol("positive"), positive),

@@ -187,7 +187,6 @@ def typical_index_law() -> Derivation:
             "every critical set counts the same, whatever its dimension; the average is over those near one energy",
         ),
         theorems=(marchenko_pastur_theorem(),),
-        source="derived here",
     )
 
 

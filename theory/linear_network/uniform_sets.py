@@ -127,7 +127,7 @@ def uniform_index_law() -> Derivation:
             "variance": sp.Eq(sp.Symbol("Var(alpha)"), variance),
         },
         assumptions=ASSUMPTIONS,
-        source="derived here; means and variances over sets are those of the statistic of Mann and Whitney (1947)",
+        source="Mann and Whitney (1947), whose statistic has the same means and variances over sets; derived here",
     )
 
 

@@ -24,7 +24,7 @@ __all__ = ["complexity_of_all_indices"]
 _SOURCE = "Auffinger, Ben Arous and Cerny (2013), arXiv:1003.1129, section 2; derived here from the potential"
 _size = sp.Symbol("N", positive=True)
 _x, _t, _y, _r = sp.symbols("x t y r", positive=True)
-_below = Domain(p=(2, sp.oo), r=(0, 1))
+_below = Domain(p=(2, sp.oo), r=(0, 1)).with_integers("p")
 
 
 @cache
@@ -207,17 +207,17 @@ def complexity_of_all_indices() -> Derivation:
                 Relation(deep, "=", _in_energies().subs(u, -_t * threshold_limit()) - closed),
                 "exact",
                 shown=_DEEP,
-                domain=Domain(p=(2, sp.oo), t=(1, sp.oo)),
+                domain=Domain(p=(2, sp.oo), t=(1, sp.oo)).with_integers("p"),
             ),
             Step(
                 "It falls with t.",
                 Relation(deep.diff(_t), "<", 0),
                 "exact",
                 shown=r"- \frac{2 (p - 2)}{p} t - 2 \sqrt{t^2 - 1} < 0",
-                domain=Domain(p=(2, sp.oo), t=(1, sp.oo)),
+                domain=Domain(p=(2, sp.oo), t=(1, sp.oo)).with_integers("p"),
             ),
         ),
-        Domain(p=(2, sp.oo), x=(0, 1)),
+        Domain(p=(2, sp.oo), x=(0, 1)).with_integers("p"),
         parts={
             "in energies": sp.Eq(sp.Symbol("Theta_p"), _in_energies()),
             "below": sp.Eq(sp.Symbol("Theta_p"), deep),

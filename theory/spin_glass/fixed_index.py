@@ -62,7 +62,7 @@ def complexity_by_index() -> Derivation:
     rate, result = rate_in_ratio(_t), theta_in_ratio(_t, index)
     scaled = -threshold_limit() * _t * sp.sqrt(p / (2 * (p - 1)))
     above = sp.log(p - 1) / 2 - (p - 2) / p
-    beyond = Domain(p=(2, sp.oo), t=(1, sp.oo), k=(-1, sp.oo))
+    beyond = Domain(p=(2, sp.oo), t=(1, sp.oo), k=(-1, sp.oo)).with_integers("p", "k")
     constant = mean_number_by_index().value / _size
 
     def kac_rice_and_quadratures(p: Fraction, t: Fraction, k: Fraction) -> mpmath.mpf:
@@ -98,7 +98,7 @@ def complexity_by_index() -> Derivation:
                 "F = -(p - 2) lambda^2/(2p) is bounded above by 0.",
                 Relation(-(p - 2) * _lam**2 / (2 * p), "<", 0),
                 "exact",
-                domain=Domain(**{"p": (2, sp.oo), "lambda": (0, sp.oo)}),
+                domain=Domain(**{"p": (2, sp.oo), "lambda": (0, sp.oo)}).with_integers("p"),
             ),
         ),
     )

@@ -172,7 +172,7 @@ def hessian_given_energy() -> Derivation:
                 shown=r"R(g) = - p u + p (p - 1) g",
             ),
         ),
-        Domain(p=(1, sp.oo)),
+        Domain(p=(1, sp.oo), N=(1, sp.oo)).with_integers("p", "N"),
         parts={"mean": sp.Eq(sp.Symbol("mean"), -p * u), "variance": sp.Eq(sp.Symbol("variance"), pair)},
         assumptions=("couplings are independent and standard normal",),
         theorems=(wigner,),

@@ -162,7 +162,7 @@ def index_against_energy() -> Derivation:
                 shown=r"\alpha(-1) = 0, \quad \alpha(0) = \frac{1}{2}, \quad \alpha(1) = 1",
             ),
         ),
-        Domain(p=(1, sp.oo), x=(-1, 1)),
+        Domain(p=(1, sp.oo), x=(-1, 1)).with_integers("p"),
         parts={"threshold": sp.Eq(sp.Symbol("E_inf"), threshold_limit())},
         assumptions=("N tends to infinity at fixed p and u",),
         theorems=(concentration,),

@@ -33,7 +33,8 @@ def threshold_spacing() -> Derivation:
     and the bound is the leading term as k grows.
 
     Returns:
-        A derivation of the bound in p > 2 and k > -1; part "depth" is c.
+        A derivation; the value is the bound on E_k/E_inf - 1, not that number itself, in integers p > 2 and k >= 0.
+        Part "depth" is c. The thresholds themselves, to any number of digits, are those of `threshold_energy`.
 
     Examples:
         >>> print(threshold_spacing().at(p=3, k=1000, digits=6))
@@ -75,7 +76,7 @@ def threshold_spacing() -> Derivation:
     )
     return Derivation(
         "The thresholds of the spherical p-spin fall to E_inf",
-        sp.Eq(sp.Symbol("t_k - 1"), result),
+        sp.Eq(sp.Symbol("bound"), result),
         (
             Step(
                 "At -E_inf every fixed index has one complexity, c.",
@@ -122,7 +123,7 @@ def threshold_spacing() -> Derivation:
                 "exact",
                 shown=r"c = (k + 1) \frac{4 \sqrt{2}}{3} (t - 1)^{3/2} \quad \text{at} \quad"
                 r" t - 1 = \frac{1}{2} \left(\frac{3 c}{2 (k + 1)}\right)^{2/3}",
-                domain=Domain(c=(0, sp.oo), k=(-1, sp.oo)),
+                domain=Domain(c=(0, sp.oo), k=(-1, sp.oo)).with_integers("k"),
             ),
             Step(
                 "and tends to it as k grows: for t = cosh a, in I_1 = sinh(2a)/2 - a the coefficients of a to a^3 are",
@@ -141,7 +142,7 @@ def threshold_spacing() -> Derivation:
                 Relation(sp.cbrt(cube) ** 2 * height.coeff(_a, 2), "=", bound),
                 "exact",
                 shown=r"t_k - 1 \sim \frac{a^2}{2} \sim \frac{1}{2} \left(\frac{3 c}{2 (k + 1)}\right)^{2/3}",
-                domain=Domain(c=(0, sp.oo), k=(-1, sp.oo)),
+                domain=Domain(c=(0, sp.oo), k=(-1, sp.oo)).with_integers("k"),
             ),
             Step(
                 "The bound, which is the leading term, in p and k.",
@@ -151,7 +152,7 @@ def threshold_spacing() -> Derivation:
                 shown=_RESULT,
             ),
         ),
-        Domain(p=(2, sp.oo), k=(-1, sp.oo), t=(1, sp.oo)),
+        Domain(p=(2, sp.oo), k=(-1, sp.oo), t=(1, sp.oo)).with_integers("p", "k"),
         parts={"depth": sp.Eq(sp.Symbol("c"), depth)},
         assumptions=("the complexity functions of a fixed index",),
         theorems=(markov,),

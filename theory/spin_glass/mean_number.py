@@ -36,7 +36,8 @@ def mean_number_by_index() -> Derivation:
               \mu_k \le u \sqrt{N p/(2(p-1))}\bigr], \quad C = 2 \sqrt{2/p}\, (p-1)^{N/2}
 
     Returns:
-        A derivation of log C in p > 1 and N.
+        A derivation; the value is the logarithm of C in p and N, integers of at least 2. Mean numbers of points, with
+        the mean over mu_k taken, are those of `mean_critical_points`.
 
     Examples:
         >>> mean_number_by_index().value
@@ -114,7 +115,7 @@ def mean_number_by_index() -> Derivation:
                 r"{- r''(0)}} = 2 \sqrt{3 p - 2}, \quad r = \cos^p b",
             ),
         ),
-        Domain(p=(1, sp.oo)),
+        Domain(p=(1, sp.oo), N=(1, sp.oo)).with_integers("p", "N"),
         assumptions=("couplings are independent and standard normal",),
         theorems=(
             kac_rice(),
@@ -135,7 +136,8 @@ def mean_number_by_index() -> Derivation:
         ),
         source=_SOURCE,
         shown={
-            "result": r"\mathbb{E} \, \mathrm{Crt}_{N,k}(u) = 2 \sqrt{\frac{2}{p}} (p - 1)^{N/2} \, \mathbb{E}\left["
+            "result": r"\log C = \log\left(2 \sqrt{\frac{2}{p}} (p - 1)^{N/2}\right) \quad \text{in} \quad"
+            r" \mathbb{E} \, \mathrm{Crt}_{N,k}(u) = C \, \mathbb{E}\left["
             r"\exp\left(-\frac{p-2}{2p} \mu_k^2\right); \mu_k \leq u \sqrt{\frac{N p}{2 (p - 1)}}\right]"
         },
     )

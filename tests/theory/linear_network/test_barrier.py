@@ -88,3 +88,5 @@ def test_scalar_networks_have_half_the_square_of_the_slope() -> None:
     assert table.energy.tolist() == [0, 4.5]
     with pytest.raises(ValueError, match=r"t must lie in the domain"):
         minimiser_barrier().at(s=3, t=0)
+    with pytest.raises(ValueError, match=r"must lie in the domain .* t < s, got s = 1, t = 3"):
+        minimiser_barrier().at(s=1, t=3)

@@ -37,6 +37,14 @@ def test_the_nullity_is_the_dimension_of_the_set() -> None:
     assert sp.expand(critical_set_index().parts["nullity"].rhs - linear_critical_sets().value) == 0
 
 
+def test_counts_of_no_set_are_refused() -> None:
+    for values in ({"r": 4, "inversions": 0}, {"r": 1, "inversions": 3}, {"r": "1/2", "inversions": 0}):
+        with pytest.raises(ValueError, match=r"must lie in the domain"):
+            critical_set_index().at(n1=3, p=3, **values)
+    with pytest.raises(ValueError, match=r"must lie in the domain .*, got n1 = 3, r = 4"):
+        linear_critical_sets().at(n1=3, r=4)
+
+
 def test_only_the_leading_directions_have_index_zero() -> None:
     """By the formula: with hidden >= p all of them, else the first n1; the zero network has n1 p."""
     index = critical_set_index()

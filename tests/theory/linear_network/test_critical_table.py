@@ -100,6 +100,20 @@ def test_a_critical_point_is_found_again_from_its_weights_in_any_gauge(shape: tu
     np.testing.assert_allclose(table.fitted(points), table.chosen, atol=1e-10)
 
 
+def test_weights_that_are_not_critical_have_no_row() -> None:
+    """Neither random ones, nor a point a thousandth off, in whatever gauge, nor numbers that are none."""
+    table = critical_table(*_data(3, 3), 3)
+    off = table.weights(2) * 1.001
+    gauge = np.repeat([1e-4, 1e4], 9)  # W1 small, W2 large
+    for weights in (np.random.default_rng(0).standard_normal(18), off, off * gauge, np.full(18, np.nan)):
+        with pytest.raises(ValueError, match=r"weights must be a critical point of the linear network, got a gradient"):
+            table.row_of(weights)
+    noise = 1e-13 * np.random.default_rng(1).standard_normal(18)
+    for row in range(len(table)):
+        assert table.row_of(table.weights(row) + noise) == row
+        assert table.row_of(table.weights(row) * gauge) == row
+
+
 def test_weights_of_another_shape_or_set_are_refused() -> None:
     table = critical_table(*_data(2, 2), 2, [[True, False]])
     with pytest.raises(ValueError, match=r"weights must have 8 numbers on the last axis, got the shape \(7,\)"):

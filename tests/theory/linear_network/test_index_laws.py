@@ -100,6 +100,15 @@ def test_the_share_is_the_mass_of_the_marchenko_pastur_law() -> None:
     np.testing.assert_allclose(marchenko_pastur(1).cdf(places**2), sp.lambdify(x, share)(places), rtol=1e-12)
 
 
+def test_energies_beyond_the_zero_network_are_refused() -> None:
+    """Nothing fitted costs phi/4, so that no point lies higher."""
+    assert uniform_index_law().at(phi=1, d="1/4") == sp.Rational(1, 2)
+    for law in (uniform_index_law(), greedy_index_law()):
+        for energy in ("1/2", 5):
+            with pytest.raises(ValueError, match=r"must lie in the domain .* d <= phi/4.*, got phi = 1, d = "):
+                law.at(phi=1, d=energy)
+
+
 def test_curves_run_from_the_minima_to_the_zero_network() -> None:
     for order in ("greedy", "uniform"):
         excess, alpha = linear_index_curve(0.8, [0, 1], order)  # type: ignore[arg-type]

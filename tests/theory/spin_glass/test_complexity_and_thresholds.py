@@ -126,6 +126,13 @@ def test_thresholds_fall_to_their_limit_within_the_bound(p: int, k: int) -> None
     assert limit < following < here < limit * (1 + bound)
 
 
+def test_the_bound_is_called_a_bound_and_has_whole_indices() -> None:
+    assert "\n  bound = " in str(threshold_spacing())
+    for values in ({"p": 3, "k": "1/2"}, {"p": "5/2", "k": 1}, {"p": 3, "k": -1}):
+        with pytest.raises(ValueError, match=r"must lie in the domain"):
+            threshold_spacing().at(**values)
+
+
 def test_the_bound_is_the_leading_term() -> None:
     for p in (3, 7):
         limit, here = threshold_energy(p, [math.inf, 10**9], digits=20)

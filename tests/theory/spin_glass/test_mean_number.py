@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from theory.spin_glass import complexity, index_rate, mean_critical_points, mean_number_by_index
 
@@ -95,6 +96,15 @@ def test_the_derived_constant_is_the_growth_of_them_all() -> None:
     assert float(derived.subs({symbols["p"]: 2, symbols["N"]: 7})) == pytest.approx(math.log(2), rel=1e-12)
     slope = derived.coeff(symbols["N"])
     assert float(slope.subs(symbols["p"], 5)) == pytest.approx(complexity(5, 0), rel=1e-14)
+
+
+def test_what_the_derivation_evaluates_is_called_a_logarithm() -> None:
+    """At p = 2, where the weight is 1, C is the mean number itself: two points for each index."""
+    assert mean_number_by_index().at(p=2, N=5) == sp.log(2)
+    assert mean_critical_points(2, 5, k=0) == pytest.approx(2, rel=1e-9)
+    assert "log C = log(2 √(2/p)" in str(mean_number_by_index())
+    with pytest.raises(ValueError, match=r"N must lie in the domain"):
+        mean_number_by_index().at(p=3, N="5/2")
 
 
 def test_wrong_arguments_are_refused() -> None:
