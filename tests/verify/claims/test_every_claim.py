@@ -12,6 +12,7 @@ CLAIMS = {claim.id: claim for claim in discover()}
 WITHOUT_ASSUMPTION = {"index.near-a-minimum-as-printed"}
 ERRATA_BY_ANOTHER_NAME = {
     "index.critical-energy-relu-scale",
+    "index.model-is-qualitative",
     "spectrum.gauss-newton-is-wishart",
     "spectrum.parts-are-free",
     "spectrum.residual-is-wigner",

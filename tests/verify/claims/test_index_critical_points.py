@@ -94,6 +94,54 @@ def test_found_points_carry_their_evidence_and_only_new_critical_ones_enter_a_cl
     assert points.ratio == Fraction(1, 2)
 
 
+def test_aims_that_do_not_know_the_start_find_critical_points_of_the_same_data() -> None:
+    found = found_points.independently_aimed_points(2, 8, 1e-3, 4, 3, 6, "cpu")
+    fresh = found["fresh"]
+    assert fresh.sum() >= 3
+    again = found_points.independently_aimed_points(2, 8, 1e-3, 4, 3, 6, "cpu")
+    np.testing.assert_array_equal(again["energy"], found["energy"])
+    kept = set(zip(found["draw"][fresh], found["index"][fresh], found["energy"][fresh].round(8), strict=True))
+    assert len(kept) == fresh.sum()
+    everything = found_points.found_points(2, 8, 1e-3, 4, 3, 40, "eigenvectors", "cpu")
+    listed = {
+        (draw, index, round(energy, 7))
+        for draw, index, energy, real in zip(
+            *(everything[name].tolist() for name in ("draw", "index", "energy", "converged")), strict=True
+        )
+        if real
+    }
+    seen = {(int(draw), int(index), round(float(energy), 7)) for draw, index, energy in kept}
+    assert len(seen & listed) > len(seen) / 2
+
+
+def test_gradient_flat_ends_are_told_from_critical_and_from_unfinished_ones(
+    make_bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = {
+        "energy": np.full(5, 0.1),
+        "index": np.full(5, 4),
+        "accepted": np.array([True, True, True, True, False]),
+        "converged": np.array([True, False, False, False, False]),
+        "outcome": np.array([0, 1, 2, 2, 2]),
+        "alignment": np.array([0.5, 1e-5, 1e-5, 0.1, 1e-5]),
+    }
+    monkeypatch.setattr(tanh_points, "searched", lambda *arguments, **options: [ends])
+    _, alpha, accepted, critical, flat = tanh_points.norm_ends(make_bench("index.example"), 2, 8, 5)
+    assert alpha.tolist() == [0.5] * 5
+    assert accepted.sum() == 4
+    assert np.flatnonzero(critical).tolist() == [0]
+    assert np.flatnonzero(flat).tolist() == [2]
+    assert "gradient-flat" in numerics.critical_points.evidence.OUTCOMES[tanh_points.FLAT_OUTCOME]
+
+
+def test_a_search_takes_no_more_steps_than_it_is_given() -> None:
+    few, many = (
+        found_points.found_points(2, 8, 1e-3, 4, 3, 2, "gradient-norm", "cpu", max_steps=steps)["steps"].max()
+        for steps in (3, 300)
+    )
+    assert few <= 8 < many
+
+
 def test_the_same_data_are_searched_at_every_decay_and_by_every_method(make_bench: MakeBench) -> None:
     bench = make_bench("index.example")
     seen = [
@@ -184,6 +232,8 @@ def test_linear_points_are_listed_and_the_second_nearest_is_another() -> None:
     found = linear_oracle.points_and_sets(3, 2, 4, 12, 1, 2, 3, "cpu")
     assert (found["error"] <= linear_oracle.EQUAL).all()
     assert (found["second"] > 1e-6).all()
+    assert (found["off_map"] <= linear_oracle.SAME_MAP).all()
+    assert (found["second_map"] > 1e3 * linear_oracle.SAME_MAP).all()
     np.testing.assert_array_equal(found["index"], found["listed_index"])
     np.testing.assert_array_equal(found["zeros"], found["listed_zeros"])
 
@@ -200,7 +250,7 @@ def test_greedy_sets_follow_their_index_exactly_and_uniform_ones_on_average() ->
     assert np.abs(found["uniform"] - (share + share**2) / 4).max() < 5 * spread
 
 
-def test_dead_units_keep_the_gradient_and_add_as_many_positive_as_negative_eigenvalues() -> None:
+def test_zero_units_keep_the_gradient_and_add_as_many_positive_as_negative_eigenvalues() -> None:
     found = dead_units.grown_points(3, 1, 12, 2, 3, 2, "cpu")
     assert len(found["before"]) > 0
     assert (found["gradient"] < 1e-10).all()

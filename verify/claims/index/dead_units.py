@@ -1,7 +1,7 @@
-"""Critical points with dead units: how the index grows when units without weights are appended.
+"""Critical points with zero units: how the index grows when units without weights are appended.
 
-Conventions: n-n-n networks W2 f(W1 x) without biases and without weight decay, f = tanh; a unit is dead if all weights
-into and out of it are zero, r units are active.
+Conventions: n-n-n networks W2 f(W1 x) without biases and without weight decay, f = tanh; a zero unit has only zero
+weights into and out of it, r units are active.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ CUT: Final = 1e-10  # of the spectral radius: below it eigenvalues count as zero
 def grown_points(
     width: int, active: int, samples: int, seed: int, draws: int, starts: int, device: str
 ) -> Mapping[str, Any]:
-    """Find critical points of n-r-n tanh networks, append n - r dead units, and count the eigenvalues of both.
+    """Find critical points of n-r-n tanh networks, append n - r zero units, and count the eigenvalues of both.
 
     Returns:
         ``before``: index with r units; ``negative``, ``zero`` and ``positive``: of the grown network; ``gradient``: its
@@ -72,22 +72,25 @@ def grown_points(
 
 @claim(
     "index.dead-unit-chain",
-    title="Every dead unit adds n negative eigenvalues",
+    title="Every zero unit adds n negative eigenvalues, without decay",
     source=Source(PENNINGTON_BAHRI_2017, "the networks of figure 6; the statement is this project's", FIGURE_6),
     assumptions=(
         MEMORISATION,
-        "$f(0) = 0$, $f'(0) \\ne 0$, $f$ twice differentiable, as for tanh; no weight decay",
+        "$f(0) = 0$, $f'(0) \\ne 0$, $f$ twice differentiable, as for tanh",
+        "no weight decay: with decay $\\lambda$ a zero unit adds only as many negative eigenvalues as $E X^T/m$ has "
+        "singular values above $\\lambda/|f'(0)|$, and the other claims on tanh networks have a decay",
         "with the residuals $E$, $E X^T$ has full rank",
     ),
     expects={Verdict.SUPPORTED},
 )
 def dead_unit_chain(bench: Workbench) -> Iterator[Comparison]:
-    r"""Append $n - r$ units without weights to a critical point of a network with $r$ active units. The point of the
-    $n$-$n$-$n$ network is critical, and its index is
+    r"""Append $n - r$ zero units, whose weights all vanish, to a critical point of a network with $r$ active units.
+    The point of the $n$-$n$-$n$ network is critical, and its index is
 
     $$\mathrm{index} = \mathrm{index}_r + n (n - r).$$
 
-    So critical points of small networks are saddles of large ones. The zero network, $r = 0$, has
+    So critical points of small networks are saddles of large ones (Fukumizu and Amari, 2000, embed them with other
+    weights too). The zero network, $r = 0$, has
     $\alpha = \mathrm{index}/(2n^2) = 1/2$, at the energy $1/2$.
     """
     from sympy import Rational
@@ -97,11 +100,11 @@ def dead_unit_chain(bench: Workbench) -> Iterator[Comparison]:
     symbols = {symbol.name: symbol for symbol in square.free_symbols}
     n, r, before = symbols["n"], symbols["r"], symbols["index_r"]
     yield Identity(
-        "the index with n - r dead units",
+        "the index with n - r zero units",
         derivation=derivation,
         part="square",
         claimed=before + n * (n - r),
-        rival=Rival("one negative eigenvalue a dead unit", before + n - r),
+        rival=Rival("one negative eigenvalue a zero unit", before + n - r),
     )
     yield Identity(
         "the fraction of negative eigenvalues of the zero network",
@@ -134,7 +137,7 @@ def dead_unit_chain(bench: Workbench) -> Iterator[Comparison]:
     )
     searches = sum(result["searches"] for result in results)
     yield Agrees(
-        f"gradient norm with dead units, at {len(added)} critical points, the ends of {searches} searches",
+        f"gradient norm with zero units, at {len(added)} distinct critical points, found by {searches} searches",
         measured=column["gradient"],
         predicted=0.0,
         tolerance=1e-8,
@@ -155,7 +158,7 @@ def dead_unit_chain(bench: Workbench) -> Iterator[Comparison]:
         predicted=0,
         tolerance=0,
         reason=f"a count of eigenvalues within {CUT:g} of the radius",
-        rival=Rival("all those of dead units", 2 * added),
+        rival=Rival("all those of zero units", 2 * added),
     )
     yield Agrees(
         "negative eigenvalues of the zero network, one draw of the data each",

@@ -1,7 +1,7 @@
 """Critical points of tanh networks for the claims on index against energy: what a worker runs, and points by draw.
 
 Conventions: networks n-n-n without biases on m samples, inputs and targets independent N(0, 1), phi = 2n/m; the loss
-is |W2 f(W1 X) - Y|^2/(2m), energies are L/n over the draw's own mean square target, so that the zero network has 1/2;
+L is |W2 f(W1 X) - Y|^2/(2m), energies are L/n over the draw's own mean square target: the zero network has 1/2;
 alpha = index/(2 n^2). A draw is one set of data; several searches are started on each.
 """
 
@@ -22,7 +22,11 @@ Array = NDArray[np.float64]
 FIGURE_6: Final = Slide(OXFORD_C65, "Empirical values of ε_c and α (Pennington et al. 17')")
 DECAY: Final = 1e-3
 MEMORISATION: Final = "inputs and targets are independent standard normal numbers, all widths are $n$, no biases"
-RESCALED: Final = "energies are measured over twice the draw's mean square target: the zero network has $1/2$"
+RESCALED: Final = (
+    "energies are $\\epsilon = |\\mathrm{residuals}|^2/(2mn)$ over the draw's mean square target: the zero network has "
+    "$1/2$"
+)
+ENERGY_AXIS: Final = "energy ε (zero network: 1/2)"
 DECAYED: Final = (
     f"weight decay {DECAY:g}, without which units saturate and critical points run to infinity; energies leave it out"
 )
@@ -35,7 +39,14 @@ MEASURE: Final = (
     "uniformly from those it passes, and eigenvectors are followed to an index drawn uniformly from $0$ to that of the "
     "start; another choice weighs the points differently"
 )
+AIMED: Final = (
+    "the points are those that searches find: gradient descent from weights $N(0, 1/n)$ is stopped at an energy drawn "
+    "uniformly from those it passes, and eigenvectors are followed to an index drawn uniformly from $0$ to $n^2$, "
+    "independently of the start, so that the search puts no order into the points; another choice weighs them "
+    "differently"
+)
 TOGETHER: Final = 5  # draws in one batch
+STEPS: Final = 300  # of a search at most
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,15 @@ class Cloud:
 
 
 def found_points(
-    width: int, samples: int, decay: float, seed: int, draws: int, starts: int, method: str, device: str
+    width: int,
+    samples: int,
+    decay: float,
+    seed: int,
+    draws: int,
+    starts: int,
+    method: str,
+    device: str,
+    max_steps: int = STEPS,
 ) -> Mapping[str, Any]:
     """Search for critical points of n-n-n tanh networks, and return every end with its evidence."""
     return numerics.sample_critical_points(
@@ -102,8 +121,39 @@ def found_points(
         starts=starts,
         method=method,
         aim="below",
+        max_steps=max_steps,
         device=device,
     )
+
+
+def independently_aimed_points(
+    width: int, samples: int, decay: float, seed: int, draws: int, starts: int, device: str
+) -> Mapping[str, Any]:
+    """Follow eigenvectors to indices drawn uniformly from 0 to n^2, whatever the index and the energy of the start.
+
+    Returns:
+        What ``cloud`` takes, one entry per search: ``draw``, ``index``, ``energy`` and ``fresh``, whether the end is
+        critical and no earlier one of its draw has its index, and its energy to 1e-9.
+    """
+    import torch
+
+    x, y = numerics.gaussian_memorisation(
+        inputs=width, outputs=width, samples=samples, seeds=[seed + draw for draw in range(draws)], device=device
+    )
+    x, y = x.repeat_interleave(starts, dim=0), y.repeat_interleave(starts, dim=0)
+    generator = np.random.default_rng(seed)
+    seeds = generator.integers(0, 2**62, draws * starts).tolist()
+    aims = torch.as_tensor(generator.integers(0, width**2 + 1, draws * starts), device=device)
+    network, loss = numerics.Mlp((width, width, width), "tanh", bias=False), numerics.SquaredError(prefactor=0.5)
+    begin = numerics.descent_starts(network, network.init(seeds, device=device), x, y, loss, seeds=seeds)
+    ends = numerics.follow_eigenvectors(network, begin, x, y, loss, index=aims, weight_decay=decay, max_steps=STEPS)
+    energy = (ends.loss / (width * y.square().mean(dim=(1, 2)))).cpu().numpy()
+    index, draw = ends.index.cpu().numpy(), np.repeat(np.arange(draws), starts)
+    fresh = ends.converged.cpu().numpy().copy()
+    for place in np.flatnonzero(fresh):
+        before = np.flatnonzero(fresh[:place] & (draw[:place] == draw[place]) & (index[:place] == index[place]))
+        fresh[place] = not (np.abs(energy[before] - energy[place]) <= 1e-9).any()
+    return {"draw": draw, "index": index, "energy": energy, "fresh": fresh}
 
 
 def searched(
@@ -115,18 +165,48 @@ def searched(
     *,
     decay: float = DECAY,
     method: str = "eigenvectors",
+    max_steps: int = STEPS,
 ) -> list[dict[str, Any]]:
     """Search on a number of draws, in batches; the data of a shape do not depend on decay and method.
 
     Raises:
         ValueError: If the draws are no multiple of a batch.
     """
-    if draws % TOGETHER:
-        raise ValueError(f"draws must be a multiple of {TOGETHER}, got {draws}.")
-    seeds = bench.seeds(f"data for width {width} and {samples} samples", draws // TOGETHER)
-    fixed = {"width": width, "samples": samples, "decay": decay, "draws": TOGETHER, "starts": starts}
+    seeds = batch_seeds(bench, width, samples, draws)
+    fixed = {
+        "width": width,
+        "samples": samples,
+        "decay": decay,
+        "draws": TOGETHER,
+        "starts": starts,
+        "max_steps": max_steps,
+    }
     items = [{**fixed, "seed": seed, "method": method, "device": bench.device} for seed in seeds]
     return bench.map("critical points", found_points, items)
+
+
+def searched_with_independent_aims(
+    bench: Workbench, width: int, samples: int, draws: int, starts: int
+) -> list[dict[str, Any]]:
+    """Search on a number of draws, in batches, with aims that are independent of the starts.
+
+    Raises:
+        ValueError: If the draws are no multiple of a batch.
+    """
+    fixed = {"width": width, "samples": samples, "decay": DECAY, "draws": TOGETHER, "starts": starts}
+    items = [{**fixed, "seed": seed, "device": bench.device} for seed in batch_seeds(bench, width, samples, draws)]
+    return bench.map("critical points", independently_aimed_points, items)
+
+
+def batch_seeds(bench: Workbench, width: int, samples: int, draws: int) -> list[int]:
+    """Return one seed per batch of draws of the data of a shape.
+
+    Raises:
+        ValueError: If the draws are no multiple of a batch.
+    """
+    if draws % TOGETHER:
+        raise ValueError(f"draws must be a multiple of {TOGETHER}, got {draws}.")
+    return bench.seeds(f"data for width {width} and {samples} samples", draws // TOGETHER)
 
 
 def cloud(results: Sequence[Mapping[str, Any]], width: int, samples: int) -> Cloud:

@@ -14,7 +14,9 @@ from verify.sources import BALDI_HORNIK_1989, OXFORD_C65, PENNINGTON_BAHRI_2017
 FIGURE_6 = Slide(OXFORD_C65, "Empirical values of ε_c and α (Pennington et al. 17')")
 RATIOS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))  # phi = 2n/m
 MEMORISATION = "inputs and targets are independent standard normal numbers, all widths are $n$, no biases"
-RESCALED = "energies are measured over twice the draw's mean square target, which leaves their mean as it is"
+RESCALED = (
+    "energies are $|\\mathrm{residuals}|^2/(2mn)$ over the draw's mean square target, which leaves their mean as it is"
+)
 DECAY = 1e-4  # keeps the tanh units from saturating, so that every minimum is a point and not a limit at infinity
 TOGETHER = 8  # networks trained in one batch
 
@@ -24,7 +26,7 @@ def minimum_energies(
 ) -> Mapping[str, Any]:
     """Train two-layer networks to a minimum on Gaussian memorisation data and return their energies.
 
-    The energy is L/n over twice the draw's own mean square target, so that the zero network has exactly 1/2.
+    The energy is L/n, L = |residuals|^2/(2m), over the draw's own mean square target: the zero network has 1/2.
     """
     seeds = [seed + network for network in range(networks)]
     x, y = numerics.gaussian_memorisation(inputs=width, outputs=width, samples=samples, seeds=seeds, device=device)

@@ -25,6 +25,7 @@ from verify import (
 )
 from verify.claims.index.found_points import (
     DECAYED,
+    ENERGY_AXIS,
     EVIDENCE,
     FIGURE_6,
     MEASURE,
@@ -39,10 +40,12 @@ from verify.claims.index.trained_minima import RATIOS, TRAINED, minima
 from verify.sources import PENNINGTON_BAHRI_2017
 
 DECAYS: Final = (1e-3, 2.5e-4)
+THIRD_DECAY: Final = DECAYS[1] / 4  # tries whether energies are linear in the decay
 CLOUD_RATIO: Final = Fraction(1, 2)
 WINDOW: Final = 0.25  # largest index of the fits, as a fraction of the eigenvalues
 EXCESSES: Final = (0.25, 0.5, 1.0, 2.0)  # of the energy over the threshold, relative: where fits are read
-SIZES_OF_FITS: Final = (6, 8, 16)
+SIZES_OF_FITS: Final = (4, 6, 8)
+MARGIN: Final = 0.15  # of the exponent
 
 
 def at_no_decay(energies: tuple[Array, Array]) -> Array:
@@ -82,7 +85,7 @@ def jackknifed_start(points: Cloud) -> tuple[float, float]:
         MEMORISATION,
         RESCALED,
         "weight decay keeps minima from running to infinity; energies leave it out, and are taken as linear in it "
-        f"below {DECAYS[0]:g}",
+        f"below {DECAYS[0]:g}, which is tried at $\\phi = 1/2$ with a third one",
         EVIDENCE,
         MEASURE,
     ),
@@ -96,7 +99,7 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
     Two protocols: the mean energy of points of index $0$, one trained network per draw; and, as in the paper, where
     the fit of the energy against $\alpha^{2/3}$, $\alpha \le 1/4$, starts, one fit per draw. In both the weight decay
     is extrapolated linearly to zero from $10^{-3}$ and $2.5 \cdot 10^{-4}$ on the same draws, and the width to
-    infinity.
+    infinity. At $\phi = 1/2$ the mean energy of index $0$ is also extrapolated from decays four times smaller.
     """
     widths, draws, searches = bench.size(
         quick=((3, 4, 5), 10, (5, 3)), standard=((6, 8, 10), 100, (25, 10)), full=((8, 10, 12, 16), 400, (60, 12))
@@ -105,7 +108,7 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
         "energy-of-minima",
         title="Energy of minimisers against parameters per residual",
         x="parameters per residual, φ = 2n/m",
-        y="energy ε over that of the targets",
+        y=ENERGY_AXIS,
         caption="Points: mean over draws, decay extrapolated to zero, standard errors; fits: where energy against "
         "index to the power 2/3 starts, for all points together, jackknife over draws, decay 0.001, drawn a little "
         "to the right.",
@@ -162,6 +165,7 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
             relative=0.2,
             rival=Rival("the energy of a linear network", linear),
         )
+    yield from from_smaller_decays(bench, widths[-1], draws)
     places, energies, bars = (np.array(column) for column in zip(*shown, strict=True))
     for column in (0, -1):
         label = f"index 0, n = {widths[column]}"
@@ -189,20 +193,43 @@ def tanh_threshold(bench: Workbench) -> Iterator[Comparison]:
     )
 
 
+def from_smaller_decays(bench: Workbench, width: int, draws: int) -> Iterator[Comparison]:
+    """Extrapolate the energy of minima from a second pair of decays, four times smaller than the first."""
+    runs = [minima(bench, width, CLOUD_RATIO, draws, decay) for decay in (*DECAYS, THIRD_DECAY)]
+    arrived = np.logical_and.reduce([run[2] for run in runs])
+    first, second, third = (run[0][arrived] for run in runs)
+    energy = at_no_decay((second, third))
+    moved = energy - at_no_decay((first, second))
+    error = moved.std(ddof=1) / len(moved) ** 0.5 if len(moved) > 1 else math.nan
+    yield Equals(
+        f"mean energy of index 0 at phi = {CLOUD_RATIO}, width {width}, from the decays {DECAYS[1]:g} and "
+        f"{THIRD_DECAY:g}: it moved by {moved.mean():.4f}, standard error {error:.4f}",
+        predicted=float((1 - CLOUD_RATIO) ** 2 / 2),
+        replicates=energy,
+        dropped=int((~arrived).sum()),
+        relative=0.2,
+        rival=Rival("the energy of a linear network", float((1 - CLOUD_RATIO / 2) / 2)),
+    )
+
+
 @claim(
     "index.model-is-qualitative",
-    title="The model's critical energy on real networks",
+    title="The model's critical energy as a number for real networks",
     flaw="overstatement",
     source=Source(PENNINGTON_BAHRI_2017, "the model's critical energy beside figure 6, right", FIGURE_6),
     assumptions=(MEMORISATION, RESCALED, TRAINED),
     expects={Verdict.REFUTED},
+    right=(
+        "Minima of tanh networks, which have no negative eigenvalue, lie at least four times higher than the model's "
+        r"critical energy, at $\phi = 1/4$, $1/2$ and $2/3$."
+    ),
 )
 def model_is_qualitative(bench: Workbench) -> Iterator[Comparison]:
     r"""The critical energy of the random-matrix model (a Wishart and a Wigner matrix) is that of tanh networks, to
     within a factor of two.
 
-    (Minima, which have no negative eigenvalue, lie several times higher, the more so the larger $\phi$ is: the model is
-    right in that there is a threshold and that it falls with $\phi$.)
+    (This quantitative reading is this project's, made to be tried; the paper compares shapes. That the model describes
+    networks qualitatively, with a threshold that falls with $\phi$, is not tried here and is not refuted.)
     """
     width, draws = bench.size(quick=(6, 20), standard=(10, 40), full=(16, 100))
     model = theory.critical_energy(theory.wishart_wigner_hessian())
@@ -262,18 +289,21 @@ def both_fits(excess: Array, alpha: Array) -> tuple[Array, Array]:
 
 @claim(
     "index.three-halves-on-networks",
-    title="Can networks show the power 3/2?",
+    title="A window that cannot test the power 3/2",
     source=Source(PENNINGTON_BAHRI_2017, "figure 6, left, and its caption", FIGURE_6),
     assumptions=(MEMORISATION, RESCALED, DECAYED, EVIDENCE, MEASURE),
     expects={Verdict.UNDECIDED},
 )
 def three_halves_on_networks(bench: Workbench) -> Iterator[Comparison]:
-    r"""On tanh networks $\alpha \propto (\epsilon - \epsilon_c)^{3/2}$ in the window of the paper's figure, $\alpha \le
-    1/4$.
+    r"""On tanh networks $\alpha \propto (\epsilon - \epsilon_c)^{3/2}$ over the window of the paper's figure,
+    $\alpha \le 1/4$.
 
-    The measurement cannot tell. Regressing the index on the energy and the energy on the index give different
-    exponents from the same points; the same window of the random-matrix model, whose exponent is $3/2$, does not give
-    $3/2$ either; and where the model does, the index is below one eigenvalue of networks of such a size.
+    Undecided by design: what the networks' own fits give is stated with errors below the figure, for the index
+    regressed on the energy and for the energy on the index (the first is the second times the squared correlation), and
+    may well be clear of $3/2$. But the window does not test the model, whose $3/2$ is the limit at $\epsilon_c$: over
+    the same relative energies, a quarter to twice $\epsilon_c$ above it, the model's own curve has a mean slope well
+    below $3/2$ as well (there its index is between about $0.004$ and $0.04$), and where its local slope is within 0.15
+    of $3/2$, its index is below one eigenvalue of networks of widths up to eight.
     """
     width, draws, starts = bench.size(quick=(4, 25, 7), standard=(6, 40, 10), full=(12, 60, 15))
     samples = int(2 * width / CLOUD_RATIO)
@@ -292,6 +322,8 @@ def three_halves_on_networks(bench: Workbench) -> Iterator[Comparison]:
         used = (alpha > 0) & (alpha <= WINDOW) & (excess > 0.05)
         if used.sum() >= 3 and len(np.unique(alpha[used])) >= 2:
             rows.append(both_fits(excess[used], alpha[used]))
+    slopes = np.array([[exponent_of(values) for values in pair] for pair in rows]).reshape(-1, 2)
+    means, errors = slopes.mean(axis=0), slopes.std(axis=0, ddof=1) / len(slopes) ** 0.5
     figure = bench.figure(
         "both-regressions",
         title=f"The same points, two exponents: φ = {CLOUD_RATIO}, n = {width}",
@@ -300,19 +332,20 @@ def three_halves_on_networks(bench: Workbench) -> Iterator[Comparison]:
         x_scale="log",
         y_scale="log",
         caption="Points: true critical points, ε_c the mean energy of minima. Both lines are least-squares fits to all "
-        "of them; the model's curve has the exponent 3/2 at its start.",
+        f"of them together. Fits to single draws, mean and standard error over {len(slopes)} draws: index on energy "
+        f"{means[0]:.2f} ± {errors[0]:.2f}, energy on index {means[1]:.2f} ± {errors[1]:.2f}. The model's curve has "
+        f"the exponent 3/2 at its start only, and the mean slope {exponent_of(model):.2f} between the relative "
+        f"excesses {EXCESSES[0]:g} and {EXCESSES[-1]:g}.",
     )
     excess = points.energy / threshold - 1
     used = (points.alpha > 0) & (points.alpha <= WINDOW) & (excess > 0.05)
     figure.points(excess[used], points.alpha[used], "critical points")
     together = both_fits(excess[used], points.alpha[used])
     for values, label in zip(together, ("index on energy", "energy on index"), strict=True):
-        figure.line(EXCESSES, values, f"{label}: exponent {exponent_of(values):.2f}")
+        figure.line(EXCESSES, values, f"{label}, all points: {exponent_of(values):.2f}")
     grid = np.geomspace(1e-3, 3, 60)
     curve = law.at(epsilon=float(critical) * (1 + grid)).index()
-    figure.line(
-        grid[curve > 1e-4], curve[curve > 1e-4], f"random-matrix model: {exponent_of(model):.2f} in this window"
-    )
+    figure.line(grid[curve > 1e-4], curve[curve > 1e-4], f"random-matrix model: {exponent_of(model):.2f}")
     for place, label in enumerate(("index regressed on energy", "energy regressed on index")):
         yield Exponent(
             f"exponent by fits to single draws, {label}, {draws} draws",
@@ -320,18 +353,27 @@ def three_halves_on_networks(bench: Workbench) -> Iterator[Comparison]:
             x=EXCESSES,
             y=np.array([pair[place] for pair in rows]).reshape(-1, len(EXCESSES)),
             dropped=draws - len(rows),
-            absolute=0.15,
+            absolute=MARGIN,
             control=Control(1.5, model),
             rival=Rival("linear growth", 1.0),
         )
+    yield Bounds(
+        f"the model's own mean slope between the relative excesses {EXCESSES[0]:g} and {EXCESSES[-1]:g}, "
+        f"{exponent_of(model):.3f}, is outside the margin of 3/2",
+        smaller=np.array([exponent_of(model)]),
+        larger=np.array([1.5 - MARGIN]),
+        tolerance=1e-6,
+        reason="a least-squares slope through values of the exact index",
+        rival=Rival("below the slope of linear growth", 1.0),
+    )
     fine = np.geomspace(1e-3, 1, 400)
     exact = law.at(epsilon=float(critical) * (1 + fine)).index()
     local = np.gradient(np.log(exact), np.log(fine))
-    lost = float(np.interp(1.4, local[::-1], exact[::-1]))
+    lost = float(np.interp(1.5 - MARGIN, local[::-1], exact[::-1]))
     one = np.array([1 / (2 * size**2) for size in SIZES_OF_FITS])
     yield Bounds(
-        "index at which the model's local exponent has fallen to 1.4, below one eigenvalue of networks of widths "
-        + ", ".join(map(str, SIZES_OF_FITS)),
+        f"index at which the model's local exponent has fallen by the margin, to {1.5 - MARGIN:g}: {lost:.4f}, below "
+        "one eigenvalue of networks of widths " + ", ".join(map(str, SIZES_OF_FITS)),
         smaller=np.full(len(one), lost),
         larger=one,
         tolerance=1e-5,
