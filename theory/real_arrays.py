@@ -6,6 +6,7 @@ symmetric if it differs from its transpose by at most 1e-8 of its largest entry,
 """
 
 import math
+from fractions import Fraction
 from numbers import Real
 from typing import Any
 
@@ -14,6 +15,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 __all__ = [
+    "binary_array",
     "finite_result",
     "nonnegative_number",
     "positive_integer",
@@ -116,8 +118,10 @@ def real_array(name: str, value: Any) -> NDArray[np.float64]:
     """
     try:
         raw = np.asarray(value) if hasattr(value, "__array__") else np.array(value, dtype=object)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # ragged rows, or a tensor that is part of a graph
         raise ValueError(f"{name} must hold real numbers in equal rows, got {type(value).__name__}.") from error
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"{name} must hold real numbers in equal rows, got an array with a mask.")
     if raw.dtype.kind == "O":
         for entry in raw.flat:
             if not _is_real(entry):
@@ -130,6 +134,35 @@ def real_array(name: str, value: Any) -> NDArray[np.float64]:
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be finite, got a number that is not.")
     return array
+
+
+def binary_array(name: str, value: Any) -> NDArray[np.float64]:
+    """Read an array of real numbers of any shape, each of which double precision holds to the last bit.
+
+    Raises:
+        ValueError: If rows differ in length, something is no real number, not finite, or would have to be rounded.
+    """
+    array = real_array(name, value)
+    raw = np.asarray(value) if hasattr(value, "__array__") else np.array(value, dtype=object)
+    if raw.dtype.kind == "f":
+        exact = bool((raw == array).all())
+    elif raw.dtype.kind != "O" and raw.dtype.itemsize < 8:
+        exact = True
+    else:
+        exact = all(_exactly(entry) == Fraction(held) for entry, held in zip(raw.flat, array.flat, strict=True))
+    if not exact:
+        raise ValueError(f"{name} must hold numbers that are exact in double precision, got one that is not.")
+    return array
+
+
+def _exactly(value: Any) -> Fraction | None:
+    if isinstance(value, np.integer):
+        return Fraction(int(value))
+    if isinstance(value, np.floating):
+        return Fraction(*value.as_integer_ratio())
+    if isinstance(value, sp.Expr):
+        return Fraction(int(value.p), int(value.q)) if value.is_Rational else None
+    return Fraction(value)
 
 
 def _number(name: str, value: Any) -> float:

@@ -23,7 +23,7 @@ from theory.certificates.inertia import signs_of_balls
 from theory.certificates.krawczyk import NoCertificateError, contraction, entries_of, polished, rough_inverse
 from theory.certificates.network_balls import ACTIVATIONS, NetworkBalls
 from theory.exact_numbers import as_fraction, exact_number
-from theory.real_arrays import positive_integer, real_vector
+from theory.real_arrays import binary_array, positive_integer
 
 __all__ = ["CriticalPointCertificate", "certify_critical_point"]
 
@@ -31,7 +31,7 @@ _HALF_WIDTHS = tuple(Fraction(1, 10**power) for power in range(2, 13))
 _MAX_PARAMETERS = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CriticalPointCertificate:
     """What is proved about the critical point near a given point.
 
@@ -50,6 +50,12 @@ class CriticalPointCertificate:
     positive: int
     least_eigenvalue: Fraction
     data_loss: Ball
+
+    def __repr__(self) -> str:
+        return (
+            f"CriticalPointCertificate(index {self.index}, {self.positive} positive, at most "
+            f"{float(self.distance):.3g} away, unique within {float(self.unique_within):.3g}, data loss {self.data_loss})"
+        )
 
 
 def certify_critical_point(
@@ -84,7 +90,8 @@ def certify_critical_point(
         The certificate; index and positive add up to the number of parameters.
 
     Raises:
-        ValueError: If shapes do not fit, a number is not finite, or an argument is out of range.
+        ValueError: If shapes do not fit, a number is not finite, no real number or would have to be rounded, or an
+            argument is out of range.
         NoCertificateError: If nothing is proved: the point is too far from a critical one, or the Hessian is singular
             there or nearly so.
 
@@ -92,6 +99,8 @@ def certify_critical_point(
         >>> certificate = certify_critical_point((1, 1, 1), [0.0, 0.0], [[1.0]], [[1.0]])
         >>> certificate.index, certificate.positive, str(certificate.data_loss)
         (1, 1, '0.50000000000000000000')
+        >>> certify_critical_point((1, 1, 1), [0.0, 0.0], [[1.0]], [[1.0]], digits=3)
+        CriticalPointCertificate(index 1, 1 positive, at most 1e-11 away, unique within 0.01, data loss 0.500)
     """
     if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 100:
         raise ValueError(f"digits must be an integer from 1 to 100, got {digits!r}.")
@@ -153,7 +162,7 @@ def _network(
         raise ValueError(f"widths must be a tuple that names at least inputs and outputs, got {widths!r}.")
     for place, width in enumerate(widths):
         positive_integer(f"widths[{place}]", width)
-    if activation not in ACTIVATIONS:
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise ValueError(
             f"activation must be one of {', '.join(ACTIVATIONS)}, which are twice differentiable, got {activation!r}."
         )
@@ -162,30 +171,29 @@ def _network(
     inputs, targets = _samples("x", x, widths[0]), _samples("y", y, widths[-1])
     if len(inputs) != len(targets):
         raise ValueError(f"y must have as many rows as x, got {len(targets)} and {len(inputs)}.")
-    numbers = [
-        as_fraction(exact_number(name, value))
-        for name, value in (("prefactor", prefactor), ("weight_decay", weight_decay))
-    ]
+    numbers = [_rational(name, value) for name, value in (("prefactor", prefactor), ("weight_decay", weight_decay))]
     if numbers[0] <= 0 or numbers[1] < 0:
         raise ValueError(f"prefactor must be > 0 and weight_decay >= 0, got {prefactor} and {weight_decay}.")
     columns = [flint.arb_mat(table.T.tolist()) for table in (inputs, targets)]
     network = NetworkBalls(widths, activation, bias, *columns, *map(_exactly, numbers))
-    point = real_vector("theta", theta)
-    if len(point) != network.parameters or len(point) > _MAX_PARAMETERS:
+    point = binary_array("theta", theta)
+    if point.ndim != 1 or len(point) != network.parameters or len(point) > _MAX_PARAMETERS:
         raise ValueError(
-            f"theta must have the {network.parameters} parameters of the network, at most {_MAX_PARAMETERS}, got "
-            f"{len(point)}."
+            f"theta must have the {network.parameters} parameters of the network, at most {_MAX_PARAMETERS}, got the "
+            f"shape {point.shape}."
         )
     return network, point
 
 
+def _rational(name: str, value: object) -> Fraction:
+    number = exact_number(name, value)
+    if not number.is_Rational:
+        raise ValueError(f"{name} must be a rational number, got {value}.")
+    return as_fraction(number)
+
+
 def _samples(name: str, values: Any, columns: int) -> NDArray[np.float64]:
-    try:
-        table = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of real numbers, got {values!r}.") from error
+    table = binary_array(name, values)
     if table.ndim != 2 or table.shape[1] != columns or not len(table):
         raise ValueError(f"{name} must have the shape samples x {columns}, got {table.shape}.")
-    if not np.isfinite(table).all():
-        raise ValueError(f"{name} must be finite, got an infinity or NaN.")
     return table

@@ -15,6 +15,7 @@ import numpy as np
 
 from theory.balls_of_expressions import ball_from_arb
 from theory.certificates.krawczyk import NoCertificateError, upper_bound
+from theory.real_arrays import binary_array
 
 __all__ = ["SpectralSigns", "certified_signs", "signs_of_balls"]
 
@@ -42,7 +43,8 @@ def certified_signs(matrix: Any) -> SpectralSigns:
             matrices of that size in 128 bits; the time grows with its cube, 0.2 s at size 100.
 
     Raises:
-        ValueError: If it is not square, not finite or not symmetric to the last bit.
+        ValueError: If it is not square, not finite or not symmetric to the last bit, or an entry is no real number or
+            would have to be rounded.
         NoCertificateError: If an eigenvalue may be zero.
 
     Examples:
@@ -50,13 +52,12 @@ def certified_signs(matrix: Any) -> SpectralSigns:
         >>> signs.negative, signs.positive, round(float(signs.least), 12)
         (1, 1, 1.0)
     """
-    array = np.asarray(matrix, dtype=np.float64)
+    array = binary_array("matrix", matrix)
     if array.ndim != 2 or array.shape[0] != array.shape[1] or not len(array):
         raise ValueError(f"matrix must be square with at least one row, got the shape {array.shape}.")
-    if not np.isfinite(array).all():
-        raise ValueError("matrix must be finite, got an infinity or NaN.")
     if (array != array.T).any():
-        raise ValueError(f"matrix must equal its transpose exactly, got a gap of {abs(array - array.T).max():.3g}.")
+        gap = 2 * abs(array / 2 - array.T / 2).max()
+        raise ValueError(f"matrix must equal its transpose exactly, got a gap of {gap:.3g}.")
     with flint.ctx.workprec(128):
         return signs_of_balls(flint.arb_mat(array.tolist()))
 
@@ -71,7 +72,7 @@ def signs_of_balls(matrix: Any) -> SpectralSigns:
     inner = np.array([[float(matrix[i, j].mid()) for j in range(size)] for i in range(size)])
     if not np.isfinite(inner).all():
         raise NoCertificateError("the matrix must be finite, got balls without a midpoint in double precision.")
-    basis = flint.arb_mat(np.linalg.eigh((inner + inner.T) / 2)[1].tolist())
+    basis = flint.arb_mat(np.linalg.eigh(inner / 2 + inner.T / 2)[1].tolist())
     turned = basis.transpose() * matrix * basis
     gram = basis.transpose() * basis
     defect = _largest_row_sum(gram - flint.arb_mat(np.eye(size).tolist()))
@@ -82,7 +83,7 @@ def signs_of_balls(matrix: Any) -> SpectralSigns:
         others = sum((abs(turned[i, j]) for j in range(size) if j != i), flint.arb(0))
         margins.append(abs(turned[i, i]) - others)
     if not all(margin > 0 for margin in margins):
-        closest = min(abs(np.linalg.eigvalsh((inner + inner.T) / 2)))
+        closest = min(abs(np.linalg.eigvalsh(inner / 2 + inner.T / 2)))
         raise NoCertificateError(
             f"no eigenvalue may be zero, got one of absolute value {closest:.3g} that the balls do not keep from it."
         )

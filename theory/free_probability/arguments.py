@@ -19,14 +19,18 @@ def check_digits(digits: int) -> int:
 
 def real_places(name: str, x: Any) -> np.ndarray:
     """Return places as a float64 array, or refuse them."""
-    if isinstance(x, sp.Expr | str):
-        x = float(exact_number(name, x))
     try:
-        array = np.asarray(x)
-        if array.dtype.kind == "c" or array.dtype.kind == "b":
+        array = np.asarray(float(exact_number(name, x)) if isinstance(x, sp.Expr | str) else x)
+        if array.dtype.kind in "cb" or isinstance(x, np.ma.MaskedArray):
+            raise TypeError
+        if array.dtype.kind == "O" and any(entry is None or isinstance(entry, bool | complex) for entry in array.flat):
             raise TypeError
         places = np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except OverflowError as error:
+        raise ValueError(f"{name} must be a number that double precision holds, got a larger one.") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(x, sp.Expr | str):
+            raise
         raise TypeError(f"{name} must be a real number or an array of them, got {x!r}.") from error
     if np.isnan(places).any():
         raise ValueError(f"{name} must not be NaN, got {x!r}.")

@@ -8,6 +8,7 @@ and not 0. The counts are derived in `critical_set_index`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from theory.ball import Ball
 from theory.balls_of_expressions import ball_from_arb
 from theory.exact_numbers import exact_number
+from theory.free_probability.arguments import check_digits
 from theory.linear_network.critical_table import PrincipalFactors, principal_directions
 
 __all__ = ["CriticalSet", "critical_points"]
@@ -86,8 +88,7 @@ def critical_points(x: Any, y: Any, hidden: int, *, digits: int = 20) -> tuple[C
     """
     if isinstance(hidden, bool) or not isinstance(hidden, int) or hidden < 1:
         raise ValueError(f"hidden must be an integer >= 1, got {hidden!r}.")
-    if digits < 1:
-        raise ValueError(f"digits must be >= 1, got {digits}.")
+    check_digits(digits)
     inputs, targets = _rational_rows("x", x), _rational_rows("y", y)
     if len(inputs) != len(targets):
         raise ValueError(f"x and y must have one row per sample, got {len(inputs)} and {len(targets)} rows.")
@@ -132,7 +133,7 @@ def _leading_eigenvalues(matrix: flint.fmpq_mat, count: int) -> list[flint.arb]:
     """The largest eigenvalues of a rational symmetric matrix: the isolated roots of its characteristic polynomial."""
     roots: Any = matrix.charpoly().complex_roots()  # all real, the matrix being symmetric
     values = sorted(
-        ((root.real, multiplicity) for root, multiplicity in roots), key=lambda pair: float(pair[0].mid()), reverse=True
+        ((root.real, multiplicity) for root, multiplicity in roots), key=lambda pair: _midpoint(pair[0]), reverse=True
     )
     leading = values[:count]
     if any(multiplicity > 1 for _, multiplicity in leading) or len(leading) < count:
@@ -142,17 +143,27 @@ def _leading_eigenvalues(matrix: flint.fmpq_mat, count: int) -> list[flint.arb]:
     return [value for value, _ in leading]
 
 
+def _midpoint(ball: Any) -> Fraction:
+    """The midpoint, exactly: as a float it might be zero or infinite, and isolated roots in no order."""
+    mantissa, exponent = ball.mid().man_exp()
+    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+
+
 def _floats(rows: list[list[flint.fmpq]]) -> NDArray[np.float64]:
     return np.array([[int(entry.p) / int(entry.q) for entry in row] for row in rows])
 
 
 def _rational_rows(name: str, rows: Any) -> list[list[flint.fmpq]]:
-    table: Sequence[Sequence[object]] = (
-        [list(row) for row in np.asarray(rows, dtype=object)] if np.ndim(rows) == 2 else []
-    )
+    try:
+        array = np.asarray(rows) if hasattr(rows, "__array__") else np.array(rows, dtype=object)
+    except (ValueError, RuntimeError) as error:  # ragged rows, or a tensor that is part of a graph
+        raise ValueError(f"{name} must hold real numbers in equal rows, got {type(rows).__name__}.") from error
+    if isinstance(rows, np.ma.MaskedArray):
+        raise ValueError(f"{name} must hold real numbers in equal rows, got an array with a mask.")
+    table: Sequence[Sequence[object]] = [list(row) for row in array] if array.ndim == 2 else []
     if not table or not table[0]:
-        raise ValueError(f"{name} must be a table of samples x features, got the shape {np.shape(rows)}.")
-    binary = isinstance(rows, np.ndarray) and rows.dtype.kind == "f"
+        raise ValueError(f"{name} must be a table of samples x features, got the shape {array.shape}.")
+    binary = array.dtype.kind == "f"
     result = []
     for row in table:
         exact = [exact_number(name, np.float64(entry) if binary else entry) for entry in row]  # type: ignore[arg-type]

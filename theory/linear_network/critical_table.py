@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.real_arrays import positive_integer
+from theory.real_arrays import positive_integer, real_array
 
 __all__ = ["CriticalTable", "critical_table"]
 
 _MAX_DIRECTIONS = 16
 _CRITICAL = 1e-6  # a gradient that is smaller than this part of what it could be is zero
+_LEAST = 1e-280  # of the mean square of the targets: beyond it and its inverse double precision loses digits
+_MAX_HIDDEN = 10**6
 _RESOLVED = 1e-10  # of |Y|/sqrt(m): below it double precision tells singular values neither apart nor from 0
 
 
@@ -100,7 +102,16 @@ class CriticalTable:
         return self.index / (hidden * (inputs + outputs))
 
     def weights(self, row: int) -> NDArray[np.float64]:
-        """Return a point of one critical set, n1 (n0 + n2) numbers; units beyond the chosen directions are zero."""
+        """Return a point of one critical set, n1 (n0 + n2) numbers; units beyond the chosen directions are zero.
+
+        Raises:
+            TypeError: If the row is no integer.
+            ValueError: If there is no such row; they count from 0.
+        """
+        if isinstance(row, bool | np.bool_) or not isinstance(row, int | np.integer):
+            raise TypeError(f"row must be an integer, got {row!r}.")
+        if not 0 <= row < len(self):
+            raise ValueError(f"row must be from 0 to {len(self) - 1}, got {row}.")
         return self.factors.weights(np.flatnonzero(self.chosen[row]))
 
     def fitted(self, weights: Any) -> NDArray[np.float64]:
@@ -171,7 +182,7 @@ def critical_table(x: Any, y: Any, hidden: int, chosen: Any = None) -> CriticalT
     Args:
         x: Inputs, samples x n0, finite.
         y: Targets, samples x n2, finite.
-        hidden: The width n1 of the hidden layer, at least 1.
+        hidden: The width n1 of the hidden layer, from 1 to 10^6.
         chosen: Truth values, sets x p: which directions each set fits, at most n1 of them; in the order of decreasing
             singular value. None for all sets, least energy first, which allocates 2^p rows.
 
@@ -180,9 +191,10 @@ def critical_table(x: Any, y: Any, hidden: int, chosen: Any = None) -> CriticalT
 
     Raises:
         TypeError: If hidden is no integer.
-        ValueError: If shapes do not fit, a number is not finite, the inputs have not full column rank, all sets are
-            asked for and p exceeds 16, or two singular values differ by at most 10^-10 |Y|/sqrt(m) or one is as small
-            as that (then the critical sets are larger families).
+        ValueError: If shapes do not fit, something is no finite real number, the inputs have not full column rank, all
+            sets are asked for and p exceeds 16, the mean square of the targets is below 1e-280 or above 1e280, or two
+            singular values differ by at most 10^-10 |Y|/sqrt(m) or one is as small as that (then the critical sets are
+            larger families).
 
     Examples:
         >>> table = critical_table([[1, 0], [0, 1], [1, 1]], [[2, 0], [0, 1], [2, 1]], hidden=2)
@@ -192,6 +204,8 @@ def critical_table(x: Any, y: Any, hidden: int, chosen: Any = None) -> CriticalT
         array([0., 0., 0., 0., 0., 0., 0., 0.])
     """
     inputs, targets, hidden = _table("x", x), _table("y", y), positive_integer("hidden", hidden)
+    if hidden > _MAX_HIDDEN:
+        raise ValueError(f"hidden must be at most {_MAX_HIDDEN}, got {hidden}.")
     if len(inputs) != len(targets):
         raise ValueError(f"x and y must have one row per sample, got {len(inputs)} and {len(targets)} rows.")
     (samples, n0), n2 = inputs.shape, targets.shape[1]
@@ -243,6 +257,12 @@ def principal_directions(
         ValueError: If the inputs have not full column rank or singular values are degenerate.
     """
     samples, n0 = inputs.shape
+    with np.errstate(over="ignore", under="ignore"):
+        power = float((targets**2).mean())
+    if power and not _LEAST <= power <= 1 / _LEAST:
+        raise ValueError(f"y must have a mean square from {_LEAST:.0e} to {1 / _LEAST:.0e}, got {power:.3g}.")
+    if not power and targets.any():
+        raise ValueError(f"y must have a mean square from {_LEAST:.0e} to {1 / _LEAST:.0e}, got less.")
     rank = int(np.linalg.matrix_rank(inputs))
     if rank < n0:
         raise ValueError(f"x must have full column rank {n0}, got rank {rank}.")
@@ -264,12 +284,7 @@ def principal_directions(
 
 
 def _table(name: str, value: Any) -> NDArray[np.float64]:
-    try:
-        table = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold real numbers in equal rows, got {type(value).__name__}.") from error
+    table = real_array(name, value)
     if table.ndim != 2 or not table.size:
         raise ValueError(f"{name} must be a table of samples x features, got the shape {table.shape}.")
-    if not np.isfinite(table).all():
-        raise ValueError(f"{name} must be finite, got a number that is not.")
     return table

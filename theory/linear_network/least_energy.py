@@ -21,6 +21,7 @@ from theory.balls_of_expressions import ball_from_arb
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.exact_numbers import as_fraction, exact_number
+from theory.free_probability.arguments import real_places
 from theory.linear_network.minimum_energy import cochran_theorem
 from theory.proof import Relation
 from theory.real_arrays import positive_integer
@@ -55,21 +56,27 @@ class LeastEnergyLaw:
         return Fraction(self.outside * self.inside, 2 * total**2 * (total + 2))
 
     def cdf(self, energy: Any) -> NDArray[np.float64]:
-        """Return P(least energy <= energy), for an array of energies of any shape."""
+        """Return P(least energy <= energy), for an array of energies of any shape.
+
+        Raises:
+            TypeError: If something is no real number.
+            ValueError: If something is NaN.
+        """
         from scipy.special import betainc
 
-        share = np.clip(2 * np.asarray(energy, dtype=np.float64), 0, 1)
+        share = 2 * np.clip(real_places("energy", energy), 0, 0.5)
         return np.asarray(betainc(self.outside / 2, self.inside / 2, share))
 
     def quantile(self, probability: Any) -> NDArray[np.float64]:
         """Return the energy below which the least energy lies with a probability, for an array of any shape.
 
         Raises:
+            TypeError: If something is no real number.
             ValueError: If a probability is not in [0, 1].
         """
         from scipy.special import betaincinv
 
-        level = np.asarray(probability, dtype=np.float64)
+        level = real_places("probability", probability)
         if not ((level >= 0) & (level <= 1)).all():
             raise ValueError(f"probability must lie in [0, 1], got {probability}.")
         return np.asarray(betaincinv(self.outside / 2, self.inside / 2, level) / 2)

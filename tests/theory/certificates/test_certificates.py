@@ -6,6 +6,8 @@ from typing import Any
 import flint
 import numpy as np
 import pytest
+import sympy as sp
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -145,7 +147,12 @@ def test_a_minimum_of_a_continuous_family_gets_no_certificate() -> None:
         ({"theta": [0.0]}, "theta must have the 2 parameters"),
         ({"theta": [0.0, np.nan]}, "theta"),
         ({"x": [[1.0, 2.0]]}, "x must have the shape samples x 1"),
-        ({"x": [["a"]]}, "x must be an array of real numbers"),
+        ({"x": [["a"]]}, "x must hold real numbers in equal rows, got 'a'"),
+        ({"x": [[1j]]}, "x must hold real numbers in equal rows, got 1j"),
+        ({"y": [[Fraction(1, 3)]]}, "y must hold numbers that are exact in double precision"),
+        ({"theta": [0, 2**53 + 1]}, "theta must hold numbers that are exact in double precision"),
+        ({"activation": ["tanh"]}, r"twice differentiable, got \['tanh'\]"),
+        ({"weight_decay": sp.sqrt(2)}, r"weight_decay must be a rational number, got sqrt\(2\)"),
         ({"y": [[np.inf]]}, "y must be finite"),
         ({"y": [[1.0], [2.0]]}, "y must have as many rows as x"),
         ({"activation": "relu"}, "twice differentiable, got 'relu'"),
@@ -167,11 +174,35 @@ def test_what_does_not_fit_is_refused_in_a_sentence(change: dict[str, Any], mess
         ([[1.0, 2.0]], "matrix must be square"),
         ([[np.nan]], "matrix must be finite"),
         ([[1.0, 2.0], [3.0, 1.0]], "must equal its transpose exactly"),
+        (np.array([[1 + 5j, 2j], [2j, 3]]), "matrix must hold real numbers in equal rows, got the type complex128"),
+        ([["1"]], "matrix must hold real numbers in equal rows, got '1'"),
+        ([[True]], "matrix must hold real numbers in equal rows, got True"),
+        ([[None]], "matrix must hold real numbers in equal rows, got None"),
+        ([[1, 2], [3]], "matrix must hold real numbers in equal rows, got list"),
+        ([[10**400]], "matrix must be finite"),
+        (np.ma.masked_array([[1.0]], mask=[[True]]), "got an array with a mask"),
+        (torch.ones(1, 1, requires_grad=True), "got Tensor"),
     ],
+    ids=str,
 )
-def test_what_is_no_symmetric_matrix_is_refused(matrix: list[list[float]], message: str) -> None:
+def test_what_is_no_symmetric_matrix_is_refused(matrix: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         certified_signs(matrix)
+
+
+@pytest.mark.parametrize(
+    "entry", [Fraction(1, 3), 2**53 + 1, np.int64(2**53 + 1), np.longdouble(1) / 3, sp.Rational(1, 3), sp.pi], ids=str
+)
+def test_nothing_is_proved_of_rounded_numbers(entry: Any) -> None:
+    for matrix in ([[entry]], np.array([[entry]])):
+        with pytest.raises(ValueError, match="matrix must hold numbers that are exact in double precision"):
+            certified_signs(matrix)
+    assert certified_signs([[Fraction(1, 2)]]).least <= Fraction(1, 2)
+
+
+def test_the_largest_numbers_have_signs_too() -> None:
+    signs = certified_signs([[1.7e308, 1.6e308], [1.6e308, -1.7e308]])
+    assert (signs.negative, signs.positive) == (1, 1)
 
 
 def test_a_singular_jacobian_has_no_inverse() -> None:

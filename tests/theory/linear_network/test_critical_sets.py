@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import sympy as sp
+import torch
 from numpy.typing import NDArray
 
 from theory.linear_network import CriticalSet, critical_points
@@ -119,7 +120,7 @@ def test_bad_input_is_refused(arguments: tuple[object, object, int], reason: str
 
 
 def test_digits_must_be_positive() -> None:
-    with pytest.raises(ValueError, match=r"digits must be >= 1, got 0"):
+    with pytest.raises(ValueError, match=r"digits must be an integer from 1 to 10000, got 0"):
         critical_points([[1]], [[1]], 1, digits=0)
 
 
@@ -147,3 +148,31 @@ def test_sets_are_equal_by_what_they_are_and_hashable() -> None:
     assert len({*first, *second}) == 4
     with pytest.raises(ValueError, match="read-only"):
         first[0].weights[0] = 0.0
+
+
+@pytest.mark.parametrize("unit", ["1e-139", "1", "1e139"])
+def test_the_unit_of_the_targets_moves_neither_order_nor_index(unit: str) -> None:
+    """Squares of singular values that no float holds are still in order."""
+    x, y = [[1, 0], [0, 1], [1, 1]], [[2, 0], [0, 1], [2, 1]]
+    scaled = [[entry * Fraction(unit) for entry in row] for row in y]
+    plain, other = critical_points(x, y, 1), critical_points(x, scaled, 1)
+    assert [(one.directions, one.index, one.minimum) for one in other] == [
+        (one.directions, one.index, one.minimum) for one in plain
+    ]
+    assert float(other[0].energy.midpoint / Fraction(unit) ** 2) == pytest.approx(float(plain[0].energy), rel=1e-12)
+
+
+def test_tables_that_hold_no_plain_numbers_are_refused() -> None:
+    good = [[1], [1]]
+    for bad in (torch.ones(2, 1, requires_grad=True), np.ma.masked_array([[1.0], [1.0]], mask=[[True], [False]])):
+        with pytest.raises(ValueError, match=r"x must hold real numbers in equal rows, got"):
+            critical_points(bad, good, 1)
+    with pytest.raises(ValueError, match=r"y must have a mean square from"):
+        critical_points(good, np.array(good) * 1e-163, 1)
+    with pytest.raises(ValueError, match=r"digits must be an integer from 1 to 10000, got 1000000"):
+        critical_points(good, good, 1, digits=10**6)
+
+
+def test_a_tensor_is_read_as_the_binary_numbers_it_holds() -> None:
+    table = np.array([[0.1], [0.3]])
+    assert critical_points(torch.tensor(table), table, 1)[0].energy == critical_points(table, table, 1)[0].energy

@@ -127,7 +127,12 @@ def test_weights_of_another_shape_or_set_are_refused() -> None:
     [
         (([[1], [2]], [[1]], 1), r"x and y must have one row per sample, got 2 and 1 rows"),
         (([1, 2], [[1], [1]], 1), r"x must be a table of samples x features, got the shape \(2,\)"),
-        (([["a"]], [[1]], 1), r"x must hold real numbers in equal rows, got list"),
+        (([["a"]], [[1]], 1), r"x must hold real numbers in equal rows, got 'a'"),
+        ((np.eye(2) * 1j, np.diag([1, 2]), 1), r"x must hold real numbers in equal rows, got the type complex128"),
+        (([[1]], [[1e160]], 1), r"y must have a mean square from 1e-280 to 1e\+280, got inf"),
+        (([[1]], [[1e-163]], 1), r"y must have a mean square from 1e-280 to 1e\+280, got less"),
+        (([[1]], [[1e-150]], 1), r"y must have a mean square from 1e-280 to 1e\+280, got 1e-300"),
+        (([[1]], [[1]], 10**10), r"hidden must be at most 1000000, got 10000000000"),
         (([[1], [float("inf")]], [[1], [1]], 1), r"x must be finite"),
         (([[1, 1], [2, 2]], [[1], [1]], 1), r"x must have full column rank 2, got rank 1"),
         (
@@ -149,6 +154,15 @@ def test_weights_of_another_shape_or_set_are_refused() -> None:
 def test_bad_input_is_refused(arguments: tuple[object, ...], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         critical_table(*arguments)  # type: ignore[arg-type]
+
+
+def test_rows_are_counted_from_zero() -> None:
+    table = critical_table([[1]], [[1]], 1)
+    for row in (2, -1):
+        with pytest.raises(ValueError, match=rf"row must be from 0 to 1, got {row}"):
+            table.weights(row)
+    with pytest.raises(TypeError, match=r"row must be an integer, got True"):
+        table.weights(True)
 
 
 def test_the_width_must_be_an_integer() -> None:

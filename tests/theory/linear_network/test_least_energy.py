@@ -82,3 +82,18 @@ def test_bad_input_is_refused() -> None:
         law.certified_cdf(0.5, 10)
     with pytest.raises(ValueError, match=r"digits must be >= 1, got 0"):
         law.certified_cdf("1/4", 0)
+
+
+def test_what_is_no_energy_has_no_probability() -> None:
+    law = least_energy_law(2, 2, 4)
+    with pytest.raises(ValueError, match=r"energy must not be NaN"):
+        law.cdf(float("nan"))
+    with pytest.raises(TypeError, match=r"energy must be a real number or an array of them, got True"):
+        law.cdf(True)
+    with pytest.raises(TypeError, match=r"probability must be a real number or an array of them, got \[None\]"):
+        law.quantile([None])
+
+
+def test_a_density_with_fewer_samples_than_inputs_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"must lie in the domain .* n0 < m.*, got n0 = 4"):
+        least_energy_density().at(n0=4, n2=2, m=3, u="1/3")
