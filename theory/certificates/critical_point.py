@@ -54,7 +54,8 @@ class CriticalPointCertificate:
     def __repr__(self) -> str:
         return (
             f"CriticalPointCertificate(index {self.index}, {self.positive} positive, at most "
-            f"{float(self.distance):.3g} away, unique within {float(self.unique_within):.3g}, data loss {self.data_loss})"
+            f"{float(self.distance):.3g} away, unique within {float(self.unique_within):.3g}, "
+            f"data loss {self.data_loss})"
         )
 
 

@@ -12,6 +12,8 @@ import sympy as sp
 
 __all__ = ["index", "order_of_spins", "p", "threshold_limit", "u", "whole_numbers"]
 
+_LARGEST = 2**53  # from here on float64 skips integers
+
 p = sp.Symbol("p", positive=True)
 """How many spins meet in one coupling, an integer of at least 2."""
 
@@ -45,12 +47,14 @@ def order_of_spins(order: Any, *, least: int = 2, why: str = "") -> int:
 
     Raises:
         TypeError: If it is no integer.
-        ValueError: If it is less than what is asked for.
+        ValueError: If it is less than what is asked for, or at least 2^53.
     """
     if isinstance(order, bool | np.bool_) or not isinstance(order, int | np.integer | sp.Integer):
         raise TypeError(f"p must be an integer, got {order!r}.")
     if order < least:
         raise ValueError(f"p must be >= {least}{why}, got {order}.")
+    if order >= _LARGEST:
+        raise ValueError(f"p must be less than 2^53, got {order}.")
     return int(order)
 
 
@@ -59,14 +63,21 @@ def whole_numbers(name: str, value: Any) -> np.ndarray:
 
     Raises:
         TypeError: If something is no integer and not infinity.
-        ValueError: If something is negative.
+        ValueError: If something is negative, or a finite number of at least 2^53, where float64 has not all integers.
     """
-    array = np.asarray(float(value) if isinstance(value, sp.Integer) or value is sp.oo else value)
-    if array.dtype.kind not in "iuf":
+    large = isinstance(value, int | sp.Integer) and value >= _LARGEST
+    array = np.asarray(float(value) if (isinstance(value, sp.Integer) and not large) or value is sp.oo else value)
+    if array.dtype.kind in "iuO":
+        large = large or any(isinstance(entry, int) and entry >= _LARGEST for entry in array.ravel().tolist())
+    if large:
+        raise ValueError(f"{name} must be less than 2^53 or infinity, got {value}.")
+    if array.dtype.kind not in "iuf" or isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must be an integer, infinity or an array of these, got {value!r}.")
     numbers = array.astype(np.float64)
     if not (np.isinf(numbers) | (numbers == np.floor(numbers))).all():
         raise TypeError(f"{name} must be an integer, infinity or an array of these, got {value!r}.")
     if (numbers < 0).any():
         raise ValueError(f"{name} must be >= 0, got {value}.")
+    if (np.isfinite(numbers) & (numbers >= _LARGEST)).any():
+        raise ValueError(f"{name} must be less than 2^53 or infinity, got {value}.")
     return numbers

@@ -60,7 +60,10 @@ def complexity(p: Any, u: Any, k: Any = None, *, digits: int | None = None) -> A
     if indices is not None and np.isinf(indices).any():
         raise ValueError(f"k must be finite, got {k}.")
     if digits is None:
-        return plain(_floats(order, _finite(real_places("u", u)), indices))
+        places = _finite(real_places("u", u))
+        if indices is not None:
+            places, indices = _broadcast(places, indices)
+        return plain(_floats(order, places, indices))
     if indices is not None and indices.ndim:
         raise ValueError(f"k must be one index where digits are asked for, got {k}.")
     number = None if indices is None else int(indices)
@@ -131,6 +134,14 @@ def _float_angle(order: int, places: np.ndarray) -> np.ndarray:
     excess = np.maximum((-places - edge) / edge, 0)
     angle: np.ndarray = np.log1p(excess + np.sqrt(excess) * np.sqrt(excess + 2))
     return angle
+
+
+def _broadcast(places: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        pair = np.broadcast_arrays(places, indices)
+    except ValueError as error:
+        raise ValueError(f"u and k must broadcast, got the shapes {places.shape} and {indices.shape}.") from error
+    return pair[0], pair[1]
 
 
 def _finite(places: np.ndarray) -> np.ndarray:

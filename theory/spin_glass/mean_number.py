@@ -26,6 +26,8 @@ __all__ = ["kac_rice", "mean_critical_points", "mean_number_by_index"]
 _SOURCE = "Auffinger, Ben Arous and Cerny (2013), arXiv:1003.1129, section 2; derived here"
 _size = sp.Symbol("N", positive=True)
 _BEYOND = 12  # how far beyond the edge of the spectrum integrals reach
+_STEPS, _LARGE = 8, 1e60  # how often, and from what size on, functions are brought back to order 1
+_FARTHEST = 1e6  # eigenvalues below -10^6 count as impossible, with probabilities below exp(-10^11)
 
 
 @cache
@@ -180,7 +182,7 @@ def mean_critical_points(p: Any, size: Any, u: Any = np.inf, k: Any = None, *, l
 
     Returns:
         A float or an array; s and -s are two points. All indices: to about 9 digits, a second at 400 spins. One index:
-        to about 10 digits, two seconds at 50 spins.
+        to about 10 digits, two seconds at 50 spins. Below u = -10^6 sqrt(2(p-1)/(Np)) it is 0, its logarithm -oo.
 
     Raises:
         TypeError: If p or size is no integer or u no real number.
@@ -199,68 +201,91 @@ def mean_critical_points(p: Any, size: Any, u: Any = np.inf, k: Any = None, *, l
     largest = 400 if k is None else 100
     if not 2 <= number <= largest:
         raise ValueError(f"size must be from 2 to {largest}, got {size}.")
-    if k is not None and not (isinstance(k, int | np.integer) and 0 <= k <= min(2, number - 1)):
+    if not isinstance(log, bool):
+        raise TypeError(f"log must be True or False, got {log!r}.")
+    whole = isinstance(k, int | np.integer) and not isinstance(k, bool)
+    if k is not None and not (whole and 0 <= k <= min(2, number - 1)):
         raise ValueError(f"k must be an integer from 0 to {min(2, number - 1)}, got {k!r}.")
     places = real_places("u", u)
     scale = np.sqrt(number * order / (2 * (order - 1)))
     weight = (order - 2) / (2 * order)
     uppers = (places * scale).ravel().tolist()
     if k is None:
-        results = [_integral(weight, number, upper) for upper in uppers]
+        results = [_log_integral(weight, number, upper) for upper in uppers]
     else:
-        results = [_integral_of_one(weight, number, int(k), upper) for upper in uppers]
-    with np.errstate(divide="ignore", over="ignore"):
-        logarithm = np.log(results).reshape(places.shape)
-        logarithm = logarithm + np.log(8 / order) / 2 + number * np.log(order - 1) / 2
+        results = [_log_integral_of_one(weight, number, int(k), upper) for upper in uppers]
+    logarithm = np.reshape(results, places.shape) + np.log(8 / order) / 2 + number * np.log(order - 1) / 2
+    with np.errstate(over="ignore"):
         return plain(logarithm if log else np.exp(logarithm))
 
 
-def _integral_of_one(weight: float, number: int, k: int, upper: float) -> float:
-    """Integrate panel by panel from where there is nothing, until nothing is added any more."""
+def _log_integral_of_one(weight: float, number: int, k: int, upper: float) -> float:
+    """Integrate panel by panel from where there is next to nothing, until nothing is added any more."""
+    if upper < -_FARTHEST:
+        return -math.inf
     edge = -np.sqrt(2 * number)
-    left = max(min(upper, edge), edge - 25) - 6  # for a finite start: farther out nothing is left in float64
+    width = 0.5
+    left = min(upper, edge) - 6
+    if upper < edge - 6:  # below, the density falls at least as fast as exp(upper x)
+        width = min(0.5, 4 / abs(upper))
+        left = upper - 12 * width
     nodes, weights = np.polynomial.legendre.leggauss(8)
-    total = 0.0
+    total = -math.inf
     while left < upper:
-        right = min(left + 0.5, upper)
+        right = min(left + width, upper)
         places = left + (right - left) * (nodes + 1) / 2
-        values = [math.exp(log_density_of_eigenvalue(number, k, place) - weight * place**2) for place in places]
-        piece = float(weights @ values) * (right - left) / 2
-        total += piece
-        if right > edge and piece < 1e-10 * total:
-            break
+        values = np.array([log_density_of_eigenvalue(number, k, place) - weight * place**2 for place in places])
+        top = values.max()
+        if top > -math.inf:
+            piece = top + math.log(float(weights @ np.exp(values - top)) * (right - left) / 2)
+            total = float(np.logaddexp(total, piece))
+            if right > edge and piece < total + math.log(1e-10):
+                break
         left = right
     return total
 
 
-def _integral(weight: float, number: int, upper: float) -> float:
+def _log_integral(weight: float, number: int, upper: float) -> float:
     from scipy.integrate import simpson
 
+    if upper < -_FARTHEST:
+        return -math.inf
     reach = np.sqrt(2 * number) + _BEYOND
-    if upper <= -reach:
-        return 0.0
-    grid = np.linspace(-reach, min(upper, reach), 10001 + 200 * number)
-    return float(simpson(np.exp(-weight * grid**2) * _eigenvalue_density(number, grid), x=grid))
+    left = -reach if upper > 6 - reach else upper - min(6.0, 40 / abs(upper))
+    grid = np.linspace(left, min(upper, reach), 10001 + 200 * number)
+    values = _log_eigenvalue_density(number, grid) - weight * grid**2
+    top = float(values.max())
+    return top + math.log(float(simpson(np.exp(values - top), x=grid)))
 
 
-def _eigenvalue_density(number: int, grid: np.ndarray) -> np.ndarray:
-    """The density of the N eigenvalues, variance 1/2 off the diagonal; the grid starts where there are none.
+def _log_eigenvalue_density(number: int, grid: np.ndarray) -> np.ndarray:
+    """The logarithm of the density of the N eigenvalues, variance 1/2 off the diagonal.
 
-    Hermite functions and their integrals over the line come by their recursions.
+    The grid starts where next to none are. Hermite functions, here without their factor exp(-x^2/2) and brought back to
+    order 1 where they have grown, and their integrals over the line come by their recursions.
     """
     from scipy.integrate import cumulative_simpson
 
-    last = np.exp(-(grid**2) / 2) / np.pi**0.25
+    logarithm = -(grid**2) / 2  # of what is taken out of the functions
+    last = np.full_like(grid, np.pi**-0.25)
     following = np.sqrt(2) * grid * last
-    density: np.ndarray = last**2
+    squares = last**2
     integrals = [np.sqrt(2) * np.pi**0.25, 0.0]
     for k in range(1, number):
         last, following = following, np.sqrt(2 / (k + 1)) * grid * following - np.sqrt(k / (k + 1)) * last
-        density += last**2
+        squares = squares + last**2
         integrals.append(np.sqrt(k / (k + 1)) * integrals[k - 1])
-    below = cumulative_simpson(following, x=grid, initial=0)
-    density += np.sqrt(number / 2) * last * (below - integrals[number] / 2)  # half the integral of sign(x - t) phi_N
-    return density + last / integrals[number - 1] if number % 2 else density
+        if k % _STEPS == 0 and abs(following).max() > _LARGE:
+            size = np.maximum(1, np.maximum(abs(last), abs(following)))
+            last, following, squares = last / size, following / size, squares / size**2
+            logarithm = logarithm + np.log(size)
+    factor = np.exp(logarithm)
+    below = cumulative_simpson(following * factor, x=grid, initial=0)
+    rest = np.sqrt(number / 2) * last * (below - integrals[number] / 2)  # half the integral of sign(x - t) phi_N
+    if number % 2:
+        rest = rest + last / integrals[number - 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(factor * squares + rest > 0, logarithm + np.log(factor * squares + rest), -np.inf)
 
 
 def _mean_distance(variance: sp.Expr) -> sp.Expr:

@@ -36,8 +36,9 @@ def log_density_of_eigenvalue(size: int, k: int, y: float) -> float:
     """
     reach = np.sqrt(2 * size) + _BEYOND
     nodes, weights, integrals = _legendre(80 + 3 * size)
-    halves = np.array([max(reach - y, 1.0), max(y + reach, 1.0)]) / 2
-    right, left = y + halves[0] * (nodes + 1), y + halves[1] * (nodes - 1)
+    start, end = max(y, -reach), min(y, reach)  # of what lies above and below y, but for where nothing is
+    halves = np.array([max(reach - start, 1.0), max(end + reach, 1.0)]) / 2
+    right, left = start + halves[0] * (nodes + 1), end + halves[1] * (nodes - 1)
     above, below = (_hermite_functions(size - 1, grid) * abs(grid - y) for grid in (right, left))
     mass_above, mass_below = halves[0] * above @ weights, halves[1] * below @ weights
     constant = halves[0] ** 2 * _ordered(above, weights, integrals)

@@ -19,6 +19,7 @@ from theory.spin_glass.complexity_functions import ball_ratio
 __all__ = ["index_rate_integral", "mean_log_distance", "rate_by_quadrature"]
 
 _DIGITS = 40
+_FARTHEST = 10**6
 
 
 def index_rate_integral(p: Any, u: Any, *, digits: int) -> Ball:
@@ -33,13 +34,15 @@ def index_rate_integral(p: Any, u: Any, *, digits: int) -> Ball:
 
     Raises:
         TypeError: If p is no integer or u no real number.
-        ValueError: If p < 2.
+        ValueError: If p < 2, or u is beyond 10^6, where the integral takes long.
 
     Examples:
         >>> print(index_rate_integral(3, -2, digits=20))
         0.20754645532203029245
     """
     order, exact = order_of_spins(p), exact_number("u", u)
+    if abs(exact) > _FARTHEST:
+        raise ValueError(f"u must lie between -10^6 and 10^6, got {u}.")
     ball: Ball = refine(
         lambda precision, _: (_integral(ball_ratio(order, exact, precision)),), check_digits(digits), f"I_1({u})"
     )[0]

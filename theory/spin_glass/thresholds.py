@@ -63,9 +63,11 @@ def threshold_energy(p: Any, k: Any, *, digits: int | None = None) -> Any:
 
 
 def minima_band(p: Any, *, digits: int | None = None) -> tuple[Any, Any]:
-    """Return the energies per spin (-E_0, -E_inf) between which the local minima lie.
+    """Return the energies per spin (-E_0, -E_inf) between which the local minima lie in the limit of large systems.
 
-    The least energy per spin of a large system tends to -E_0: there the mean number is typical.
+    For every eta > 0 none lie below -E_0 - eta or above -E_inf + eta once the system is large enough. At finite N most
+    lie just above the band, by about E_inf sqrt(2(p-2)/(pN)): see `mean_critical_points`. The least energy per spin of
+    a large system tends to -E_0: there the mean number is typical.
 
     Args:
         p: An integer >= 3.
@@ -110,7 +112,7 @@ def indices_at_energy(p: Any, u: Any) -> Any:
     order = order_of_spins(p, least=3, why=_NO_LAYERS)
     places = real_places("u", u)
     edge = 2 * math.sqrt((order - 1) / order)
-    excess = np.clip((-places - edge) / edge, 0, 1)  # E_0 < 2 E_inf
+    excess = np.clip((-places - edge) / edge, 0, 1e100)  # E_0 is far above, whatever p is
     angle = np.log1p(excess + np.sqrt(excess * (excess + 2)))
     weight = _depth(order) - (order - 2) / order * np.sinh(angle) ** 2
     rate = float_rate(angle)

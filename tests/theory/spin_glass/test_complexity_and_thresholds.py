@@ -2,6 +2,7 @@
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import mpmath as mp
 import numpy as np
@@ -124,6 +125,40 @@ def test_thresholds_fall_to_their_limit_within_the_bound(p: int, k: int) -> None
     limit, here, following = threshold_energy(p, np.array([math.inf, k, k + 1]))
     bound = float(threshold_spacing().at(p=p, k=k, digits=10))
     assert limit < following < here < limit * (1 + bound)
+
+
+@pytest.mark.parametrize("k", [2**53 + 1, 10**20, [1, 10**20], [1.0, 2.0**60], np.uint64(2**53 + 1)], ids=str)
+def test_an_index_that_float64_does_not_hold_is_refused(k: Any) -> None:
+    with pytest.raises(ValueError, match=r"k must be less than 2\^53 or infinity, got"):
+        threshold_energy(3, k, digits=20)
+    with pytest.raises(ValueError, match=r"k must be less than 2\^53 or infinity, got"):
+        complexity(3, "-1.65", k)
+
+
+def test_the_largest_index_has_its_certified_value() -> None:
+    k = 2**53 - 1
+    ball, rate = complexity(3, "-1.65", k, digits=30), index_rate(3, "-1.65", digits=60)
+    assert ball.contains(complexity(3, "-1.65", 0, digits=60).midpoint - k * rate.midpoint)
+
+
+@pytest.mark.parametrize("p", [3, 300_000, 10**12])
+def test_deep_down_there_is_no_index(p: int) -> None:
+    assert indices_at_energy(p, [-100, -math.inf, -1e200]).tolist() == [0, 0, 0]
+    assert indices_at_energy(p, -threshold_energy(p, 0) * (1 - 1e-9)) >= 1
+
+
+def test_numbers_beyond_float64_are_refused_in_a_sentence() -> None:
+    for function in (complexity, index_rate, indices_at_energy):
+        for u in (10**400, -(10**400)):
+            with pytest.raises(ValueError, match=r"u must be a number that double precision holds"):
+                function(3, u)
+        for wrong in (None, [None], np.ma.masked_array([1.0, 2.0], mask=[True, False])):
+            with pytest.raises(TypeError, match=r"u must be a real number or an array of them, got"):
+                function(3, wrong)
+    with pytest.raises(ValueError, match=r"u and k must broadcast, got the shapes \(2,\) and \(3,\)"):
+        complexity(3, [-1, -2], [1, 2, 3])
+    with pytest.raises(ValueError, match=r"u must lie between -10\^6 and 10\^6, got -1e3000"):
+        index_rate_integral(3, "-1e3000", digits=20)
 
 
 def test_the_bound_is_called_a_bound_and_has_whole_indices() -> None:

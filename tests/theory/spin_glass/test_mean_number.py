@@ -107,6 +107,32 @@ def test_what_the_derivation_evaluates_is_called_a_logarithm() -> None:
         mean_number_by_index().at(p=3, N="5/2")
 
 
+@pytest.mark.parametrize(
+    ("size", "u", "expected"), [(10, -6, -157.507354185), (20, -5, -202.86789968), (10, -50, -12460.5010029271)]
+)
+def test_far_below_the_minima_logarithms_still_count(size: int, u: float, expected: float) -> None:
+    """Three integrals of the exact density in sixty digits; there all points are minima, by another density."""
+    assert mean_critical_points(3, size, u, log=True) == pytest.approx(expected, abs=1e-8)
+    assert mean_critical_points(3, size, u, k=0, log=True) == pytest.approx(expected, abs=1e-8)
+
+
+def test_far_below_all_densities_agree() -> None:
+    for size, u in ((50, -6), (11, -6), (5, -1000)):
+        every, minima = (mean_critical_points(3, size, u, k=k, log=True) for k in (None, 0))
+        assert every == pytest.approx(minima, rel=1e-13)
+    assert mean_critical_points(3, 10, -math.inf, log=True) == -math.inf
+    assert mean_critical_points(3, 10, -math.inf, k=0) == 0
+
+
+def test_arguments_of_another_kind_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"k must be an integer from 0 to 2, got True"):
+        mean_critical_points(3, 5, k=True)
+    with pytest.raises(TypeError, match=r"log must be True or False, got 'no'"):
+        mean_critical_points(3, 5, log="no")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"p must be less than 2\^53, got 1000"):
+        mean_critical_points(10**20, 5)
+
+
 def test_wrong_arguments_are_refused() -> None:
     with pytest.raises(ValueError, match=r"size must be from 2 to 400, got 401"):
         mean_critical_points(3, 401)
