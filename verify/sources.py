@@ -353,6 +353,15 @@ CHOROMANSKA_2015: Final = Reference(
     "The loss surfaces of multilayer networks. AISTATS 2015, PMLR 38, 192-204",
     arxiv="1412.0233",
 )
+CUGLIANDOLO_KURCHAN_1993: Final = Reference(
+    "cugliandolo-kurchan-1993",
+    "Cugliandolo and Kurchan",
+    1993,
+    "Analytical solution of the off-equilibrium dynamics of a long-range spin-glass model. Physical Review Letters "
+    "71(1), 173-176",
+    arxiv="cond-mat/9303036",
+    doi="10.1103/PhysRevLett.71.173",
+)
 
 EDINBURGH_MLT: Final = Lecture(
     "edinburgh-mlt",

@@ -102,6 +102,43 @@ def test_all_critical_points_of_a_draw_satisfy_morse_and_come_in_pairs(seed: int
     assert counts[0] >= 1
 
 
+def test_heights_of_minima_are_those_above_the_limit_of_the_band_and_a_slower_search_finds_the_same() -> None:
+    found = mean_number.counted_points(2, spins=5, starts=80, device="cpu")
+    glass = numerics.SphericalSpinGlass.draw(order=3, spins=5, seed=2)
+    ends = numerics.spherical_minima(glass, glass.random_points(range(300)))
+    minima = mean_number.distinct(ends.points[ends.converged].numpy())
+    energy = glass.energy(torch.as_tensor(minima)).numpy()
+    assert found["counts"][0] == len(energy)
+    assert found["above"] == pytest.approx((energy + np.sqrt(8 / 3)).sum(), rel=1e-9)
+
+
+def test_the_mean_height_of_minima_is_the_integral_of_their_exact_density() -> None:
+    places = np.linspace(-3.5, 0.5, 161)
+    number = theory.mean_critical_points(3, 5, places, 0)
+    middle = (places[1:] + places[:-1]) / 2
+    expected = ((middle + np.sqrt(8 / 3)) * np.diff(number)).sum()
+    assert mean_number.exact_height(5) == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_matrix_of_the_size_of_the_hessian_would_miss_the_count_of_rice() -> None:
+    assert mean_number.exact_mean(None, 2) == pytest.approx(2 * 7**0.5)
+    assert mean_number.of_smaller_matrix(0, 5) > 1.26 * mean_number.exact_mean(0, 5)
+    assert all(mean_number.MARGINS[index] > 0 for index in mean_number.NAMES)
+
+
+def test_nearly_all_minima_lie_above_the_band_at_finite_size_and_about_where_the_leading_order_says() -> None:
+    low, high = theory.minima_band(3)
+    for spins in (10, 20, 40):
+        below, inside_too, every = theory.mean_critical_points(3, spins, [low, high, np.inf], 0)
+        assert descent.share_inside(3, spins) == pytest.approx((inside_too - below) / every)
+        assert inside_too / every < 0.025
+        place = high + descent.leading_distance(3, [spins])[0]
+        assert 0.2 < theory.mean_critical_points(3, spins, place, 0) / every < 0.8
+    shares = [theory.mean_critical_points(3, spins, high, 0, log=True) for spins in (10, 20, 40)]
+    every = [theory.mean_critical_points(3, spins, np.inf, 0, log=True) for spins in (10, 20, 40)]
+    assert (np.diff(np.subtract(shares, every)) < 0).all()
+
+
 def test_on_three_spins_the_counts_are_those_of_a_grid_of_the_sphere() -> None:
     """A minimum is a cell of a fine grid that lies lower than all cells around it."""
     polar, azimuth = np.meshgrid(np.linspace(0, np.pi, 400), np.linspace(0, 2 * np.pi, 800, endpoint=False))

@@ -34,13 +34,18 @@ def complexity(bench: Workbench) -> Iterator[Comparison]:
     r"""The mean number of critical points of index $k$ with energy at most $u$ per spin is $e^{N \Theta_k(u) + o(N)}$.
     With $E_\infty = 2\sqrt{(p-1)/p}$ and $t = -u/E_\infty \ge 1$,
 
-    $$\Theta_k = \tfrac12 \log(p - 1) - \frac{p-2}{p} t^2 - (k+1) I_1, \qquad
-    I_1 = t\sqrt{t^2 - 1} - \log\left(t + \sqrt{t^2 - 1}\right),$$
+    $$\Theta_k = \tfrac12 \log(p - 1) - \frac{p-2}{p} t^2 - (k+1) I_1,$$
+
+    $$I_1 = t\sqrt{t^2 - 1} - \log\left(t + \sqrt{t^2 - 1}\right),$$
 
     and from $u = -E_\infty$ on it stays at $\frac12 \log(p-1) - \frac{p-2}{p}$, the same for every fixed $k$. For
     critical points of any index it goes on as $\frac12 \log(p-1) - \frac{p-2}{4(p-1)} u^2$ up to
-    $\frac12 \log(p - 1)$ at $u = 0$. So minima are exponentially rare among critical points, and all points of a
-    fixed index lie below $-E_\infty$, but for an exponentially small part.
+    $\frac12 \log(p - 1)$ at $u = 0$. So minima are exponentially rare among critical points. And as the complexity of
+    a fixed index rises strictly up to $-E_\infty$, the points of that index below $-E_\infty - \eta$ are in mean
+    number, for every $\eta > 0$, an exponentially small part of those up to $-E_\infty$.
+
+    The complexity does not say on which side of $-E_\infty$ they lie: the finite numbers of spin-glass.mean-number put
+    most of them above it, at a distance that vanishes as $N$ grows.
     """
     import sympy as sp
 
@@ -139,11 +144,14 @@ def thresholds(bench: Workbench) -> Iterator[Comparison]:
     probability exponentially small in $N$: the zero of $\Theta_k$. The thresholds close up, $E_0 > E_1 > \dots >
     E_\infty$,
 
-    $$\frac{E_k}{E_\infty} - 1 < \frac12 \left(\frac{3c}{2(k+1)}\right)^{2/3}, \qquad
-    c = \tfrac12 \log(p-1) - \frac{p-2}{p},$$
+    $$\frac{E_k}{E_\infty} - 1 < \frac12 \left(\frac{3c}{2(k+1)}\right)^{2/3},$$
+
+    $$c = \tfrac12 \log(p-1) - \frac{p-2}{p},$$
 
     and the bound is the leading term for large $k$. So critical points are layered: the lower the energy, the fewer
-    negative directions. For $p = 3$ the minima lie between $-E_0 = -1.656998\dots$ and $-E_\infty = -1.632993\dots$
+    negative directions. For $p = 3$ the band of the minima reaches from $-E_0 = -1.656998\dots$ to
+    $-E_\infty = -1.632993\dots$: below it a large system has none, and above $-E_\infty + \eta$ none either as
+    $N \to \infty$, for every $\eta > 0$. At finite $N$ most lie a little above the band (spin-glass.mean-number).
     """
     import sympy as sp
 

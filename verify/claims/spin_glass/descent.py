@@ -12,14 +12,15 @@ from verify import OPEN, Comparison, Limit, Ordering, Rival, Source, Verdict, Wo
 from verify.claims.spin_glass.complexity import MODEL
 from verify.functions import Result
 from verify.lectures.spin_glass import SPIN_GLASS
-from verify.sources import AUFFINGER_BEN_AROUS_CERNY_2013, CHOROMANSKA_2015
+from verify.sources import AUFFINGER_BEN_AROUS_CERNY_2013, CUGLIANDOLO_KURCHAN_1993
 
 Array = NDArray[np.float64]
 
 ORDER = 3
-REACHED = -1.58  # mean energy per spin at N = 200, to two digits, known before these claims were written
+REACHED = -1.58  # mean energy per spin at N = 200, to two digits, from a pilot
 MARGIN = 0.02
-POWERS = (2 / 3, 1.0)
+LARGEST = 100  # spins to which exact mean numbers reach
+POWERS = (1 / 2, 2 / 3)
 DESCENT = (
     "the gradient flow from a uniform random point of the sphere to the end, a minimum to a relative gradient of "
     "$10^{-9}$"
@@ -71,24 +72,29 @@ def lost(found: Sequence[Sequence[Result]]) -> int:
 @claim(
     "spin-glass.descent-reaches-the-threshold",
     title="Whether descent ends at the threshold energy",
-    source=Source(CHOROMANSKA_2015, "the conjecture on where descent converges", printed=SPIN_GLASS),
+    source=Source(CUGLIANDOLO_KURCHAN_1993, "the threshold energy, at temperature zero", printed=SPIN_GLASS),
     assumptions=(
         MODEL,
         "$p = 3$; " + DESCENT,
-        "finite-size effects fall as $N^{-2/3}$, with $1/N$ as the other extrapolation",
+        "finite-size effects fall as $N^{-1/2}$, or as $N^{-2/3}$: two heuristics, not theorems",
+        "the powers, the margin and the rival were fixed with a pilot known: mean energies at 12 to 200 spins and what "
+        "both powers make of them",
     ),
     expects=OPEN,
     decided_from="standard",
 )
 def descent_reaches_the_threshold(bench: Workbench) -> Iterator[Comparison]:
     r"""Does descent from a random point end at $-E_\infty = -2\sqrt{(p-1)/p}$, the upper end of the band of the minima,
-    as $N$ grows?
+    as $N$ grows? Cugliandolo and Kurchan derived that it does if $N$ grows first and time afterwards, and Choromanska
+    and others (2015) conjecture the like of networks; here each descent goes on to its end at finite $N$.
 
-    A descent ends where the index has fallen to zero. By the law of the index, $N \alpha(u)$ is about one where
-    $|u|$ lies below $E_\infty$ by something of the order $N^{-2/3}$, so that is how the mean energy should approach the
-    limit. The exponent and the margin were fixed before the run, and a descent that falls no further than at
-    $N = 200$, where the mean is about $-1.58$, is the rival. The interval holds what the extrapolation takes for
-    granted: it covers $N^{-2/3}$ and $1/N$.
+    How the mean energy approaches the limit is not known. Two heuristics: the index falls to zero where
+    $N \alpha(u)$ is about one, below $E_\infty$ in $|u|$ by the order of $N^{-2/3}$; and most minima, counted alike,
+    lie there by the order of $N^{-1/2}$, about $E_\infty \sqrt{2(p-2)/(pN)}$. Descent does not choose among minima
+    alike. The interval covers both powers, and the verdict depends on them.
+
+    This is no blind test: when the powers were fixed a pilot had been seen, with mean energies at 12 to 200 spins. The
+    rival, a descent that falls no further than at $N = 200$, is taken from it.
     """
     sizes, draws, starts, replicates = bench.size(
         quick=((10, 15, 22), (1, 1, 1), 4, 6),
@@ -98,24 +104,26 @@ def descent_reaches_the_threshold(bench: Workbench) -> Iterator[Comparison]:
     found = replicates_by_size(bench, ORDER, sizes, draws, starts, replicates)
     table = np.stack([mean_of(results) for results in found], axis=1)
     limit = -float(theory.threshold_energy(ORDER, np.inf))
-    scaled = np.array(sizes, dtype=float) ** (-2 / 3)
-    slope, intercept = np.polyfit(scaled, table.mean(axis=0), 1)
+    scaled = np.array(sizes, dtype=float) ** -POWERS[0]
+    fits = [np.polyfit(np.array(sizes, dtype=float) ** -power, table.mean(axis=0), 1) for power in POWERS]
     figure = bench.figure(
         "descent",
         title="Mean energy of the minima of descent, p = 3",
-        x="$N^{-2/3}$",
+        x="$N^{-1/2}$",
         y="energy per spin",
-        caption=f"$N$ = {', '.join(map(str, sizes))}; {replicates} replicates, bars: two standard errors. The line is "
-        f"the least-squares fit: {intercept:.3f} {'+' if slope > 0 else '-'} {abs(slope):.2f} $N^{{-2/3}}$.",
+        caption=f"$N$ = {', '.join(map(str, sizes))}; {replicates} replicates, bars: two standard errors. "
+        f"Least-squares fits to the means: {fits[0][1]:.3f} in the limit ($N^{{-1/2}}$), {fits[1][1]:.3f} "
+        "($N^{-2/3}$).",
     )
-    reach = np.array([0.0, 1.05 * scaled.max()])
+    reach = np.linspace(0.0, 1.05 * scaled.max(), 61)
     low, _ = theory.minima_band(ORDER)
-    figure.band(reach, [low, low], [limit, limit], "band of the minima")
-    figure.line(reach, intercept + slope * reach, "fit")
+    figure.band([0.0, reach[-1]], [low, low], [limit, limit], "band of the minima")
+    for power, name, fit in zip(POWERS, ("$N^{-1/2}$", "$N^{-2/3}$"), fits, strict=True):
+        figure.line(reach, np.polyval(fit, reach ** (power / POWERS[0])), f"fit in {name}")
     error = table.std(axis=0, ddof=1) / np.sqrt(replicates)
     figure.points(scaled, table.mean(axis=0), "mean energy", errors=2 * error)
     yield Limit(
-        "mean energy of the minima that descent finds, extrapolated in $N^{-2/3}$ and $1/N$",
+        "mean energy of the minima that descent finds, extrapolated in $N^{-1/2}$ and $N^{-2/3}$",
         predicted=limit,
         sizes=sizes,
         values=table,
@@ -126,19 +134,40 @@ def descent_reaches_the_threshold(bench: Workbench) -> Iterator[Comparison]:
     )
 
 
+def share_inside(order: int, spins: int) -> float:
+    """The share of all minima that lies inside the band, by exact mean numbers: each minimum counts alike."""
+    below, up_to_its_end, every = theory.mean_critical_points(order, spins, [*theory.minima_band(order), np.inf], 0)
+    return float((up_to_its_end - below) / every)
+
+
+def leading_distance(order: int, spins: Sequence[float] | Array) -> Array:
+    r"""How far above the band most minima lie, to leading order in N.
+
+    For delta = 1 - |u|/E_inf small the mean number of minima is e^{2 (p-2) N delta/p} times the probability that all
+    eigenvalues are above an edge moved by delta, about e^{-N^2 delta^3/3}: the product is largest at
+    delta^2 = 2 (p-2)/(p N).
+    """
+    edge = float(theory.threshold_energy(order, np.inf))
+    return edge * np.sqrt(2 * (order - 2) / (order * np.asarray(spins, dtype=float)))
+
+
 @claim(
     "spin-glass.minima-band",
-    title="Minima of descent come closer to the band",
+    title="Minima of descent come closer to the band, from above",
     source=Source(AUFFINGER_BEN_AROUS_CERNY_2013, "section 2, the band of the minima", printed=SPIN_GLASS),
     assumptions=(MODEL, DESCENT),
     expects={Verdict.SUPPORTED},
 )
 def minima_band(bench: Workbench) -> Iterator[Comparison]:
-    r"""For large $N$ almost all minima lie in the narrow band between $-E_0$, the least energy of all, and $-E_\infty$:
-    for $p = 3$ it is 0.024 wide. The minima that descent finds are on the way there: their mean distance from the band
-    falls as $N$ grows.
+    r"""The band of the minima reaches from $-E_0$, the least energy of all, to $-E_\infty$; for $p = 3$ it is 0.024
+    wide. For every $\eta > 0$ no minima lie above $-E_\infty + \eta$, or below $-E_0 - \eta$, as $N \to \infty$. The
+    minima that descent finds are on the way there: their mean distance from the band falls as $N$ grows, and at the
+    largest size here their mean energy still lies above it.
 
-    At these sizes most of them are not inside: the second picture shows what share is.
+    That they lie inside is not claimed. By the exact mean numbers nearly all minima of some dozen spins lie above the
+    band, for $p = 3$ 97.5 % at $N = 10$ and 99.2 % at $N = 40$: ever more as $N$ grows, only ever nearer. The pictures
+    show these numbers beside what descent finds; it does not choose among minima alike, so that the two need not
+    agree.
     """
     families = bench.size(
         quick=((3, (10, 40), (4, 1), 8, 24),),
@@ -150,14 +179,16 @@ def minima_band(bench: Workbench) -> Iterator[Comparison]:
         "distance",
         title="How far minima of descent are from the band",
         y="mean distance in energy per spin",
-        caption="Bars: two standard errors. Minima below the band count as well as those above it.",
+        caption="Points: bars of two standard errors; minima below the band count as well as those above it. Lines: "
+        "where most of all minima lie, to leading order in N; descent prefers some minima to others.",
         **common,
     )
     inner = bench.figure(
         "share",
         title="Minima of descent inside the band",
         y="share of the minima",
-        caption="Bars: two standard errors. The band is narrow, and systems of a few dozen spins scatter over more.",
+        caption="Points: bars of two standard errors, cut off at 0. Lines: all minima, by their exact mean numbers; "
+        "nearly all others lie above the band.",
         **common,
     )
     for order, sizes, draws, starts, replicates in families:
@@ -170,13 +201,23 @@ def minima_band(bench: Workbench) -> Iterator[Comparison]:
             return ((low <= energy) & (energy <= high)).astype(np.float64)
 
         found = replicates_by_size(bench, order, sizes, draws, starts, replicates)
+        shares = [share_inside(order, spins) for spins in sizes if spins <= LARGEST]
+        between = np.geomspace(sizes[0], sizes[-1], 31)
+        away.line(between, leading_distance(order, between), f"p = {order}, all minima")
+        inner.line(sizes[: len(shares)], shares, f"p = {order}, all minima")
         for figure, value in ((inner, inside), (away, distance)):
             columns = np.stack([mean_of(results, value) for results in found])
-            error = 2 * columns.std(axis=1, ddof=1) / np.sqrt(replicates)
-            figure.points(sizes, columns.mean(axis=1), f"p = {order}", errors=error)
+            centre, error = columns.mean(axis=1), 2 * columns.std(axis=1, ddof=1) / np.sqrt(replicates)
+            figure.points(sizes, centre, f"p = {order}, descent", errors=[np.minimum(error, centre), error])
         yield Ordering(
             f"mean distance from the band falls with $N$ = {', '.join(map(str, sizes))}, $p$ = {order}",
             trend=np.stack([mean_of(results, distance) for results in found], axis=1),
             direction="decreasing",
+            dropped=lost(found),
+        )
+        yield Ordering(
+            f"mean energy of the minima against $-E_\\infty$: above it at $N$ = {sizes[-1]}, $p$ = {order}",
+            lower=np.full(replicates, high),
+            higher=mean_of(found[-1]),
             dropped=lost(found),
         )

@@ -49,7 +49,8 @@ def deviations(results: Sequence[Mapping[str, Array]], order: int, spins: int) -
     source=Source(AUFFINGER_BEN_AROUS_CERNY_2013, "section 3, the Hessian at given energy", printed=SKETCH),
     assumptions=(
         MODEL,
-        "$N \\to \\infty$ for the law; measured at $p = 3$ and the sizes given",
+        "$N \\to \\infty$ for the law; measured at $p = 3$ and the sizes given, at energies from about $-1.4$ up: what "
+        "is said of the threshold itself is derived, not measured",
         "points are found by following eigenvectors from where the gradient flow passes energies between $-1.4$ and "
         "0, with as many negative eigenvalues as the Hessian has there: a sample, but not a uniform one",
     ),
@@ -57,18 +58,22 @@ def deviations(results: Sequence[Mapping[str, Array]], order: int, spins: int) -
 )
 def index_energy(bench: Workbench) -> Iterator[Comparison]:
     r"""At a critical point of energy $u$ per spin the Hessian on the sphere is a Wigner matrix moved by $-pu$, so that
-    for every $p$ the fraction of negative eigenvalues is a mass of the semicircle on $[-1, 1]$,
+    for every $p$ the fraction of negative eigenvalues is a mass of the semicircle on $[-1, 1]$: with
+    $x = u/E_\infty$,
 
-    $$\alpha(u) = P\left(S < \frac{u}{E_\infty}\right) = \frac12 + \frac1\pi \left(x \sqrt{1 - x^2} + \arcsin x\right),
-    \qquad x = \frac{u}{E_\infty}.$$
+    $$\alpha(u) = P(S < x) = \frac12 + \frac1\pi \left(x \sqrt{1 - x^2} + \arcsin x\right).$$
 
-    It leaves zero at $-E_\infty$ with the exponent 3/2, as in the random-matrix model of networks:
+    It leaves zero at $-E_\infty$ with the exponent 3/2, as in the random-matrix model of networks: with
+    $\delta = 1 - |u|/E_\infty$,
 
-    $$\alpha = \frac{4\sqrt2}{3\pi} \delta^{3/2} \left(1 - \tfrac{3}{20} \delta + \dots\right), \qquad
-    \delta = 1 - \frac{|u|}{E_\infty}.$$
+    $$\alpha = \frac{4\sqrt2}{3\pi} \delta^{3/2} \left(1 - \tfrac{3}{20} \delta + \dots\right).$$
 
     Critical points found on draws of the couplings follow the curve to within one eigenvalue, root mean square, and the
-    closer the larger $N$. The straight line between the same ends would be off by $0.042$.
+    closer the larger $N$. A straight line between the same ends, the only rival here, would be off by $0.042$.
+
+    The same law holds at points that are not critical: at one place the Hessian, given the energy, is independent of
+    the gradient. So this tries the law of the Hessian, and that the search finds points that obey it; that they are
+    critical has its own evidence, their gradient.
     """
     import sympy as sp
 
@@ -133,8 +138,8 @@ def _draw(bench: Workbench, found: Mapping[int, Sequence[Mapping[str, Array]]]) 
         title=f"Critical points of the 3-spin, N = {spins}",
         x="energy per spin u",
         y="fraction of negative eigenvalues",
-        caption=f"Each point is a critical point, of {len(found[spins])} draws of the couplings. The minima of a large "
-        "system lie in the narrow band; at finite sizes some points lie to the left or to the right of the curve by "
+        caption=f"Each point is a critical point, of {len(found[spins])} draws of the couplings. As N grows minima "
+        "close in on the narrow band; at finite sizes some points lie to the left or to the right of the curve by "
         "about one eigenvalue.",
     )
     figure.band([low, high], [0.0, 0.0], [0.55, 0.55], "band of the minima")
