@@ -52,6 +52,8 @@ def complexity(p: Any, u: Any, k: Any = None, *, digits: int | None = None) -> A
         >>> print(complexity(3, "-1.65", k=0, digits=30))
         0.00425389401465918721877347035026
 
+    Derived in `complexity_of_all_indices` and, for one index, in `complexity_by_index`.
+
     References:
         Auffinger, Ben Arous and Cerny (2013), arXiv:1003.1129, section 2.
     """

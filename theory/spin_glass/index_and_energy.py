@@ -54,6 +54,8 @@ def index_fraction(p: Any, u: Any, *, digits: int | None = None) -> Any:
         (0.078609, 0.5, 0.0)
         >>> print(index_fraction(3, "-1.2", digits=20))
         0.078609154284640849620
+
+    Derived in `index_against_energy` and, near -E_inf, in `index_near_threshold`.
     """
     order = order_of_spins(p)
     if digits is not None:

@@ -49,6 +49,8 @@ def threshold_energy(p: Any, k: Any, *, digits: int | None = None) -> Any:
         >>> print(threshold_energy(3, 0, digits=40))
         1.656998363527473251222891405780690516513
 
+    Derived in `threshold_spacing`, which also says how fast they fall.
+
     References:
         Auffinger, Ben Arous and Cerny (2013), arXiv:1003.1129, section 2.
     """
