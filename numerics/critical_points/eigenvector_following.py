@@ -20,7 +20,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from numerics.arguments import checked_number, checked_sizes, checked_tolerance
-from numerics.critical_points.evidence import SEARCHING, UNBOUNDED, CriticalPoints, joined, newton_step, polished
+from numerics.critical_points.evidence import (
+    SEARCHING,
+    UNBOUNDED,
+    CriticalPoints,
+    joined,
+    newton_step,
+    polished,
+    resolution,
+)
 from numerics.critical_points.landscape import Landscape, checked_landscape
 from numerics.losses import SquaredError
 from numerics.networks import Mlp
@@ -67,7 +75,8 @@ def follow_eigenvectors(
 
     Raises:
         TypeError: If the network is no Mlp or the loss no squared error.
-        ValueError: If the activation has kinks, the pieces do not fit or are not finite, or a number is out of range.
+        ValueError: If the activation has kinks, the pieces do not fit or are not finite, a number is out of range,
+            or a Hessian overflows.
 
     Examples:
         >>> from numerics import gaussian_memorisation
@@ -123,7 +132,7 @@ def _follow(
             aim[rows] = present
         aim, off = _yielded(aim, off, rows, present)
 
-        newton = newton_step(eigenvalues, vectors, slope)
+        newton = newton_step(eigenvalues, vectors, slope, resolution(some, eigenvalues))
         trial = here + newton
         new = some.gradient(trial)
         contracts = (new.norm(dim=1) < slope.norm(dim=1) / 2) & (newton.norm(dim=1) <= _LARGEST)
@@ -147,7 +156,7 @@ def _follow(
         changed = torch.where(error < _GOOD, wider, torch.where(error > _BAD, length / 2, radius[rows]))
         radius[rows] = torch.where(contracts, radius[rows], changed)
         steps[rows] += 1
-        lost = theta[rows].square().mean(1) > bound**2
+        lost = theta[rows].square().mean(1).sqrt() > bound
         outcome[rows] = torch.where(lost, torch.full_like(rows, UNBOUNDED), outcome[rows])
     return polished(everyone, theta, steps, outcome, tolerance=tolerance, bound=bound)
 

@@ -9,11 +9,16 @@ below any threshold where there is no critical point near. A point counts as cri
 - its parameters are bounded: their root mean square is at most ``bound``;
 - Newton's step from it, by the pseudo-inverse on the eigenvectors that are resolved, is at most 1e-6 max(1, |theta|)
   long. On a ray along which the gradient decays exponentially that step stays of order one;
-- no eigenvalue of its Hessian is unresolved, unless the network is linear, whose critical points come in families.
+- no eigenvalue of its Hessian is unresolved, unless the network is linear, whose critical points come in families:
+  orbits of all changes of basis in the hidden layers without weight decay, of rotations with it. The others have the
+  curvature of the weight decay then. So it has to lie above the cut if eigenvalues are to be unresolved, and a step
+  along unresolved eigenvectors counts as Newton's with that curvature.
 
-Eigenvalues are resolved beyond ``CUT`` spectral radii. At points that satisfy the rest, exact zeros come out below
-1e-14 of the radius, and the nearest other eigenvalues were seen from 1e-8 (far out on the orbits of linear networks) or
-1e-6 (tanh) on: how far the next one is from the cut in each point, ``gap`` says.
+Eigenvalues are resolved beyond ``CUT`` times the spectral radius or the scale that the data set
+(``Landscape.hessian_scale``), whichever is more: where several weights vanish together the whole Hessian may vanish,
+and signs relative to its own radius are those of where the search stopped. At points that satisfy the rest, exact zeros
+come out below 1e-14 of the radius, and the nearest other eigenvalues were seen from 1e-8 (far out on the orbits of
+linear networks) or 1e-6 (tanh) on: how far the next one is from the cut in each point, ``gap`` says.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -26,7 +31,7 @@ from numerics.critical_points.landscape import Landscape
 from numerics.curvature.inertia import Inertia
 
 CUT = 1e-10
-"""Eigenvalues up to this part of the spectral radius are unresolved."""
+"""Eigenvalues up to this part of the spectral radius, or of the data's scale if that is more, are unresolved."""
 
 SHORT = 1e-6
 """Longest Newton step from a critical point, relative to max(1, |theta|)."""
@@ -62,7 +67,8 @@ class CriticalPoints:
         gap: Distance of the nearest resolved eigenvalue from the tolerance: how much larger it might be chosen.
         flatness: Largest absolute value of an unresolved eigenvalue, 0 if there is none.
         radius: Largest absolute value of an eigenvalue.
-        newton_step: Length of Newton's step from the point, by the pseudo-inverse on the resolved eigenvectors.
+        newton_step: Length of Newton's step from the point, by the pseudo-inverse on the resolved eigenvectors; with
+            weight decay, unresolved ones enter with its curvature.
         steps: Steps that the search took, those of the polish included; each takes one Hessian.
     """
 
@@ -121,13 +127,20 @@ class CriticalPoints:
         }
 
 
+def resolution(landscape: Landscape, eigenvalues: Float[Tensor, "members parameters"]) -> Float[Tensor, "members 1"]:
+    """Absolute value up to which eigenvalues are unresolved."""
+    radius = eigenvalues.abs().amax(1, keepdim=True)
+    return CUT * torch.maximum(radius, landscape.hessian_scale[:, None])
+
+
 def newton_step(
     eigenvalues: Float[Tensor, "members parameters"],
     vectors: Float[Tensor, "members parameters parameters"],
     gradient: Float[Tensor, "members parameters"],
+    cut: Float[Tensor, "members 1"],
 ) -> Float[Tensor, "members parameters"]:
-    """Newton's step by the pseudo-inverse: eigenvalues up to ``CUT`` spectral radii count as zero."""
-    resolved = eigenvalues.abs() > CUT * eigenvalues.abs().amax(1, keepdim=True)
+    """Newton's step by the pseudo-inverse: eigenvalues up to the cut count as zero."""
+    resolved = eigenvalues.abs() > cut
     inverse = torch.where(resolved, 1 / eigenvalues, torch.zeros_like(eigenvalues))
     components = (vectors.mT @ gradient[..., None]).squeeze(-1)
     return -(vectors @ (inverse * components)[..., None]).squeeze(-1)
@@ -161,12 +174,16 @@ def polished(
     theta, steps = theta.clone(), steps.clone()
     gradient = landscape.gradient(theta)
     spectrum, step = theta.new_empty(theta.shape), torch.empty_like(theta)
+    drift = theta.new_empty(len(theta))  # length of the gradient along unresolved eigenvectors
     moving = landscape.relative(theta, gradient) <= tolerance
     fresh = torch.arange(len(theta), device=theta.device)
     while len(fresh):
         some = landscape.of(fresh)
         spectrum[fresh], vectors = torch.linalg.eigh(some.hessian(theta[fresh]))
-        step[fresh] = newton_step(spectrum[fresh], vectors, gradient[fresh])
+        cut = resolution(some, spectrum[fresh])
+        step[fresh] = newton_step(spectrum[fresh], vectors, gradient[fresh], cut)
+        components = (vectors.mT @ gradient[fresh][..., None]).squeeze(-1)
+        drift[fresh] = components.masked_fill(spectrum[fresh].abs() > cut, 0.0).norm(dim=1)
         trial = theta[fresh] + step[fresh]
         new = some.gradient(trial)
         better = moving[fresh] & (new.norm(dim=1) < gradient[fresh].norm(dim=1) / 2)
@@ -176,7 +193,7 @@ def polished(
 
     size = spectrum.abs()
     radius = size.amax(1)
-    cut = CUT * radius
+    cut = resolution(landscape, spectrum).squeeze(1)
     resolved = size > cut[:, None]
     gap = torch.where(resolved, size - cut[:, None], torch.full_like(size, torch.inf)).amin(1)
     counts = ((spectrum < -cut[:, None]).sum(1), (~resolved).sum(1), (spectrum > cut[:, None]).sum(1))
@@ -184,8 +201,12 @@ def polished(
     inertia = Inertia(*counts, cut, torch.zeros_like(counts[0]), "exact", True, 0, reason)
 
     relative, length, move = landscape.relative(theta, gradient), theta.norm(dim=1), step.norm(dim=1)
+    decay = landscape.weight_decay
+    excused = (decay > cut if decay else torch.ones_like(cut, dtype=torch.bool)) & landscape.has_symmetry
+    if decay:
+        move = torch.hypot(move, drift / decay)
     small = relative <= tolerance
-    far, flat = move > SHORT * length.clamp(min=1), (counts[1] > 0) & (not landscape.has_symmetry)
+    far, flat = move > SHORT * length.clamp(min=1), (counts[1] > 0) & ~excused
     beyond = length > bound * theta.shape[1] ** 0.5
     outcome = torch.where(small, torch.zeros_like(outcome), outcome)
     for code, fails in ((_DEGENERATE, flat), (_FAR, far), (UNBOUNDED, beyond)):

@@ -84,7 +84,8 @@ def minimise_gradient_norm(
 
     Raises:
         TypeError: If the network is no Mlp or the loss no squared error.
-        ValueError: If the activation has kinks, the pieces do not fit or are not finite, or a number is out of range.
+        ValueError: If the activation has kinks, the pieces do not fit or are not finite, a number is out of range,
+            or a Hessian overflows.
 
     Examples:
         >>> x, y = torch.ones(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)

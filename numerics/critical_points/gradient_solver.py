@@ -14,7 +14,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from numerics.arguments import checked_number, checked_sizes, checked_tolerance
-from numerics.critical_points.evidence import FLAT, SEARCHING, UNBOUNDED, CriticalPoints, joined, newton_step, polished
+from numerics.critical_points.evidence import (
+    FLAT,
+    SEARCHING,
+    UNBOUNDED,
+    CriticalPoints,
+    joined,
+    newton_step,
+    polished,
+    resolution,
+)
 from numerics.critical_points.landscape import Landscape, checked_landscape
 from numerics.losses import SquaredError
 from numerics.networks import Mlp
@@ -56,7 +65,8 @@ def solve_gradient(
 
     Raises:
         TypeError: If the network is no Mlp or the loss no squared error.
-        ValueError: If the activation has kinks, the pieces do not fit or are not finite, or a number is out of range.
+        ValueError: If the activation has kinks, the pieces do not fit or are not finite, a number is out of range,
+            or a Hessian overflows.
 
     Examples:
         >>> x = y = torch.eye(2, dtype=torch.float64)
@@ -95,7 +105,7 @@ def _solve(everyone: Landscape, theta: Tensor, tolerance: float, max_steps: int,
         eigenvalues, vectors = torch.linalg.eigh(some.hessian(here))
         scale = eigenvalues.abs().amax(1, keepdim=True)
         components = (vectors.mT @ slope[..., None]).squeeze(-1) * eigenvalues
-        moves = [newton_step(eigenvalues, vectors, slope)]
+        moves = [newton_step(eigenvalues, vectors, slope, resolution(some, eigenvalues))]
         for share in _GRID:
             damped = components / (eigenvalues.square() + share * scale.square())
             moves.append(-(vectors @ damped[..., None]).squeeze(-1))
@@ -114,7 +124,7 @@ def _solve(everyone: Landscape, theta: Tensor, tolerance: float, max_steps: int,
             norm = gradient.norm(dim=1)
             stuck = stuck | (norm[rows] > _PROGRESS * mark[rows])
             mark = norm
-        lost = best.square().mean(1) > bound**2
+        lost = best.square().mean(1).sqrt() > bound
         fate = torch.where(lost, torch.full_like(rows, UNBOUNDED), outcome[rows])
         outcome[rows] = torch.where(stuck, torch.full_like(rows, FLAT), fate)
     return polished(everyone, theta, steps, outcome, tolerance=tolerance, bound=bound)

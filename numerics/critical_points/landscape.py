@@ -50,6 +50,23 @@ class Landscape:
         """Whether critical points come in families, so that zero eigenvalues are no sign of a failure."""
         return self.network.nonlinearity.name == "linear"
 
+    @property
+    def hessian_scale(self) -> Float[Tensor, " members_or_one"]:
+        """Size of Hessians set by the data alone, (2c/m) |X|^(2/D) |Y|^(2 - 2/D) with D layers, which vanishes nowhere.
+
+        Where theta is neither small nor large the spectral radius is of this size: of two layers it bounds that of the
+        zero network, and in a linear network it changes with the units of X and Y as Hessians at critical points do.
+        The column of ones that biases stand for is part of X; where Y is 0 there is |X| in its place.
+        """
+        depth = len(self.network.widths) - 1
+        inputs, targets = _length(self.x), _length(self.y)
+        if self.network.bias:
+            inputs = torch.hypot(inputs, torch.full_like(inputs, self.x.shape[-2] ** 0.5))
+        targets = torch.where(targets > 0, targets, inputs)
+        share = 1 / depth
+        size = inputs**share * targets ** (1 - share)
+        return size * size * (2 * self.loss.prefactor / self.x.shape[-2])
+
     def of(self, rows: Int[Tensor, " some"] | slice) -> "Landscape":
         """The same for some of the members."""
         x = self.x[rows] if self.x.ndim == 3 else self.x
@@ -69,10 +86,16 @@ class Landscape:
         return slope(self.network, theta, self.x, self.y, self.loss)[1] + self.weight_decay * theta
 
     def hessian(self, theta: Float[Tensor, "members parameters"]) -> Float[Tensor, "members parameters parameters"]:
-        """The Hessian of F."""
+        """The Hessian of F.
+
+        Raises:
+            ValueError: If it overflows.
+        """
         parts = assemble(self.network, theta, self.x, self.y, self.loss)
         total = parts.gauss_newton.add_(parts.residual)
         total.diagonal(dim1=1, dim2=2).add_(self.weight_decay)
+        if not bool(total.isfinite().all()):
+            raise ValueError("theta, x and y must be small enough for the Hessian to be finite, but it overflows.")
         return total
 
     def relative(
@@ -117,3 +140,12 @@ def checked_landscape(
     if theta.dtype != torch.float64:
         raise ValueError(f"theta must be float64 to tell critical points from flat ones, got {theta.dtype}.")
     return Landscape(network, x, y, loss, checked_number("weight_decay", weight_decay, least=0.0))
+
+
+def _length(rows: Tensor) -> Float[Tensor, " members_or_one"]:
+    """Euclidean norm of the numbers of each member, whose squares may overflow or vanish."""
+    flat = rows.reshape(len(rows) if rows.ndim == 3 else 1, -1)
+    largest = flat.abs().amax(1)
+    unit = torch.where(largest > 0, largest, torch.ones_like(largest))
+    length: Tensor = unit * (flat / unit[:, None]).norm(dim=1) * (largest > 0)
+    return length

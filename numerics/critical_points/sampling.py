@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from numerics.arguments import checked_sizes, integer
-from numerics.critical_points.decay_branches import decay_branches
+from numerics.critical_points.decay_branches import checked_decays, decay_branches
 from numerics.critical_points.eigenvector_following import follow_eigenvectors
 from numerics.critical_points.gradient_norm import minimise_gradient_norm
 from numerics.critical_points.gradient_solver import solve_gradient
@@ -81,7 +81,7 @@ def sample_critical_points(
         >>> found["draw"], bool((found["energy"][found["converged"]] <= 0.5).all())
         (tensor([0, 0, 0, 1, 1, 1]), True)
     """
-    if len(widths) != 3:
+    if not isinstance(widths, Sequence) or len(widths) != 3:
         raise ValueError(f"widths must be n0, n1 and n2, got {widths!r}.")
     checked_sizes(draws=draws, starts=starts)
     if method not in METHODS:
@@ -90,6 +90,9 @@ def sample_critical_points(
         raise ValueError(f"aim must be one of {', '.join(AIMS)}, got {aim!r}.")
     if integer(seed) is None or not 0 <= seed < 2**63:
         raise ValueError(f"seed must be an integer in [0, 2**63), got {seed!r}.")
+    if seed + draws > 2**63:
+        raise ValueError(f"seed must leave {draws} consecutive seeds below 2**63, got {seed!r}.")
+    branches = checked_decays("branch_decays", branch_decays)
     network, loss = Mlp(tuple(widths), activation), SquaredError(prefactor=0.5)
     data_seeds = [seed + draw for draw in range(draws)]
     x, y = gaussian_memorisation(inputs=widths[0], outputs=widths[2], samples=samples, seeds=data_seeds, device=device)
@@ -122,8 +125,8 @@ def sample_critical_points(
     record["energy"] = points.loss / unit
     record["fresh"] = _fresh(record, starts)
     record["theta"] = points.theta
-    if branch_decays:
-        decays = (weight_decay, *branch_decays)
+    if branches:
+        decays = (weight_decay, *branches)
         ends = decay_branches(network, points.theta, x, y, loss, weight_decays=decays)[1:]
         record["branch_energy"] = torch.stack([end.loss / unit for end in ends], dim=1)
         record["branch_index"] = torch.stack([end.index for end in ends], dim=1)

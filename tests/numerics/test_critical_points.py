@@ -223,6 +223,93 @@ def test_zero_modes_make_a_point_of_a_nonlinear_network_none() -> None:
     assert solve_gradient(Mlp((2, 1, 1), "linear"), start, x, y, HALF).converged.all()
 
 
+@pytest.mark.parametrize("finder", FINDERS)
+def test_no_index_is_told_where_the_whole_hessian_vanishes(finder: Callable[..., CriticalPoints]) -> None:
+    """(1 + v^2 tanh^2 w)/2 is least at 0, but of a negative curvature around it, relative to its own Hessian's size.
+
+    Of three layers the Hessian of the zero network vanishes whatever the data.
+    """
+    x, y = torch.tensor([[1.0], [-1.0]], dtype=torch.float64), torch.ones(2, 1, dtype=torch.float64)
+    network = Mlp((1, 1, 1), "tanh")
+    starts = torch.cat([torch.tensor([[0.4, 0.4]], dtype=torch.float64), network.init(range(12))])
+    ends = finder(network, starts, x, y, HALF)
+    assert not ends.converged.any()
+    assert bool((ends.zero_modes[ends.length < 1e-4] == 2).any())
+    for widths, size in (((1, 1, 1, 1), 1.0), ((2, 2, 2, 2), 0.3)):
+        network = Mlp(widths, "tanh")
+        x, y = gaussian_memorisation(inputs=widths[0], outputs=widths[-1], samples=8, seeds=range(1))
+        ends = finder(network, size * network.init(range(10)), x[0], y[0], HALF, max_steps=100)
+        assert not (ends.converged & (ends.length < 1e-2)).any()
+
+
+@given(layers=st.integers(1, 4), inputs=st.floats(1e-60, 1e60), targets=st.floats(1e-60, 1e60), bias=st.booleans())
+@settings(max_examples=25)
+def test_the_scale_of_hessians_has_the_units_of_a_linear_network_at_its_critical_points(
+    layers: int, inputs: float, targets: float, bias: bool
+) -> None:
+    """Weights ~ (Y/X)^(1/D), Hessians ~ L/weights^2; of two layers it bounds the zero network's spectral radius."""
+    network = Mlp((2,) * (layers + 1), "linear", bias=bias)
+    x, y = (one[0] for one in gaussian_memorisation(inputs=2, outputs=2, samples=5, seeds=[0]))
+    zero = torch.zeros(1, network.parameters, dtype=torch.float64)
+    scale = checked_landscape(network, zero, x, y, HALF, 0.0).hessian_scale
+    if not bias:
+        other = checked_landscape(network, zero, inputs * x, targets * y, HALF, 0.0).hessian_scale
+        torch.testing.assert_close(other / targets**2 * (targets / inputs) ** (2 / layers), scale, rtol=1e-9, atol=0.0)
+    if layers == 2:
+        hessian = checked_landscape(network, zero, x, y, HALF, 0.0).hessian(zero)
+        assert float(torch.linalg.matrix_norm(hessian, 2)) <= float(scale) * (1 + 1e-12) or bias
+    none = checked_landscape(network, zero, x, 0 * y, HALF, 0.0).hessian_scale
+    size = x.square().sum() / 5 + float(bias)
+    torch.testing.assert_close(none, size[None], rtol=1e-12, atol=0.0)
+
+
+def test_counts_do_not_depend_on_the_unit_of_the_targets() -> None:
+    network, starts, x, y = problem((3, 3, 3), 12, 8, name="linear")
+    one, other = (solve_gradient(network, c * starts, x, c**2 * y, HALF) for c in (1.0, 2.0**-16))
+    assert int(one.converged.sum()) >= 4
+    for name in ("converged", "index", "zero_modes"):
+        assert torch.equal(getattr(one, name), getattr(other, name))
+
+
+@pytest.mark.parametrize("decay", [1e-12, 1e-10, 1e-9, 1e-8])
+def test_an_unbalanced_linear_network_with_weight_decay_is_no_critical_point(decay: float) -> None:
+    """With decay W1 W1' = W2' W2 at a critical point: of the orbits only rotations are left, however small it is."""
+    x = torch.ones(1, 1, dtype=torch.float64)
+    theta = torch.tensor([[2.0, 0.5]], dtype=torch.float64)
+    end = solve_gradient(Mlp((1, 1, 1), "linear"), theta, x, x, HALF, weight_decay=decay)
+    assert not end.converged.any()
+    assert float(end.newton_step) > 0.1
+    network, starts, x, y = problem((3, 3, 3), 12, 6, name="linear")
+    assert not solve_gradient(network, starts, x, y, HALF, weight_decay=decay, max_steps=30).converged.any()
+
+
+def test_of_linear_networks_with_weight_decay_the_rotations_are_the_zero_modes() -> None:
+    """Rank r of the hidden layer: r(r-1)/2 rotations within the active directions and r(h-r) out of them."""
+    network, starts, x, y = problem((3, 3, 3), 12, 16, name="linear")
+    found = follow_eigenvectors(network, starts, x, y, HALF, weight_decay=1e-2)
+    there = found.converged
+    assert int(there.sum()) >= 4
+    first, second = (layer[0] for layer in network.unflatten(found.theta[there]))
+    torch.testing.assert_close(first @ first.mT, second.mT @ second, rtol=0.0, atol=1e-9)
+    rank = (torch.linalg.svdvals(second @ first) > 1e-6).sum(1)
+    assert torch.equal(found.zero_modes[there], rank * (rank - 1) // 2 + rank * (3 - rank))
+    x, network = torch.ones(1, 1, dtype=torch.float64), Mlp((1, 2, 1), "linear")
+    balanced = torch.full((1, 4), 0.5**0.5, dtype=torch.float64)
+    for decay, told in ((1e-6, True), (1e-11, False)):  # no decay below the cut: what it bends cannot be told
+        end = solve_gradient(network, balanced * (1 - decay) ** 0.5, x, x, HALF, weight_decay=decay)
+        assert end.converged.tolist() == [told]
+
+
+@pytest.mark.parametrize("finder", [*FINDERS, minimise_gradient_norm])
+def test_a_problem_whose_hessian_overflows_is_refused_and_a_huge_bound_is_none(finder: Callable[..., object]) -> None:
+    network, starts, x, y = problem((3, 3, 3), 12, 2, name="linear")
+    with pytest.raises(ValueError, match=r"theta, x and y must be small enough for the Hessian to be finite"):
+        finder(network, starts, 1e160 * x, y, HALF)
+    with pytest.raises(ValueError, match=r"theta, x and y must be small enough for the Hessian to be finite"):
+        finder(network, 1e170 * starts, x, y, HALF)
+    finder(network, starts, x, y, HALF, bound=1e300, max_steps=2)
+
+
 def test_a_search_that_leaves_the_bound_is_given_up_and_says_so() -> None:
     network, starts, x, y = problem((3, 3, 3), 12, 4)
     for finder in FINDERS:
@@ -275,7 +362,8 @@ def test_the_restricted_step_stays_in_the_trust_region_and_is_newtons_where_that
 
 def test_newtons_step_ignores_what_is_not_resolved() -> None:
     eigenvalues = torch.tensor([[-2.0, 1e-12, 4.0]], dtype=torch.float64)
-    step = newton_step(eigenvalues, torch.eye(3, dtype=torch.float64)[None], torch.ones(1, 3, dtype=torch.float64))
+    basis, gradient = torch.eye(3, dtype=torch.float64)[None], torch.ones(1, 3, dtype=torch.float64)
+    step = newton_step(eigenvalues, basis, gradient, torch.full((1, 1), 1e-10, dtype=torch.float64))
     assert step.tolist() == [[0.5, 0.0, -0.25]]
 
 
@@ -412,6 +500,9 @@ def test_a_threshold_or_starts_out_of_range_are_refused() -> None:
     ("changes", "sentence"),
     [
         ({"widths": [3, 3]}, r"widths must be n0, n1 and n2, got \[3, 3\]"),
+        ({"widths": 3}, r"widths must be n0, n1 and n2, got 3"),
+        ({"branch_decays": 1e-3}, r"branch_decays must be a sequence of positive numbers, got 0.001"),
+        ({"seed": 2**63 - 1}, r"seed must leave 2 consecutive seeds below 2\*\*63, got 9223372036854775807"),
         ({"method": "luck"}, r"method must be one of eigenvectors, gradient, gradient-norm, got 'luck'"),
         ({"aim": "high"}, r"aim must be one of start, below, got 'high'"),
         ({"seed": -1}, r"seed must be an integer in \[0, 2\*\*63\), got -1"),

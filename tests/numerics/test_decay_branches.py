@@ -126,6 +126,33 @@ def test_a_sample_hands_its_branches_over() -> None:
     assert bool(lower.all())  # the data loss of a minimum falls with weight decay
 
 
+@pytest.mark.parametrize("stages", [1, 2, 15, 16, 17, 18, 40])
+def test_a_branch_ends_in_its_pitchfork_and_is_not_followed_into_the_zero_network(stages: int) -> None:
+    """(1 - v tanh(w))^2/2 + d (v^2 + w^2)/2: the minimum meets its mirror image in the zero network at d = 1.
+
+    Near there v^2 ~ w^2 ~ (1 - d) 3/2, so close to 1 the branch is still the one that it was.
+    """
+    x, network = torch.ones(1, 1, dtype=torch.float64), Mlp((1, 1, 1), "tanh")
+    start, aim = torch.tensor([[1.0, 1.3]], dtype=torch.float64), torch.zeros(1, dtype=torch.int64)
+    minimum = follow_eigenvectors(network, start, x, x, HALF, index=aim, weight_decay=1e-2).theta
+    ends = decay_branches(network, minimum, x, x, HALF, weight_decays=(1e-2, 0.9, 3.0), stages=stages)
+    assert [end.converged.tolist() for end in ends] == [[True], [True], [False]]
+    assert ends[2].reasons == (OUTCOMES[LOST],)
+    assert float(ends[1].theta.min()) > 0.2
+    zero = decay_branches(network, 0 * minimum, x, x, HALF, weight_decays=(1e-2, 0.9, 3.0), stages=stages)
+    assert [end.converged.tolist() for end in zero] == [[True], [True], [False]]  # from index 1 to 0
+
+
+def test_all_that_is_followed_keeps_its_index(found: tuple[torch.Tensor, ...]) -> None:
+    theta, x, y = (one[:8] for one in found)
+    first, last = decay_branches(NETWORK, theta, x, y, HALF, weight_decays=(FIRST, 5e-3), stages=8)
+    both = last.converged
+    assert bool(both.any())
+    assert torch.equal(first.index[both], last.index[both])
+    nothing = decay_branches(NETWORK, theta, x, y, HALF, weight_decays=(FIRST, 10.0), stages=4)[-1]
+    assert not nothing.converged.any()  # the zero network alone is left, of index 0, and no branch leads to it
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_branches_that_cannot_be_followed_are_refused(found: tuple[torch.Tensor, ...]) -> None:
     theta, x, y = found
@@ -133,6 +160,9 @@ def test_branches_that_cannot_be_followed_are_refused(found: tuple[torch.Tensor,
         decay_branches(NETWORK, theta, x, y, HALF, weight_decays=())
     with pytest.raises(ValueError, match=r"weight_decays must be a finite number > 0, got 0"):
         decay_branches(NETWORK, theta, x, y, HALF, weight_decays=(1e-2, 0))
+    for wrong in (0.01, None):
+        with pytest.raises(ValueError, match=rf"weight_decays must be a sequence of positive numbers, got {wrong}"):
+            decay_branches(NETWORK, theta, x, y, HALF, weight_decays=wrong)
     with pytest.raises(ValueError, match=r"network must be nonlinear"):
         decay_branches(Mlp((3, 3, 3), "linear"), theta, x, y, HALF, weight_decays=(1e-2,))
     with pytest.raises(ValueError, match=r"stages must be an integer >= 1, got 0"):
