@@ -46,6 +46,7 @@ AIMED: Final = (
     "differently"
 )
 TOGETHER: Final = 5  # draws in one batch
+AIMED_TOGETHER: Final = 20  # the same where aims are independent of starts, for those searches are longer
 STEPS: Final = 300  # of a search at most
 
 
@@ -193,26 +194,27 @@ def searched_with_independent_aims(
     Raises:
         ValueError: If the draws are no multiple of a batch.
     """
-    fixed = {"width": width, "samples": samples, "decay": DECAY, "draws": TOGETHER, "starts": starts}
-    items = [{**fixed, "seed": seed, "device": bench.device} for seed in batch_seeds(bench, width, samples, draws)]
+    fixed = {"width": width, "samples": samples, "decay": DECAY, "draws": AIMED_TOGETHER, "starts": starts}
+    seeds = batch_seeds(bench, width, samples, draws, AIMED_TOGETHER)
+    items = [{**fixed, "seed": seed, "device": bench.device} for seed in seeds]
     return bench.map("critical points", independently_aimed_points, items)
 
 
-def batch_seeds(bench: Workbench, width: int, samples: int, draws: int) -> list[int]:
+def batch_seeds(bench: Workbench, width: int, samples: int, draws: int, together: int = TOGETHER) -> list[int]:
     """Return one seed per batch of draws of the data of a shape.
 
     Raises:
         ValueError: If the draws are no multiple of a batch.
     """
-    if draws % TOGETHER:
-        raise ValueError(f"draws must be a multiple of {TOGETHER}, got {draws}.")
-    return bench.seeds(f"data for width {width} and {samples} samples", draws // TOGETHER)
+    if draws % together:
+        raise ValueError(f"draws must be a multiple of {together}, got {draws}.")
+    return bench.seeds(f"data for width {width} and {samples} samples", draws // together)
 
 
-def cloud(results: Sequence[Mapping[str, Any]], width: int, samples: int) -> Cloud:
-    """Collect the distinct critical points of batches."""
+def cloud(results: Sequence[Mapping[str, Any]], width: int, samples: int, together: int = TOGETHER) -> Cloud:
+    """Collect the distinct critical points of batches of so many draws together."""
     fresh = [np.asarray(result["fresh"]) for result in results]
-    numbers = [np.asarray(result["draw"]) + TOGETHER * place for place, result in enumerate(results)]
+    numbers = [np.asarray(result["draw"]) + together * place for place, result in enumerate(results)]
 
     def kept(columns: Sequence[Any]) -> NDArray[Any]:
         return np.concatenate([np.asarray(column)[mask] for column, mask in zip(columns, fresh, strict=True)])
@@ -224,5 +226,5 @@ def cloud(results: Sequence[Mapping[str, Any]], width: int, samples: int) -> Clo
         draw=kept(numbers),
         index=kept([result["index"] for result in results]),
         energy=kept([result["energy"] for result in results]),
-        draws=TOGETHER * len(results),
+        draws=together * len(results),
     )

@@ -11,6 +11,7 @@ import theory
 from verify import Agrees, Comparison, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
 from verify.claims.index.found_points import (
     AIMED,
+    AIMED_TOGETHER,
     DECAY,
     DECAYED,
     ENERGY_AXIS,
@@ -66,11 +67,11 @@ def grows_with_energy(bench: Workbench) -> Iterator[Comparison]:
     """
     shapes = bench.size(
         quick=(((4, 32), 20, 6), ((4, 16), 20, 6), ((4, 12), 20, 6)),
-        standard=(((6, 48), 40, 10), ((6, 24), 40, 10), ((6, 16), 40, 10), ((8, 32), 30, 10)),
+        standard=(((6, 48), 40, 10), ((6, 24), 40, 10), ((6, 16), 40, 10), ((8, 32), 40, 10)),
         full=(((6, 48), 100, 15), ((6, 24), 100, 15), ((6, 16), 100, 15), ((12, 48), 60, 15), ((16, 64), 40, 12)),
     )
     clouds = [
-        cloud(searched_with_independent_aims(bench, width, samples, draws, starts), width, samples)
+        cloud(searched_with_independent_aims(bench, width, samples, draws, starts), width, samples, AIMED_TOGETHER)
         for (width, samples), draws, starts in shapes
     ]
     found = ", ".join(f"{len(c.index)} of {c.searches} at φ = {c.ratio}, n = {c.width}" for c in clouds)
