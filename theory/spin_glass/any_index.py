@@ -217,7 +217,7 @@ def complexity_of_all_indices() -> Derivation:
                 domain=Domain(p=(2, sp.oo), t=(1, sp.oo)).with_integers("p"),
             ),
         ),
-        Domain(p=(2, sp.oo), x=(0, 1)).with_integers("p"),
+        Domain(p=(2, sp.oo), x=(0, 1), t=(1, sp.oo), u=(-2, 0)).with_integers("p").where(-threshold_limit() <= u),
         parts={
             "in energies": sp.Eq(sp.Symbol("Theta_p"), _in_energies()),
             "below": sp.Eq(sp.Symbol("Theta_p"), deep),

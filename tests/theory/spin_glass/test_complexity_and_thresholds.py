@@ -161,6 +161,18 @@ def test_numbers_beyond_float64_are_refused_in_a_sentence() -> None:
         index_rate_integral(3, "-1e3000", digits=20)
 
 
+def test_each_part_of_the_complexity_is_evaluated_where_it_holds() -> None:
+    result = complexity_of_all_indices()
+    assert float(result.at(part="in energies", p=3, u=-1)) == pytest.approx(complexity(3, -1), rel=1e-14)
+    for values in (
+        {"part": "in energies", "u": "-17/10"},
+        {"part": "in energies", "u": 1},
+        {"part": "below", "t": "1/2"},
+    ):
+        with pytest.raises(ValueError, match=r"must lie in the domain"):
+            result.at(p=3, **values)  # type: ignore[arg-type]
+
+
 def test_the_bound_is_called_a_bound_and_has_whole_indices() -> None:
     assert "\n  bound = " in str(threshold_spacing())
     for values in ({"p": 3, "k": "1/2"}, {"p": "5/2", "k": 1}, {"p": 3, "k": -1}):
