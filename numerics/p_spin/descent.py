@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_number, checked_sizes
+from numerics.arguments import checked_number, checked_sizes, checked_tensors
 from numerics.p_spin.hamiltonian import SphericalSpinGlass
 
 FALL = 0.1
@@ -118,6 +118,7 @@ def _levels(glass: SphericalSpinGlass, level: Tensor | float | None, points: Ten
         return None
     if not isinstance(level, Tensor):
         return torch.full_like(points[:, 0], checked_number("level", level))
+    checked_tensors(level=level)
     if level.shape != (len(points),) or not bool(level.isfinite().all()):
         raise ValueError(f"level must be one finite energy per start, shape ({len(points)},), got {level!r}.")
     return level.to(points)

@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_integers, checked_sizes, checked_tolerance
-from numerics.p_spin.evidence import SphericalCriticalPoints, with_evidence
+from numerics.arguments import checked_integers, checked_sizes
+from numerics.p_spin.evidence import SphericalCriticalPoints, reachable_tolerance, with_evidence
 from numerics.p_spin.hamiltonian import SphericalSpinGlass
 
 _WORK = 2**22  # numbers in one array of spins x spins matrices: 32 MiB in float64
@@ -36,7 +36,7 @@ def spherical_critical_points(
     starts: Float[Tensor, "starts spins"],
     *,
     index: int | Sequence[int] | None = None,
-    tolerance: float = 1e-9,
+    tolerance: float | None = None,
     max_steps: int = 500,
 ) -> SphericalCriticalPoints:
     """Follow eigenvectors to critical points of given index.
@@ -48,7 +48,7 @@ def spherical_critical_points(
         starts: Where to start.
         index: Negative eigenvalues of the Hessian sought, in 0..spins-1: one for all or one per start. None: that of
             the Hessian at the start.
-        tolerance: Relative gradient norm at which a point is critical, in (0, 1).
+        tolerance: Relative gradient norm at which a point is critical, in (0, 1); None: 1e-9, in float32 1e-5.
         max_steps: Steps tried, at least 1.
 
     Returns:
@@ -67,7 +67,7 @@ def spherical_critical_points(
     points = glass.checked_points(starts)
     wanted = _wanted(glass, index, len(points))
     checked_sizes(max_steps=max_steps)
-    checked_tolerance(tolerance)
+    tolerance = reachable_tolerance(glass, tolerance)
     group = max(1, _WORK // glass.spins**2)
     pieces = []
     for first in range(0, len(points), group):

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from numerics.arguments import checked_tolerance
 from numerics.curvature.inertia import Inertia
 from numerics.p_spin.hamiltonian import SphericalSpinGlass
 
@@ -50,6 +51,18 @@ class SphericalCriticalPoints:
     newton_step: Float[Tensor, " starts"]
     moved: Float[Tensor, " starts"]
     steps: Int[Tensor, " starts"]
+
+
+def reachable_tolerance(glass: SphericalSpinGlass, tolerance: float | None) -> float:
+    """The tolerance, or without one what the precision of the couplings allows: 1e-9 in float64, 1e-5 in float32.
+
+    Raises:
+        ValueError: If it does not lie in (0, 1).
+    """
+    if tolerance is None:
+        return 1e-9 if glass.couplings.dtype == torch.float64 else 1e-5
+    checked_tolerance(tolerance)
+    return tolerance
 
 
 def with_evidence(

@@ -19,7 +19,6 @@ References:
 """
 
 import functools
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,11 +83,11 @@ class SphericalSpinGlass:
             seed: Of the couplings, in [0, 2**64). Independent of the starts of the same seed.
             dtype: float32 or float64.
             device: Where the couplings shall be.
-            memory: Bytes that the couplings may take in float64.
+            memory: Bytes that the couplings may take in float64, with the indices of their monomials.
 
         Raises:
-            ValueError: If order or spins is below 2, they need more than the memory, the seed is out of range, or there
-                is no such dtype or device.
+            ValueError: If order or spins is below 2, N^p is no number of the dtype, they need more than the memory, the
+                seed is out of range, or there is no such dtype or device.
 
         Examples:
             >>> glass = SphericalSpinGlass.draw(order=3, spins=20, seed=1)
@@ -96,8 +95,8 @@ class SphericalSpinGlass:
             >>> glass.energy(s).shape, glass.gradient(s).shape, glass.hessian(s).shape
             (torch.Size([2]), torch.Size([2, 20]), torch.Size([2, 19, 19]))
         """
-        order, spins = _checked_shape(order, spins, memory)
         checked_dtype(dtype)
+        order, spins = _checked_shape(order, spins, memory, dtype)
         device = checked_device(device)
         (generator,) = generators(f"spherical {order}-spin couplings", [seed])
         drawn = torch.randn(math.comb(spins + order - 1, order), generator=generator, dtype=torch.float64, device="cpu")
@@ -105,7 +104,7 @@ class SphericalSpinGlass:
         drawn /= _distinct_orders(spins, order).sqrt()
         monomials, pairs = _multisets(spins, order - 2), _multisets(spins, 2)
         packed = torch.empty(len(monomials), len(pairs), dtype=dtype, device=device)
-        rows = max(1, _WORK // (32 * len(pairs)))
+        rows = max(1, _WORK // (8 * order * len(pairs)))
         for first in range(0, len(monomials), rows):
             packed[first : first + rows] = drawn[_merged_rank(monomials[first : first + rows], pairs)].to(packed)
         return cls(order, spins, packed, scale)
@@ -114,7 +113,7 @@ class SphericalSpinGlass:
     def from_couplings(cls, couplings: Float[Tensor, "..."]) -> "SphericalSpinGlass":
         """The Hamiltonian of given couplings, all N^p of them; only their symmetric part matters.
 
-        Allocates p + 1 arrays of their size.
+        Allocates three arrays of their size and looks p(p-1)/2 times at each number.
 
         Args:
             couplings: J, of shape (N, ..., N) with p axes. Fixes dtype and device.
@@ -136,10 +135,10 @@ class SphericalSpinGlass:
                 f"couplings must have p >= 2 equal axes of at least 2 spins, got shape {tuple(couplings.shape)}."
             )
         checked_finite(couplings=couplings)
-        symmetric = torch.zeros_like(couplings)
-        for axes in itertools.permutations(range(order)):
-            symmetric += couplings.permute(axes)
-        symmetric /= math.factorial(order)
+        symmetric = couplings
+        for last in range(1, order):  # symmetric in the axes before: the mean over who is exchanged with the next
+            swaps = (symmetric.transpose(axis, last) for axis in range(last))
+            symmetric = (symmetric + functools.reduce(torch.add, swaps)) / (last + 1)
         scale = float(symmetric.norm()) / math.sqrt(math.comb(spins + order - 1, order))
         if not 0 < scale < math.inf:
             raise ValueError(
@@ -294,17 +293,23 @@ class SphericalSpinGlass:
         return index, weights, (large * (large + 1) // 2 + small).flatten()
 
 
-def _checked_shape(order: int, spins: int, memory: int) -> tuple[int, int]:
+def _checked_shape(order: int, spins: int, memory: int, dtype: torch.dtype) -> tuple[int, int]:
     for name, size in (("order", order), ("spins", spins)):
         number = integer(size)
         if number is None or number < 2:
             raise ValueError(f"{name} must be an integer >= 2, got {size!r}.")
     checked_sizes(order=order, spins=spins, memory=memory)
-    need = 8 * math.comb(spins + order - 3, order - 2) * (spins * (spins + 1) // 2)
+    if int(order) * math.log(int(spins)) >= math.log(torch.finfo(dtype).max):  # orders of the indices of a coupling
+        raise ValueError(
+            f"order and spins must be such that {dtype} can hold spins**order, got order = {order} and spins = {spins}."
+        )
+    # what is kept, and what the draw passes through: three tables of the indices of all monomials
+    monomials = math.comb(spins + order - 3, order - 2)
+    need = 8 * monomials * (spins * (spins + 1) // 2 + 3 * (order - 2))
     if need > memory:
         raise ValueError(
             f"order and spins must leave couplings of at most memory = {memory} bytes, got order = {order} and "
-            f"spins = {spins}, which take {need:.3g}."
+            f"spins = {spins}, which take {float(need):.3g} with their indices."
         )
     return int(order), int(spins)
 

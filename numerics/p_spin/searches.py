@@ -1,15 +1,16 @@
 """From random points to critical points of a p-spin Hamiltonian: the flow's minima, and clouds of saddles."""
 
+import math
 from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_number, checked_tolerance
+from numerics.arguments import checked_number
 from numerics.p_spin.descent import spherical_descent
 from numerics.p_spin.eigenvector_following import spherical_critical_points
-from numerics.p_spin.evidence import SphericalCriticalPoints
+from numerics.p_spin.evidence import SphericalCriticalPoints, reachable_tolerance
 from numerics.p_spin.hamiltonian import SphericalSpinGlass
 from numerics.seeded import checked_seeds, generators
 
@@ -20,7 +21,7 @@ def spherical_minima(
     *,
     step: float = 0.5,
     max_steps: int = 20000,
-    tolerance: float = 1e-9,
+    tolerance: float | None = None,
 ) -> SphericalCriticalPoints:
     """Descend by the gradient flow of ``spherical_descent`` and end by Newton's method.
 
@@ -29,7 +30,7 @@ def spherical_minima(
         starts: Where to start.
         step: Of the descent, in (0, 2).
         max_steps: Of the descent.
-        tolerance: Relative gradient norm at which a point is critical, in (0, 1).
+        tolerance: Relative gradient norm at which a point is critical, in (0, 1); None: 1e-9, in float32 1e-5.
 
     Returns:
         The minima, with their evidence; ``moved`` is the angle from the end of the descent, small where Newton's method
@@ -45,7 +46,7 @@ def spherical_minima(
         >>> found.converged.tolist(), found.inertia.negative.tolist()
         ([True, True, True, True], [0, 0, 0, 0])
     """
-    checked_tolerance(tolerance)
+    tolerance = reachable_tolerance(glass, tolerance)
     end = spherical_descent(glass, starts, step=step, max_steps=max_steps)
     return spherical_critical_points(glass, end.points, index=0, tolerance=tolerance)
 
@@ -57,7 +58,7 @@ def sample_spherical_critical_points(
     lowest: float,
     highest: float = 0.0,
     step: float = 0.5,
-    tolerance: float = 1e-9,
+    tolerance: float | None = None,
 ) -> SphericalCriticalPoints:
     """A cloud of critical points of many energies, one per seed.
 
@@ -72,7 +73,7 @@ def sample_spherical_critical_points(
         lowest: Energy per spin.
         highest: Energy per spin, above the lowest.
         step: Of the descent, in (0, 2).
-        tolerance: Relative gradient norm at which a point is critical, in (0, 1).
+        tolerance: Relative gradient norm at which a point is critical, in (0, 1); None: 1e-9, in float32 1e-5.
 
     Returns:
         The points, with their evidence.
@@ -86,10 +87,12 @@ def sample_spherical_critical_points(
         >>> bool(cloud.converged.all())
         True
     """
-    checked_tolerance(tolerance)
+    tolerance = reachable_tolerance(glass, tolerance)
     lowest, highest = checked_number("lowest", lowest), checked_number("highest", highest)
     if not lowest < highest:
         raise ValueError(f"lowest must be an energy below highest = {highest}, got {lowest}.")
+    if highest - lowest == math.inf:
+        raise ValueError(f"lowest must lie at a finite distance from highest = {highest}, got {lowest}.")
     numbers = checked_seeds(seeds)
     draws = generators("spherical levels", numbers)
     uniform = [torch.rand((), generator=one, dtype=torch.float64, device="cpu") for one in draws]

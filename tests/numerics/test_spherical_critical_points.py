@@ -196,15 +196,18 @@ def test_a_cloud_is_reproducible_and_every_point_has_its_own_seed() -> None:
 
 def test_single_precision_reaches_what_it_can(device: str) -> None:
     glass = SphericalSpinGlass.draw(order=3, spins=12, seed=2, dtype=torch.float32, device=device)
-    found = spherical_minima(glass, glass.random_points([0, 1]), tolerance=1e-5)
+    found = spherical_minima(glass, glass.random_points([0, 1]))
     assert found.converged.all()
+    assert (found.relative_gradient < 1e-5).all()
+    assert spherical_critical_points(glass, glass.random_points([0, 1])).converged.all()
+    assert sample_spherical_critical_points(glass, seeds=[0, 1], lowest=-1.0).converged.all()
     assert found.energy.dtype == torch.float32
     assert not found.inertia.negative.any()
 
 
 def test_a_tolerance_below_rounding_is_not_met_and_the_best_point_is_handed_back() -> None:
     glass = SphericalSpinGlass.draw(order=3, spins=12, seed=2, dtype=torch.float32)
-    found = spherical_critical_points(glass, glass.random_points(range(4)), max_steps=150)
+    found = spherical_critical_points(glass, glass.random_points(range(4)), tolerance=1e-9, max_steps=150)
     assert not found.converged.any()
     assert (found.relative_gradient < 1e-5).all()
     assert (found.steps < 150).all()
@@ -243,6 +246,16 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         ValueError,
         "level must be one finite energy per start",
     ),
+    "complex levels": (
+        lambda: spherical_descent(GLASS, STARTS, level=torch.zeros(6, dtype=torch.complex128)),
+        ValueError,
+        "level must be a dense tensor of torch.float32 or torch.float64, got torch.complex128",
+    ),
+    "yes and no as levels": (
+        lambda: spherical_descent(GLASS, STARTS, level=torch.zeros(6, dtype=torch.bool)),
+        ValueError,
+        "level must be a dense tensor of torch.float32 or torch.float64, got torch.bool",
+    ),
     "steps": (lambda: spherical_descent(GLASS, STARTS, max_steps=0), ValueError, "max_steps must be an integer >= 1"),
     "starts": (lambda: spherical_descent(GLASS, STARTS[:, 1:]), ValueError, r"points must have shape \(starts, 20\)"),
     "no starts": (lambda: spherical_minima(GLASS, [1.0]), TypeError, "points must be a torch tensor"),  # type: ignore[arg-type]
@@ -271,6 +284,11 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         lambda: sample_spherical_critical_points(GLASS, seeds=[0], lowest=0.0),
         ValueError,
         "lowest must be an energy below highest = 0.0, got 0.0",
+    ),
+    "a wide cloud": (
+        lambda: sample_spherical_critical_points(GLASS, seeds=[0], lowest=-1e308, highest=1e308),
+        ValueError,
+        r"lowest must lie at a finite distance from highest = 1e\+308, got -1e\+308",
     ),
     "no cloud": (
         lambda: sample_spherical_critical_points(GLASS, seeds=[], lowest=-1.0),

@@ -37,6 +37,20 @@ def test_the_energy_is_the_sum_over_all_couplings(order: int, spins: int, device
     torch.testing.assert_close(glass.energy(points).cpu(), energies, rtol=1e-12, atol=1e-14)
 
 
+def test_many_spins_in_one_product_are_symmetrised_and_drawn() -> None:
+    couplings = _couplings(12, 2)
+    glass = SphericalSpinGlass.from_couplings(couplings)
+    points = glass.random_points([0])
+    torch.testing.assert_close(glass.energy(points)[0], _sum(couplings, points[0]) / 2, rtol=1e-10, atol=1e-14)
+    mean = sum(_couplings(4, 3).permute(axes) for axes in itertools.permutations(range(4))) / 24
+    one, other = SphericalSpinGlass.from_couplings(_couplings(4, 3)), SphericalSpinGlass.from_couplings(mean)
+    torch.testing.assert_close(one.couplings, other.couplings, rtol=1e-12, atol=1e-14)
+    assert one.coupling_scale == pytest.approx(other.coupling_scale, rel=1e-12)
+    large = SphericalSpinGlass.draw(order=200, spins=2, seed=0)
+    assert bool(large.energy(large.random_points(range(4))).isfinite().all())
+    assert bool(large.hessian(large.random_points(range(4))).isfinite().all())
+
+
 @pytest.mark.parametrize(("order", "spins"), SHAPES)
 def test_gradient_and_hessian_are_those_of_the_energy_on_the_sphere(order: int, spins: int) -> None:
     """Pulling s + B t back to the sphere follows great circles to second order."""
@@ -214,6 +228,22 @@ REFUSED: dict[str, tuple[Callable[[], object], type[Exception], str]] = {
         r"couplings of at most memory = 2147483648 bytes, got order = 4 and spins = 200, which take 3.23e\+09",
     ),
     "seed": (lambda: SphericalSpinGlass.draw(order=3, spins=4, seed=-1), ValueError, "seeds must hold one integer"),
+    "numbers beyond float64": (
+        lambda: SphericalSpinGlass.draw(order=1030, spins=2, seed=0),
+        ValueError,
+        r"order and spins must be such that torch.float64 can hold spins\*\*order, got order = 1030 and spins = 2",
+    ),
+    "numbers beyond float32": (
+        lambda: SphericalSpinGlass.draw(order=130, spins=2, seed=0, dtype=torch.float32),
+        ValueError,
+        "torch.float32 can hold",
+    ),
+    "a huge order": (lambda: SphericalSpinGlass.draw(order=10**6, spins=2, seed=0), ValueError, "order = 1000000"),
+    "many indices": (
+        lambda: SphericalSpinGlass.draw(order=640, spins=3, seed=0),
+        ValueError,
+        r"couplings of at most memory = 2147483648 bytes, .* which take 3.14e\+09 with their indices",
+    ),
     "dtype": (
         lambda: SphericalSpinGlass.draw(order=3, spins=4, seed=0, dtype=torch.int64),
         ValueError,
