@@ -106,6 +106,14 @@ from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
 from .rank_at_interpolation import interpolation_rank as interpolation_rank
 from .rank_at_interpolation import wider_layer as wider_layer
+from .relu_teacher.gaussian_integrals import arc_cosine_kernel as arc_cosine_kernel
+from .relu_teacher.local_minimum import TeacherMinimum as TeacherMinimum
+from .relu_teacher.local_minimum import certify_teacher_minimum as certify_teacher_minimum
+from .relu_teacher.population_loss import relu_teacher_gradient as relu_teacher_gradient
+from .relu_teacher.population_loss import relu_teacher_hessian as relu_teacher_hessian
+from .relu_teacher.population_loss import relu_teacher_loss as relu_teacher_loss
+from .relu_teacher.spurious_minimum import SpuriousMinimum as SpuriousMinimum
+from .relu_teacher.spurious_minimum import certify_spurious_minimum as certify_spurious_minimum
 from .rescaling.bayesian_evidence import evidence_along_orbit as evidence_along_orbit
 from .rescaling.bayesian_evidence import laplace_evidence as laplace_evidence
 from .rescaling.block_matrix import EigenvalueCount as EigenvalueCount
