@@ -101,6 +101,11 @@ from .linear_network.minimum_energy import linear_minimum_energy as linear_minim
 from .linear_network.second_variation import critical_set_index as critical_set_index
 from .linear_network.typical_sets import typical_index_law as typical_index_law
 from .linear_network.uniform_sets import uniform_index_law as uniform_index_law
+from .logistic_neuron.axis_loss import AxisMinima as AxisMinima
+from .logistic_neuron.entropic_loss import entropic_convexity as entropic_convexity
+from .logistic_neuron.exponentially_many import LogisticMinima as LogisticMinima
+from .logistic_neuron.exponentially_many import axis_examples as axis_examples
+from .logistic_neuron.exponentially_many import logistic_minima as logistic_minima
 from .proof import Difference as Difference
 from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
