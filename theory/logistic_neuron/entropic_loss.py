@@ -40,7 +40,7 @@ def entropic_convexity() -> Derivation:
         3/16
 
     References:
-        Auer, Herbster and Warmuth (1995), Exponentially many local minima for single neurons, section 5.
+        Auer, Herbster and Warmuth (1995), Exponentially many local minima for single neurons.
     """
     bell = _s * (1 - _s)
     output = 1 / (1 + _decay)

@@ -81,7 +81,7 @@ def axis_examples(
         [['1', '0'], ['1/100', '0'], ['0', '1'], ['0', '1/100'], ['0', '0']]
 
     References:
-        Auer, Herbster and Warmuth (1995), Exponentially many local minima for single neurons, theorem 3.2.
+        Auer, Herbster and Warmuth (1995), Exponentially many local minima for single neurons.
     """
     count, axes = positive_integer("examples", examples), positive_integer("inputs", inputs)
     if axes > count:

@@ -51,8 +51,8 @@ def arc_cosine_kernel() -> Derivation:
         2.67155054
 
     References:
-        Cho and Saul (2009), Kernel methods for deep learning, section 2.1, degree 1; Safran and Shamir (2018),
-        arXiv:1712.08968, section 4.
+        Cho and Saul (2009), Kernel methods for deep learning, the kernel of degree 1; Safran and Shamir (2018),
+        arXiv:1712.08968.
     """
     sine, cosine, rest = sp.sin(_t), sp.cos(_t), sp.pi - _t
     value = _w * _v * (sine + rest * cosine) / (2 * sp.pi)

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import flint
-import numpy as np
 
 from theory.certificates.krawczyk import NoCertificateError
 
@@ -25,7 +24,7 @@ class _Pair:
         cosine = (u * e.transpose())[0, 0]
         square = 1 - cosine * cosine
         if not square > 0:
-            raise NoCertificateError("weights must have no two parallel units, nor one parallel to a teacher's.")
+            raise NoCertificateError("weights and teacher must have no two parallel units, got two that may be.")
         self.lengths = lengths
         self.u, self.cosine, self.sine = u, cosine, square.sqrt()
         self.rest = flint.arb.pi() - cosine.acos()
@@ -39,10 +38,9 @@ class _Pair:
         """2 pi times the gradient in the first unit, a row."""
         return (self.u * self.sine + self.e * self.rest) * self.lengths[1]
 
-    def own(self) -> Any:
-        """2 pi times the Hessian in the first unit, without a multiple of the identity; and that multiple."""
-        weight = self.lengths[1] / self.lengths[0] * self.sine
-        return (self.normal.transpose() * self.normal - self.u.transpose() * self.u) * weight, weight
+    def stiffness(self) -> Any:
+        """2 pi times the Hessian in the first unit is this number times 1 - u u^T + n n^T."""
+        return self.lengths[1] / self.lengths[0] * self.sine
 
     def mixed(self) -> Any:
         """2 pi times the mixed Hessian, without its multiple of the identity, which is ``rest``."""
@@ -132,6 +130,14 @@ class TeacherBalls:
         """The Hessian, (units * inputs) square."""
         return flint.arb_mat([row for place in range(self.units) for row in self.hessian_rows(place)])
 
+    def quadratic_form(self, directions: Any) -> Any:
+        """D H D^T for directions as rows (count x (units * inputs)), without holding more of H than one unit's rows."""
+        columns = directions.transpose()
+        products: list[list[Any]] = []
+        for place in range(self.units):
+            products += (flint.arb_mat(self.hessian_rows(place)) * columns).tolist()
+        return directions * flint.arb_mat(products)
+
     def hessian_outside(self) -> Any:
         """The Hessian in directions orthogonal to all units of both networks, units x units, the same for each one.
 
@@ -141,21 +147,29 @@ class TeacherBalls:
         scale = 1 / (2 * flint.arb.pi())
         block = [
             [
-                (self._own(place)[1] if place == other else self._within[place][other].rest) * scale
+                (self._own_outside(place) if place == other else self._within[place][other].rest) * scale
                 for other in range(self.units)
             ]
             for place in range(self.units)
         ]
         return flint.arb_mat(block)
 
+    def _stiffness(self, place: int) -> tuple[list[_Pair], list[Any]]:
+        """The pairs of one unit with all others, and the factors of their shares in its own block, signed."""
+        within, between = list(self._within[place].values()), self._between[place]
+        return within + between, [pair.stiffness() for pair in within] + [-pair.stiffness() for pair in between]
+
+    def _own_outside(self, place: int) -> Any:
+        return flint.arb.pi() + sum(self._stiffness(place)[1], flint.arb(0))
+
     def _own(self, place: int) -> tuple[Any, Any]:
         """2 pi times the Hessian in one unit, without a multiple of the identity; and that multiple."""
-        block, multiple = flint.arb_mat(np.zeros((self.inputs, self.inputs)).tolist()), flint.arb.pi()
-        for sign, pairs in ((1, self._within[place].values()), (-1, self._between[place])):
-            for pair in pairs:
-                more, weight = pair.own()
-                block, multiple = block + more * sign, multiple + sign * weight
-        return block, multiple
+        pairs, factors = self._stiffness(place)
+        total = sum(factors, flint.arb(0))
+        u = pairs[0].u
+        normals = flint.arb_mat([pair.normal.entries() for pair in pairs])
+        weighted = flint.arb_mat([(pair.normal * by).entries() for pair, by in zip(pairs, factors, strict=True)])
+        return weighted.transpose() * normals - u.transpose() * u * total, flint.arb.pi() + total
 
 
 def _rows(matrix: Any) -> list[Any]:

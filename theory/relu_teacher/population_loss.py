@@ -41,7 +41,7 @@ def relu_teacher_loss(weights: Any, teacher: Any = None) -> Any:
         0.659155
 
     References:
-        Safran and Shamir (2018), arXiv:1712.08968, section 4.
+        Safran and Shamir (2018), arXiv:1712.08968.
     """
     learner, target = read_units(weights, teacher)
     own, between, fixed = (_kernel(*pair) for pair in ((learner, learner), (learner, target), (target, target)))

@@ -99,7 +99,8 @@ def certify_spurious_minimum(k: int, *, swapped: int = 1, digits: int = 15) -> S
         0.0250805810024630 0.00470035470358747
 
     References:
-        Safran and Shamir (2018), arXiv:1712.08968, theorem 1.
+        Safran and Shamir (2018), arXiv:1712.08968, theorem 1; Arjevani and Field (2020), arXiv:2003.10576, on families
+        whose loss falls to 0 with k and on others, as with all units swapped, whose loss does not.
     """
     size, moved = positive_integer("k", k), positive_integer("swapped", swapped)
     if not 2 <= size <= _MOST_UNITS:
@@ -117,11 +118,12 @@ def certify_spurious_minimum(k: int, *, swapped: int = 1, digits: int = 15) -> S
     with flint.ctx.workprec(96 + 7 * digits):
         entries, width = _critical_point(groups, start, digits)
         box = _balls(groups, entries, width)
-        loss, hessian = box.loss(), box.hessian()
-        small = flint.arb(10) ** -(digits + 4)
-        least = least_eigenvalue([_reduced(hessian, block) for block in groups.blocks], small)
+        loss, small = box.loss(), flint.arb(10) ** -(digits + 4)
+        least = least_eigenvalue(_reduced(box.quadratic_form, groups.blocks), small)
         outside = box.hessian_outside()
-        least_outside = least_eigenvalue([_reduced(outside, block) for block in groups.row_blocks], small)
+        least_outside = least_eigenvalue(
+            _reduced(lambda rows: rows * outside * rows.transpose(), groups.row_blocks), small
+        )
         if not (loss > 0 and least > 0 and least_outside > 0):
             raise NoCertificateError(_no_minimum(groups, loss, least, least_outside))
         unique = _widest_convex_box(groups, entries, width, least)
@@ -184,7 +186,7 @@ def _critical_point(groups: TwoGroups, start: NDArray[np.float64], digits: int) 
         return lambda entries: function(_balls(groups, entries, flint.arb(0)))
 
     system = on(lambda balls: columns * balls.gradient())
-    jacobian = on(lambda balls: columns * balls.hessian() * columns.transpose())
+    jacobian = on(lambda balls: balls.quadratic_form(columns))
     point = entries_of(start)
     inverse = rough_inverse(jacobian(point))
     point = polished(system, point, inverse, steps=2 + digits // 10)
@@ -197,15 +199,17 @@ def _critical_point(groups: TwoGroups, start: NDArray[np.float64], digits: int) 
     return point, 2 * width  # its largest bound is found by comparing numbers rounded to double precision
 
 
-def _reduced(matrix: Any, block: Block) -> Any:
-    """The matrix that a symmetric map has on the copies of one kind, each of them normalised."""
-    copies = len(block.patterns)
-    flat = block.patterns.reshape(copies, -1)
-    rows = flint.arb_mat(flat.tolist())
-    table = rows * matrix * rows.transpose()
+def _reduced(form: Callable[[Any], Any], blocks: tuple[Block, ...]) -> list[Any]:
+    """The matrices that a symmetric map has on the copies of each kind, normalised, from its quadratic form on rows."""
+    flat = np.concatenate([block.patterns.reshape(len(block.patterns), -1) for block in blocks])
+    table = form(flint.arb_mat(flat.tolist()))
     norms = [flint.arb(int(square)).sqrt() for square in (flat**2).sum(1)]
-    entries = [[table[i, j] / (norms[i] * norms[j]) for j in range(copies)] for i in range(copies)]
-    return flint.arb_mat(entries)
+    matrices, start = [], 0
+    for block in blocks:
+        places = range(start, start + len(block.patterns))
+        matrices.append(flint.arb_mat([[table[i, j] / (norms[i] * norms[j]) for j in places] for i in places]))
+        start = places.stop
+    return matrices
 
 
 def _widest_convex_box(groups: TwoGroups, entries: Any, error: Any, least: Any) -> Fraction:
@@ -217,23 +221,27 @@ def _widest_convex_box(groups: TwoGroups, entries: Any, error: Any, least: Any) 
     Raises:
         NoCertificateError: If none is found.
     """
-    point = _balls(groups, entries, error)
+    places = groups.places()
+    point = _rows_at(_balls(groups, entries, error), places)
     for power in range(_WIDEST, _NARROWEST):
         try:
-            box = _balls(groups, entries, flint.arb(2) ** -power + error)
-            if all(_row_sum(box, point, *place) < least for place in groups.places()):
-                return Fraction(1, 2**power)
+            box = _rows_at(_balls(groups, entries, flint.arb(2) ** -power + error), places)
         except NoCertificateError:  # units may be parallel in a box as wide as that
             continue
+        if all(_row_sum(wide, narrow) < least for wide, narrow in zip(box, point, strict=True)):
+            return Fraction(1, 2**power)
     raise NoCertificateError("the Hessian must stay positive definite in a box, got none that is wide enough to tell.")
 
 
-def _row_sum(box: TeacherBalls, point: TeacherBalls, unit: int, entry: int) -> Any:
+def _rows_at(balls: TeacherBalls, places: tuple[tuple[int, int], ...]) -> list[list[Any]]:
+    """Some rows of the Hessian, by unit and entry."""
+    blocks = {unit: balls.hessian_rows(unit) for unit in {unit for unit, _ in places}}
+    return [blocks[unit][entry] for unit, entry in places]
+
+
+def _row_sum(box: list[Any], point: list[Any]) -> Any:
     """A bound of the absolute sum of the changes in one row of the Hessian, from the point to anywhere in the box."""
-    changes = (
-        (wide - narrow).abs_upper()
-        for wide, narrow in zip(box.hessian_rows(unit)[entry], point.hessian_rows(unit)[entry], strict=True)
-    )
+    changes = ((wide - narrow).abs_upper() for wide, narrow in zip(box, point, strict=True))
     return sum(changes, flint.arb(0)).abs_upper()
 
 
