@@ -114,7 +114,7 @@ def logistic_minima(inputs: Any, labels: Any, *, digits: int = 15) -> LogisticMi
         The critical points in each weight, each enclosed, none missing; `count` is the number of local minima.
 
     Raises:
-        TypeError: If an entry is no number.
+        TypeError: If inputs or labels are no sequence or an entry is no number.
         ValueError: If shapes or ranges do not fit, or an example is not on an axis.
         NoCertificateError: If two critical points lie so close together that they may be one, degenerate.
 
@@ -130,6 +130,9 @@ def logistic_minima(inputs: Any, labels: Any, *, digits: int = 15) -> LogisticMi
     """
     if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 100:
         raise ValueError(f"digits must be an integer from 1 to 100, got {digits!r}.")
+    for name, values in (("inputs", inputs), ("labels", labels)):
+        if not hasattr(values, "__len__") or isinstance(values, str):
+            raise TypeError(f"{name} must be a sequence with one entry for each example, got {values!r}.")
     rows = [_row(place, entry) for place, entry in enumerate(inputs)]
     targets = [_number(f"labels[{place}]", entry) for place, entry in enumerate(labels)]
     if not rows or len(rows) != len(targets):

@@ -71,7 +71,8 @@ def certify_teacher_minimum(weights: Any, teacher: Any = None) -> TeacherMinimum
     Args:
         weights: Units x inputs, at most 600 numbers. The time grows with the cube of their number: 0.1 s for 36, 10 s
             for 400.
-        teacher: Units x inputs, no two parallel; None for the identity.
+        teacher: Units x inputs, no two parallel; None for the identity. With more inputs than all units together span,
+            give both in coordinates of that span: what is proved then holds with any number of further inputs.
 
     Raises:
         ValueError: If shapes do not fit, a number is not finite, a unit is 0 or there are too many weights.

@@ -195,6 +195,12 @@ def test_bad_data_are_refused(inputs: Any, labels: Any, options: dict[str, Any],
         logistic_minima(inputs, labels, **options)
 
 
+@pytest.mark.parametrize(("inputs", "labels"), [(3, ["1/2"]), ([1], "1/2")])
+def test_what_is_no_sequence_is_refused(inputs: Any, labels: Any) -> None:
+    with pytest.raises(TypeError, match="must be a sequence with one entry for each example, got"):
+        logistic_minima(inputs, labels)
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
