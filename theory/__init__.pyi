@@ -83,8 +83,14 @@ from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
 from .index_by_potential import index_formula as index_formula
+from .level_sets.linear_paths import linear_path as linear_path
+from .level_sets.merging_paths import merging_path as merging_path
+from .level_sets.parameter_path import ParameterPath as ParameterPath
+from .level_sets.quadratic_paths import quadratic_descent as quadratic_descent
+from .level_sets.quadratic_paths import quadratic_path as quadratic_path
 from .level_sets.sublevel_tree import MergeTree as MergeTree
 from .level_sets.sublevel_tree import merge_tree as merge_tree
+from .level_sets.wide_paths import wide_path as wide_path
 from .linear_network.barrier import minimiser_barrier as minimiser_barrier
 from .linear_network.classification import linear_critical_sets as linear_critical_sets
 from .linear_network.critical_sets import CriticalSet as CriticalSet
