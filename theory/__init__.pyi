@@ -100,6 +100,7 @@ from .level_sets.relu_valleys import smallest_relu_valley as smallest_relu_valle
 from .level_sets.ridge import ridge_with_three_layers as ridge_with_three_layers
 from .level_sets.sublevel_tree import MergeTree as MergeTree
 from .level_sets.sublevel_tree import merge_tree as merge_tree
+from .level_sets.two_sided_valley import two_sided_valley as two_sided_valley
 from .level_sets.wide_paths import wide_path as wide_path
 from .linear_network.barrier import minimiser_barrier as minimiser_barrier
 from .linear_network.classification import linear_critical_sets as linear_critical_sets

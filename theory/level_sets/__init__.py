@@ -18,4 +18,5 @@ from theory.level_sets.relu_valleys import smallest_relu_valley as smallest_relu
 from theory.level_sets.ridge import ridge_with_three_layers as ridge_with_three_layers
 from theory.level_sets.sublevel_tree import MergeTree as MergeTree
 from theory.level_sets.sublevel_tree import merge_tree as merge_tree
+from theory.level_sets.two_sided_valley import two_sided_valley as two_sided_valley
 from theory.level_sets.wide_paths import wide_path as wide_path

@@ -23,6 +23,7 @@ _NAMES = (
     "ridge_with_three_layers",
     "simplex_valleys",
     "smallest_relu_valley",
+    "two_sided_valley",
 )
 
 
@@ -130,3 +131,36 @@ def test_a_segment_on_which_a_unit_switches_is_refused() -> None:
     first = (one, one, one, one, -2 * one, zero)
     with pytest.raises(ValueError, match="a unit must not change its sign on a segment"):
         _along(first, (one, one, one, one, zero, zero), sp.Symbol("t"))
+
+
+def test_the_two_sided_valley_is_left_over_its_wall() -> None:
+    """Turn both units to the bisector, then hand over: the top is the wall of a = 2, b = 3, by the kernel in floats."""
+
+    def overlap(v: np.ndarray, w: np.ndarray) -> float:
+        sizes = np.linalg.norm(v) * np.linalg.norm(w)
+        angle = np.arccos(np.clip(v @ w / sizes, -1, 1))
+        return float(sizes * (np.sin(angle) + (np.pi - angle) * np.cos(angle)) / (2 * np.pi))
+
+    def risk(units: list[np.ndarray]) -> float:
+        signs = [1.0] * len(units) + [-1.0] * 2
+        targets = [*units, *(2.0 * axis for axis in np.eye(2))]
+        square = sum(
+            first * second * overlap(v, w)
+            for first, v in zip(signs, targets, strict=True)
+            for second, w in zip(signs, targets, strict=True)
+        )
+        return square / 2 + 9 / 4
+
+    valley = theory.two_sided_valley()
+    wall = float(valley.at(a=2, b=3, digits=15).midpoint)
+    levels = []
+    for angle in np.linspace(np.pi / 4, 0, 200):
+        units = [np.array([np.cos(np.pi / 4 + s * angle), np.sin(np.pi / 4 + s * angle)]) for s in (-1, 1)]
+        inner = sum(overlap(v, w) for v in units for w in units)
+        outer = sum(overlap(v, w) for v in units for w in 2 * np.eye(2))
+        levels.append(risk([outer / inner * v for v in units]))
+    np.testing.assert_allclose([levels[0], levels[-1]], [9 / 4, wall], rtol=1e-12)
+    assert max(levels) <= wall * (1 + 1e-12)
+    source = np.random.default_rng(0)
+    assert min(risk([w]) for w in source.normal(size=(500, 2)) * 2) >= wall
+    assert float(valley.parts["below"].rhs.subs(sp.Symbol("a", positive=True), 2)) < levels[0]
