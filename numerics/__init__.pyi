@@ -55,6 +55,7 @@ from .paths.connection import StraightLine as StraightLine
 from .paths.connection import connect as connect
 from .paths.curves import BezierCurve as BezierCurve
 from .paths.curves import PolygonalChain as PolygonalChain
+from .paths.digit_pairs import sample_digit_barriers as sample_digit_barriers
 from .paths.dynamic_string import DynamicString as DynamicString
 from .paths.elastic_band import ElasticBand as ElasticBand
 from .paths.matching import UnitMatching as UnitMatching

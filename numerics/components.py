@@ -122,7 +122,8 @@ def grid_bars(losses: Float[Tensor, "..."], *, threshold: float = 0.0) -> GridBa
 
     Of the losses 0, 3, 1, 4 in a row the bars are (0, inf) and (1, 3): ``GridBars((0, inf), (1, 3))``.
 
-    Time and memory grow with the number of vertices: of the order of 10 s and 1 GiB for a million in three dimensions.
+    Time and memory grow with the number of vertices: in three dimensions about 15 s and
+    1 GiB for a million and a half.
 
     Args:
         losses: One number for each vertex of a grid with one to four axes.

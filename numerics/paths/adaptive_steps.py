@@ -60,7 +60,9 @@ def row_slopes(
     if examples is None or draws is None:
         return problem.slopes(rows, members)
     size = problem.x.shape[1 if problem.own_x else 0]
-    drawn = torch.stack([torch.randint(size, (examples,), generator=one) for one in draws]).to(rows.device)
+    drawn = torch.stack([torch.randint(size, (examples,), generator=one, device="cpu") for one in draws]).to(
+        rows.device
+    )
     values, gradients = rows.new_empty(len(rows)), torch.empty_like(rows)
     with torch.no_grad():
         for some in torch.split(torch.arange(len(rows), device=rows.device), problem.chunk):

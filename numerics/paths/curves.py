@@ -77,7 +77,7 @@ class BezierCurve:
         members = torch.arange(len(begin), device=begin.device).repeat_interleave(self.draws)
         with progress(self.steps, f"steps of a learnt path ({self.name})") as bar:
             for step in range(self.steps):
-                drawn = [torch.rand(self.draws, generator=one, dtype=torch.float64) for one in draws]
+                drawn = [torch.rand(self.draws, generator=one, dtype=torch.float64, device="cpu") for one in draws]
                 weights = self.weights(torch.stack(drawn).to(begin))
                 rows = (weights @ points).flatten(0, 1)
                 _, gradient = row_slopes(problem, rows, members, draws, self.examples)

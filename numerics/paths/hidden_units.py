@@ -30,7 +30,7 @@ _ELEMENTWISE = (
     *(nn.Softshrink, nn.Tanhshrink, nn.Identity),
 )
 _ODD = (nn.Tanh, nn.Softsign, nn.Tanhshrink, nn.Identity)
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, RefreshedNorm)
+_NORMS = (nn.modules.batchnorm._BatchNorm, RefreshedNorm)
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def parity(function: Activation) -> Parity:
         >>> [parity(activation(name)) for name in ("tanh", "quadratic", "relu", "sigmoid")]
         ['odd', 'even', 'none', 'none']
     """
-    z = torch.linspace(0, 4, 64, dtype=torch.float64)
+    z = torch.linspace(0, 4, 64, dtype=torch.float64, device="cpu")
     here, there = function(z), function(-z)
     scale = 1e-14 * (1 + here.abs())
     if bool(((here + there).abs() <= scale).all()):

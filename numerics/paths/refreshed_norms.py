@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from numerics.functional_module import FunctionalModule
 
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+_BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
 class RefreshedNorm(nn.Module):
@@ -29,7 +29,7 @@ class RefreshedNorm(nn.Module):
         tensor([-1.,  1.])
     """
 
-    def __init__(self, norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) -> None:
+    def __init__(self, norm: _BatchNorm) -> None:
         super().__init__()
         self.eps = norm.eps
         self.weight, self.bias = norm.weight, norm.bias
@@ -39,11 +39,11 @@ class RefreshedNorm(nn.Module):
         axes = [axis for axis in range(x.ndim) if axis != 1]
         mean = x.mean(dim=axes, keepdim=True)
         centred = x - mean
-        scaled = centred * (centred.square().mean(dim=axes, keepdim=True) + self.eps).rsqrt()
-        if self.weight is None or self.bias is None:
-            return scaled
+        scaled: Tensor = centred * (centred.square().mean(dim=axes, keepdim=True) + self.eps).rsqrt()
         shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
-        return scaled * self.weight.reshape(shape) + self.bias.reshape(shape)
+        if self.weight is not None:
+            scaled = scaled * self.weight.reshape(shape)
+        return scaled if self.bias is None else scaled + self.bias.reshape(shape)
 
 
 def refreshed(network: nn.Module | FunctionalModule) -> FunctionalModule:
@@ -63,7 +63,7 @@ def refreshed(network: nn.Module | FunctionalModule) -> FunctionalModule:
         FunctionalModule(Sequential, 19 parameters)
     """
     if isinstance(network, FunctionalModule):
-        if not any(isinstance(layer, _BATCH_NORMS) for layer in network.module.modules()):
+        if not any(isinstance(layer, _BatchNorm) for layer in network.module.modules()):
             return network
         module = copy.deepcopy(network.module)
         for name, parameter in module.named_parameters():
@@ -73,7 +73,7 @@ def refreshed(network: nn.Module | FunctionalModule) -> FunctionalModule:
         raise TypeError(
             f"network must be an Mlp, a FunctionalModule or a torch.nn.Module, got {type(network).__name__}."
         )
-    if not any(isinstance(layer, _BATCH_NORMS) for layer in network.modules()):
+    if not any(isinstance(layer, _BatchNorm) for layer in network.modules()):
         return FunctionalModule(network)
     try:
         module = copy.deepcopy(network)
@@ -83,7 +83,7 @@ def refreshed(network: nn.Module | FunctionalModule) -> FunctionalModule:
 
 
 def _replaced(module: nn.Module) -> nn.Module:
-    if isinstance(module, _BATCH_NORMS):
+    if isinstance(module, _BatchNorm):
         return RefreshedNorm(module)
     for own, child in module._modules.items():
         if child is not None:

@@ -320,6 +320,35 @@ def test_batch_norms_take_the_statistics_of_the_data_everywhere_on_a_path(mode: 
             torch.testing.assert_close(found[pair, number], expected[0], rtol=1e-12, atol=0.0)
 
 
+def test_a_view_in_evaluation_mode_gives_what_its_module_gives() -> None:
+    module = nn.Sequential(
+        nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, affine=False), nn.ReLU(), nn.Flatten()
+    ).double()
+    x, y = _normal(9, 16), _normal(9, 8, seed=1)
+    begin, end = _normal(2, 20), _normal(2, 20, seed=1)
+    one, other = (
+        connect(each, begin, end, x, y, SquaredError(), method=BezierCurve(steps=3), seeds=[0, 1])
+        for each in (module, FunctionalModule(module.eval()))
+    )
+    assert torch.equal(one.points, other.points)
+    assert torch.equal(one.losses(5), other.losses(5))
+    nn.utils.vector_to_parameters(begin[0], module.parameters())
+    expected = SquaredError().value(module.train()(x)[None].detach(), y)
+    torch.testing.assert_close(one.ends[:1, 0], expected, rtol=1e-12, atol=0.0)
+
+
+@pytest.mark.parametrize("method", SHORT, ids=repr)
+def test_single_precision_stays_single_and_near_to_double(method: Method, device: str) -> None:
+    network, *double = _problem()
+    single = [each.to(device=device, dtype=torch.float32) for each in double]
+    path = connect(network, *single, SquaredError(), method=method, seeds=[0, 1, 2])
+    assert path.points.dtype == path.barrier.dtype == path.length.dtype == torch.float32
+    assert torch.equal(path.at(1.0), single[1])
+    true = connect(network, *double, SquaredError(), method=method, seeds=[0, 1, 2])
+    assert path.points.shape == true.points.shape
+    torch.testing.assert_close(path.barrier.double().cpu(), true.barrier, rtol=0.05, atol=1e-3)
+
+
 def test_a_module_without_batch_norm_gives_what_the_perceptron_gives() -> None:
     network, begin, end, x, y = _problem()
     module = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2)).double()
