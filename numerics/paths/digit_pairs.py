@@ -30,6 +30,7 @@ def sample_digit_barriers(
     pairs: int,
     methods: Sequence[str] = ("line", "matched-line", "bezier"),
     activation: str = "tanh",
+    sigma_w: float = 1.0,
     samples: int = 1797,
     training_steps: int = 400,
     training_rate: float = 0.03,
@@ -40,9 +41,9 @@ def sample_digit_barriers(
 ) -> dict[str, Tensor]:
     """Train pairs of networks on the digits by Adam, connect them in several ways, and measure the largest losses.
 
-    Pair p has the seeds ``2 (seed + p)`` and ``2 (seed + p) + 1``, weights N(0, 1/fan_in) with biases, full-batch steps
-    of Adam on the mean cross-entropy. All pairs are one batched computation; a pair depends on its seeds alone, to
-    rounding, so that one call for 20 pairs and 20 calls for one each measure the same.
+    Pair p has the seeds ``2 (seed + p)`` and ``2 (seed + p) + 1``, weights N(0, sigma_w^2/fan_in) and biases 0 at the
+    start, and full-batch steps of Adam on the mean cross-entropy. All pairs are one batched computation; a pair depends
+    on its seeds alone, to rounding, so that one call for 20 pairs and 20 calls for one each measure the same.
 
     Args:
         hidden: Units of each hidden layer.
@@ -50,6 +51,7 @@ def sample_digit_barriers(
         pairs: Pairs.
         methods: Names of those that ``connect`` knows, all but "string". The bands take ``steps`` in 4 cycles together.
         activation: By name.
+        sigma_w: Weight scale at the start; sqrt(2) is usual for ReLU.
         samples: Digits, from the first.
         training_steps: Of Adam for each network.
         training_rate: Its learning rate.
@@ -88,7 +90,7 @@ def sample_digit_barriers(
     x, y = digits(samples=samples, device=device)
     network, loss = Mlp((x.shape[1], *hidden, 10), activation, bias=True), CrossEntropy()
     first = 2 * seed
-    start = network.init(range(first, first + 2 * pairs), device=device)
+    start = network.init(range(first, first + 2 * pairs), sigma_w=sigma_w, device=device)
     theta = adam(network, start, x, y, loss, learning_rate=training_rate, steps=training_steps).theta
     found: dict[str, Tensor] = {}
     for name in methods:

@@ -19,7 +19,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from numerics.arguments import checked_finite, checked_sizes, integer
@@ -174,10 +174,18 @@ class Path:
         total = sum(self._tangents(some.expand(len(self.points), -1)).norm(dim=2) @ share for some, share in parts)
         return torch.as_tensor(total)
 
+    @property
+    def bends(self) -> Int[Tensor, " pairs"]:
+        """Inner points of every path: beads of a string, pivots of a band, control points of a curve; no padding."""
+        if self.knots is None:
+            return torch.full((len(self.points),), self.points.shape[1] - 2, device=self.points.device)
+        return (self.knots < 1).sum(dim=1) - 1
+
     def record(self) -> dict[str, Tensor]:
         """What a store keeps of the path, as flat arrays: its points, where they are, losses, barrier and length."""
         found = {
             "points": self.points,
+            "bends": self.bends,
             "ends": self.ends,
             "largest_loss": self.peak.loss,
             "place": self.peak.place,

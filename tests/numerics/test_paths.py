@@ -90,7 +90,7 @@ def test_the_loss_of_a_line_is_that_of_its_points(device: str) -> None:
 
 
 @pytest.mark.parametrize("chunk", [1, 4, None])
-def test_pairs_with_data_of_their_own_keep_them_whatever_the_chunk(chunk: int | None, monkeypatch: object) -> None:
+def test_pairs_with_data_of_their_own_keep_them_whatever_the_chunk(chunk: int | None) -> None:
     for network in (Mlp((3, 2), "linear"), FunctionalModule(nn.Linear(3, 2, bias=False).double())):
         begin, end, x, y = _normal(4, 6), _normal(4, 6, seed=1), _normal(4, 5, 3), torch.arange(20).reshape(4, 5) % 2
         method = BezierCurve(steps=4, examples=3)
@@ -142,6 +142,15 @@ def test_golden_section_finds_a_maximum_between_grid_points() -> None:
     assert float(path.peak.losses.max()) <= float(path.peak.loss) <= 1e-4 * (1 + 1e-9)
 
 
+def test_a_long_grid_is_laid_out_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, begin, end, x, y = _problem()
+    path = connect(network, begin, end, x, y, SquaredError(), method=PolygonalChain(steps=2), seeds=[0, 1, 2])
+    losses, slopes = path.losses(20), path.slopes(torch.linspace(0, 1, 20))
+    monkeypatch.setattr("numerics.paths.path._POINTS", 3 * network.parameters * 7)
+    torch.testing.assert_close(path.losses(20), losses, rtol=1e-13, atol=0.0)
+    torch.testing.assert_close(path.slopes(torch.linspace(0, 1, 20)), slopes, rtol=1e-12, atol=1e-14)
+
+
 def test_the_slack_bounds_what_lies_between_grid_points_of_a_smooth_loss() -> None:
     network, begin, end, x, y = _problem()
     path = connect(network, 3 * begin, 3 * end, x, y, SquaredError())
@@ -170,6 +179,7 @@ def test_the_length_of_a_curve_is_the_limit_of_its_polygons() -> None:
     dense = path.at(torch.linspace(0, 1, 4001, dtype=torch.float64)).diff(dim=1).norm(dim=2).sum(dim=1)
     torch.testing.assert_close(path.length, dense, rtol=1e-6, atol=0.0)
     assert bool((path.length > path.distance).all())
+    assert path.bends.tolist() == [1, 1, 1]
 
 
 def test_the_length_of_a_parabola_is_known() -> None:
@@ -219,7 +229,7 @@ def test_a_string_that_arrives_stays_below_its_level_at_every_sample(
     assert path.reached.tolist() == [True] * 3
     assert path.knots is not None
     for pair in range(3):
-        assert int((path.knots[pair] < 1).sum()) >= 2  # there was a barrier, so there are beads
+        assert int(path.bends[pair]) >= 1  # there was a barrier, so there are beads
         for start, stop in zip(path.knots[pair][:-1], path.knots[pair][1:], strict=True):
             samples = start + (stop - start) * torch.linspace(0, 1, 52, dtype=torch.float64)
             assert float(path.losses(samples)[pair].max()) <= level * (1 + 1e-6)
@@ -253,6 +263,7 @@ def test_on_a_convex_loss_the_string_is_the_chord() -> None:
     begin, end = _normal(2, 3, seed=1), _normal(2, 3, seed=2)
     path = connect(network, begin, end, x, torch.zeros(10, 1, dtype=torch.float64), SquaredError(), method="string")
     assert path.points.shape[1] == 2
+    assert path.bends.tolist() == [0, 0]
     torch.testing.assert_close(path.length, path.distance)
     assert path.barrier.tolist() == [0.0, 0.0]
 
@@ -368,7 +379,7 @@ def test_a_path_is_kept_as_flat_arrays_and_said_in_one_line() -> None:
     assert "barrier" not in repr(path)  # nothing is computed for a look
     record = path.record()
     assert set(record) == {
-        *("points", "knots", "ends", "largest_loss", "place", "barrier", "length", "distance", "reached")
+        *("points", "bends", "knots", "ends", "largest_loss", "place", "barrier", "length", "distance", "reached")
     }
     assert "barrier" in repr(path)
     assert (
