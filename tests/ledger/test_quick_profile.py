@@ -58,6 +58,9 @@ EXPECTED: dict[str, str | None] = {
     "index.sampled-curve": "SUPPORTED",
     "index.tanh-minimum": "REFUTED",
     "index.three-halves": "CERTIFIED",
+    "minima.logistic-count": "CERTIFIED",
+    "minima.relu-teacher": "CERTIFIED",
+    "minima.relu-teacher-hits": None,  # decided from the standard profile on
     "rescaling.any-coordinates": "PROVED",
     "rescaling.controllable-eigenvalues": "SUPPORTED",
     "rescaling.counts-are-not-invariant": "PROVED",
