@@ -58,6 +58,12 @@ EXPECTED: dict[str, str | None] = {
     "index.sampled-curve": "SUPPORTED",
     "index.tanh-minimum": "REFUTED",
     "index.three-halves": "CERTIFIED",
+    "level-sets.connected-at-every-level-as-printed": "REFUTED",
+    "level-sets.linear-connected": "SUPPORTED",
+    "level-sets.monotone-path-as-printed": "REFUTED",
+    "level-sets.quadratic": "SUPPORTED",
+    "level-sets.relu-valleys": "CERTIFIED",
+    "level-sets.weight-decay-as-printed": "REFUTED",
     "minima.logistic-count": "CERTIFIED",
     "minima.relu-teacher": "CERTIFIED",
     "minima.relu-teacher-hits": None,  # decided from the standard profile on
