@@ -81,7 +81,8 @@ def test_turned_weights_compute_nearly_the_same() -> None:
 
 def test_every_kind_of_start_descends_and_the_straight_line_to_the_same_end_rises() -> None:
     found = quadratic.rises(4, 2)
-    assert found["descent"].shape == (len(quadratic.KINDS),)
+    assert found["descent"].shape == (len(quadratic.kinds_for(2)),) == (13,)
+    assert set(quadratic.KINDS) - set(quadratic.kinds_for(4)) == {quadratic.ILL_CONDITIONED}
     assert max(found["descent"].max(), found["path"].max()) <= quadratic.ROUNDING
     assert found["descent line"].max() > 0.01
     assert found["path line"].max() > 0.01
