@@ -43,7 +43,7 @@ def relu_teacher(bench: Workbench) -> Iterator[Comparison]:
     left. That this point exists is proved by Krawczyk's operator within the matrices that share its symmetry; the
     Hessian is split into small blocks, whose least eigenvalues are enclosed, and it stays positive definite on a box
     around the point in all $k^2$ coordinates, so that the minimum is strict and the only one there. In further input
-    dimensions it is a minimum as well. For $k \le 5$ this family has no such minimum.
+    dimensions it is a minimum as well. For $k \le 5$ descent within this family finds none.
     """
     sizes = range(6, bench.size(quick=8, standard=20, full=20) + 1)
     found = {k: theory.certify_spurious_minimum(k) for k in sizes}
