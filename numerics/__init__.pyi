@@ -4,6 +4,9 @@ from .box_volume import UnionVolume as UnionVolume
 from .box_volume import disjoint_volume as disjoint_volume
 from .box_volume import share_below as share_below
 from .box_volume import union_volume as union_volume
+from .components import GridBars as GridBars
+from .components import grid_bars as grid_bars
+from .components import loss_grid as loss_grid
 from .convolutional_networks import convolutional_net as convolutional_net
 from .critical_points.decay_branches import decay_branches as decay_branches
 from .critical_points.eigenvector_following import follow_eigenvectors as follow_eigenvectors
@@ -50,6 +53,17 @@ from .p_spin.evidence import SphericalCriticalPoints as SphericalCriticalPoints
 from .p_spin.hamiltonian import SphericalSpinGlass as SphericalSpinGlass
 from .p_spin.searches import sample_spherical_critical_points as sample_spherical_critical_points
 from .p_spin.searches import spherical_minima as spherical_minima
+from .paths.connection import MatchedLine as MatchedLine
+from .paths.connection import StraightLine as StraightLine
+from .paths.connection import connect as connect
+from .paths.curves import BezierCurve as BezierCurve
+from .paths.curves import PolygonalChain as PolygonalChain
+from .paths.digit_pairs import sample_digit_barriers as sample_digit_barriers
+from .paths.dynamic_string import DynamicString as DynamicString
+from .paths.elastic_band import ElasticBand as ElasticBand
+from .paths.matching import UnitMatching as UnitMatching
+from .paths.matching import match_units as match_units
+from .paths.path import Path as Path
 from .random_matrices import sample_residual_blocks as sample_residual_blocks
 from .random_matrices import sample_wigner as sample_wigner
 from .random_matrices import sample_wishart as sample_wishart

@@ -92,7 +92,7 @@ class LossOfRows:
         chunk: int | None = None,
     ) -> None:
         network, theta = view_and_point(network, theta)
-        self.theta = theta.detach()
+        self.network, self.theta = network, theta.detach()
         self.own_x = self.own_y = False
         self._source: _ByHand | _ByTorch
         if isinstance(loss, Loss):
@@ -136,6 +136,18 @@ class LossOfRows:
         value, gradient = self._in_chunks(self._source.slopes, rows, members)
         return value.nan_to_num(torch.inf, torch.inf, -torch.inf), gradient
 
+    @torch.no_grad()
+    def slopes_on(self, rows: Float[Tensor, "rows parameters"], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Loss and gradient of every row on examples of its own, all rows at once.
+
+        Args:
+            rows: Parameter vectors.
+            x: Inputs, one set a row.
+            y: Targets, one set a row.
+        """
+        value, gradient = self._source.slopes_on(rows, x, y)
+        return value, gradient
+
     def hessians(self) -> Float[Tensor, "members parameters parameters"]:
         """The Hessian of every member, which allocates twice as much at least."""
         return self._source.hessians(self.theta, self.x, self.y)
@@ -174,6 +186,8 @@ class _ByHand:
         """Losses and gradients."""
         return slope(self.network, rows, x, y, self.loss)
 
+    slopes_on = slopes  # one set of examples a row is data of its own for each member
+
     def hessians(self, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Hessians of the members."""
         return dense_hessian(self.network, theta, x, y, self.loss).total
@@ -192,6 +206,11 @@ class _ByTorch:
     def slopes(self, rows: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         """Losses and gradients."""
         return self._each(rows, x, y, gradients=True)
+
+    def slopes_on(self, rows: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        """Losses and gradients, each row on examples of its own."""
+        found = [self._each(row[None], *data, gradients=True) for row, *data in zip(rows, x, y, strict=True)]
+        return tuple(torch.cat(pieces) for pieces in zip(*found, strict=True))
 
     def hessians(self, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Hessians of the members."""

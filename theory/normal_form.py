@@ -57,8 +57,8 @@ class ExactForm:
         """
         fresh = {symbol for symbol in expression.free_symbols if symbol.is_Symbol} - self.images.keys()
         images, positive = self.domain.generators(fresh)
-        self.images.update(images)
         self.positive.update(positive)
+        self.images.update({symbol: self._rational(image) for symbol, image in images.items()})
         return self._quotient(self._rational(expression))
 
     def is_zero(self, expression: sp.Expr) -> bool:

@@ -362,6 +362,19 @@ CUGLIANDOLO_KURCHAN_1993: Final = Reference(
     arxiv="cond-mat/9303036",
     doi="10.1103/PhysRevLett.71.173",
 )
+AUER_HERBSTER_WARMUTH_1995: Final = Reference(
+    "auer-herbster-warmuth-1995",
+    "Auer, Herbster and Warmuth",
+    1995,
+    "Exponentially many local minima for single neurons. NIPS 8, 316-322",
+)
+SAFRAN_SHAMIR_2018: Final = Reference(
+    "safran-shamir-2018",
+    "Safran and Shamir",
+    2018,
+    "Spurious local minima are common in two-layer ReLU neural networks. ICML 2018, PMLR 80, 4433-4441",
+    arxiv="1712.08968",
+)
 
 EDINBURGH_MLT: Final = Lecture(
     "edinburgh-mlt",

@@ -1,0 +1,45 @@
+"""Paths made of pieces."""
+
+import numpy as np
+import pytest
+
+from theory.level_sets.parameter_path import polygon
+
+
+def test_a_polygon_passes_through_its_corners() -> None:
+    path = polygon([[0, 0], [1, 0], [1, 0], [1, 2]])
+    assert len(path.pieces) == 2
+    np.testing.assert_array_equal(path.sample(1), [[0, 0], [1, 0], [1, 2]])
+    np.testing.assert_array_equal(path.sample(2), [[0, 0], [0.5, 0], [1, 0], [1, 1], [1, 2]])
+    assert path.length() == 3.0
+
+
+def test_times_run_from_the_start_to_the_end() -> None:
+    path = polygon([[0.1], [0.3], [0.7]])
+    assert path.at(0) == [0.1]
+    assert path.at(1) == [0.7]
+    assert path.at(0.5) == [0.3]
+    np.testing.assert_array_equal(path.reversed().sample(3), path.sample(3)[::-1])
+
+
+def test_a_path_that_stays_is_its_start() -> None:
+    path = polygon([[1, 2]])
+    np.testing.assert_array_equal(path.at(0.5), [1, 2])
+    np.testing.assert_array_equal(path.sample(4), [[1, 2], [1, 2]])
+
+
+def test_paths_are_put_together_where_they_meet() -> None:
+    path = polygon([[0.0], [1.0]]).then(polygon([[1.0], [3.0]]))
+    np.testing.assert_array_equal(path.sample(1), [[0], [1], [3]])
+    with pytest.raises(ValueError, match="the other path must start where this one ends, got a gap of 1"):
+        path.then(polygon([[2.0], [3.0]]))
+
+
+def test_bad_arguments_are_refused() -> None:
+    path = polygon([[0.0], [1.0]])
+    with pytest.raises(ValueError, match=r"time must be in \[0, 1\], got 2"):
+        path.at(2)
+    with pytest.raises(ValueError, match="per_piece must be >= 1, got 0"):
+        path.sample(0)
+    with pytest.raises(ValueError, match="corners must be at least one parameter"):
+        polygon([])

@@ -1,0 +1,95 @@
+r"""What the Oxford lecture and the talk in Spanish say of level sets, paths and local minima, and what tries it.
+
+Text is Markdown with LaTeX between dollars, in this project's words. A slide without a title goes by its opening words.
+"""
+
+from typing import Final
+
+from verify.sources import OPTIMALITY_TALK, OXFORD_C65, Slide, Slip, Statement
+
+LEVEL_SETS: Final = Slide(OXFORD_C65, "Consider our loss function and its associated level set")
+COMPLEX: Final = Slide(OXFORD_C65, "There are datasets for which ReLU has a complex landscape")
+OVER_PARAMETERISED: Final = Slide(OXFORD_C65, "Over parameterisation can generate a single connected component")
+PATHS: Final = Slide(OPTIMALITY_TALK, "1.2 Caminos a lo largo del espacio de parámetros")
+MAIN_RESULT: Final = Slide(OPTIMALITY_TALK, "Resultado principal")
+ONE_NEURON: Final = Slide(OPTIMALITY_TALK, "Resultados: We show that for a single neuron")
+RELU_TEACHER: Final = Slide(OPTIMALITY_TALK, "Resultados: We consider the optimization problem")
+
+STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        LEVEL_SETS,
+        r"If all sublevel sets are connected, there are no isolated local minima, and any descent method can reach a "
+        r"global one.",
+        Slip(
+            "connected sublevel sets are said to exclude isolated local minima and to let every descent succeed",
+            "they exclude strict local minima that are not global; the minimum of $x^2$ is isolated and global, and on "
+            "plateaus and at saddles descent may stop",
+        ),
+    ),
+    Statement(
+        COMPLEX,
+        r"Linear networks whose hidden layers are all wider than $\min(n_0, n_L)$ have connected sublevel sets.",
+        ("level-sets.linear-connected",),
+    ),
+    Statement(
+        COMPLEX,
+        r"For ReLU networks of any widths there are data with more than one component.",
+        ("level-sets.relu-valleys",),
+    ),
+    Statement(
+        COMPLEX,
+        r"The layers of the ReLU network are $h^{(\ell)} = \max(0, W^{(\ell)} h^{(\ell - 1)})$ up to the output.",
+        Slip(
+            "the last layer is printed with a ReLU of its own",
+            "the last layer is linear, as on the other slides and in Freeman and Bruna (2017)",
+        ),
+    ),
+    Statement(
+        OVER_PARAMETERISED,
+        r"With one layer of quadratic units, more than $2N$ of them for $N$ data entries, there is a single component.",
+        ("level-sets.quadratic",),
+    ),
+    Statement(
+        PATHS,
+        r"A path from every point to the global minimum along which the risk does not increase excludes local minima "
+        r"that are not global.",
+        ("level-sets.monotone-path-as-printed",),
+    ),
+    Statement(
+        PATHS,
+        r"If $\{F \le \lambda\}$ is connected for all $\lambda$, every local minimum is global.",
+        ("level-sets.monotone-path-as-printed",),
+    ),
+    Statement(
+        PATHS,
+        r"Linear networks of any depth with the regulariser $|\theta|^2$ have no local minima that are not global.",
+        ("level-sets.weight-decay-as-printed",),
+    ),
+    Statement(
+        PATHS,
+        r"For ReLU networks there are data for which the level sets are not all connected.",
+        ("level-sets.relu-valleys",),
+    ),
+    Statement(
+        MAIN_RESULT,
+        r"As the width grows, level sets become connected at every level of the energy.",
+        ("level-sets.connected-at-every-level-as-printed",),
+    ),
+    Statement(
+        ONE_NEURON,
+        r"For a single logistic neuron under the square loss the number of local minima can grow exponentially in the "
+        r"dimension.",
+        ("minima.logistic-count",),
+    ),
+    Statement(
+        RELU_TEACHER,
+        r"ReLU networks of $6 \le k \le 20$ units that learn from one of their own size with orthonormal weights have "
+        r"spurious local minima, in any dimension.",
+        ("minima.relu-teacher",),
+    ),
+    Statement(
+        RELU_TEACHER,
+        r"Such minima are hit with a high probability, which grows with the size; a few more units make them rare.",
+        ("minima.relu-teacher-hits",),
+    ),
+)
