@@ -36,7 +36,7 @@ def test_a_run_is_resumed_only_as_it_was_started(small: RunFolder, changes: dict
     [
         ("source_hash", lambda: "fedcba", r"has source .*, got fedcba"),
         ("versions", lambda: {**VERSIONS, "torch": "1.0"}, r"has torch .*, got 1\.0"),
-        ("versions", lambda: {**VERSIONS, "gudhi": "3"}, r"has gudhi not installed, got 3"),
+        ("versions", lambda: {**VERSIONS, "nobody_has": "3"}, r"has nobody_has not installed, got 3"),
         ("resolve_device", lambda device: "cuda", r"has device cpu, got cuda"),
     ],
 )

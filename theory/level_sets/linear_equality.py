@@ -83,6 +83,6 @@ def linear_equality_case() -> Derivation:
         ),
         Domain(y=(0, sp.oo), tau=(0, sp.oo)),
         assumptions=("no biases; without weight decay",),
-        source="derived here; Freeman and Bruna (2017), arXiv:1611.01540, proposition 2.2",
+        source="Freeman and Bruna (2017), arXiv:1611.01540, proposition 2.2",
         shown={"result": r"\mathrm{barrier} = y^2"},
     )

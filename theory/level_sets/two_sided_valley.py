@@ -152,7 +152,7 @@ def two_sided_valley() -> Derivation:
             "c_2": sp.Eq(sp.Symbol("c_2"), c_2),
         },
         assumptions=("population risk on the two sides, each with probability 1/2; b > a > 0; no biases",),
-        source="derived here; Venturi, Bandeira and Bruna (2018), arXiv:1802.06384",
+        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384",
         shown={
             "result": r"\mathrm{wall} = \frac{b^2}{4} + a^2 c_2",
             "valley": r"\frac{b^2}{4}",
