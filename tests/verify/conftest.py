@@ -35,7 +35,7 @@ def cluster() -> Iterator[str]:
     """The address of a dask cluster of two worker processes."""
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local:
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as local:
         yield local.scheduler_address
 
 
