@@ -14,7 +14,7 @@ import flint
 import numpy as np
 
 from theory.balls_of_expressions import ball_from_arb
-from theory.certificates.krawczyk import NoCertificateError, upper_bound
+from theory.certificates.krawczyk import NoCertificateError
 from theory.real_arrays import binary_array
 
 __all__ = ["SpectralSigns", "certified_signs", "signs_of_balls"]
@@ -88,11 +88,11 @@ def signs_of_balls(matrix: Any) -> SpectralSigns:
             f"no eigenvalue may be zero, got one of absolute value {closest:.3g} that the balls do not keep from it."
         )
     negative = sum(1 for i in range(size) if turned[i, i] < 0)
-    squared_norm = upper_bound(1 + defect)  # |Q|^2 = |Q^T Q| <= 1 + |Q^T Q - 1|
+    squared_norm = (1 + defect).abs_upper()  # |Q|^2 = |Q^T Q| <= 1 + |Q^T Q - 1|
     least = min((margin.abs_lower() / squared_norm for margin in margins), key=float).abs_lower()
     return SpectralSigns(negative, size - negative, ball_from_arb(least, 15).lower)
 
 
 def _largest_row_sum(matrix: Any) -> Any:
     sums = [sum((abs(matrix[i, j]) for j in range(matrix.ncols())), flint.arb(0)) for i in range(matrix.nrows())]
-    return max((upper_bound(each) for each in sums), key=float)
+    return max((each.abs_upper() for each in sums), key=float)

@@ -16,7 +16,7 @@ import flint
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NoCertificateError", "contraction", "entries_of", "polished", "rough_inverse", "upper_bound"]
+__all__ = ["NoCertificateError", "contraction", "entries_of", "polished", "rough_inverse"]
 
 System = Callable[[Any], Any]
 
@@ -57,7 +57,7 @@ def contraction(system: System, jacobian: System, point: Any, radius: Any, inver
     ]
     if not all(bound < radius for bound in bounds):
         return None
-    return max((upper_bound(bound) for bound in bounds), key=float)
+    return max((bound.abs_upper() for bound in bounds), key=float)
 
 
 def rough_inverse(matrix: Any) -> Any:
@@ -81,11 +81,6 @@ def polished(system: System, point: Any, inverse: Any, *, steps: int) -> Any:
     for _ in range(steps):
         point = (point - inverse * system(point)).mid()
     return point
-
-
-def upper_bound(value: Any) -> Any:
-    """The largest number of a ball, as an exact ball."""
-    return value.abs_upper()
 
 
 def entries_of(values: NDArray[np.float64]) -> Any:
