@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from verify.lectures import curvature, flatness, level_sets, random_matrix_model, sharp_minima, spin_glass
+from verify.lectures import curvature, flatness, level_sets, local_minima, random_matrix_model, sharp_minima, spin_glass
 from verify.sources import Slip, Statement
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     *curvature.STATEMENTS,
     *flatness.STATEMENTS,
     *level_sets.STATEMENTS,
+    *local_minima.STATEMENTS,
     *sharp_minima.STATEMENTS,
     *spin_glass.STATEMENTS,
 )

@@ -1,4 +1,4 @@
-r"""What the Oxford lecture and the talk in Spanish say of level sets, paths and local minima, and what tries it.
+r"""What the Oxford lecture and the talk in Spanish say of level sets and of paths in them, and what tries it.
 
 Text is Markdown with LaTeX between dollars, in this project's words. A slide without a title goes by its opening words.
 """
@@ -12,8 +12,6 @@ COMPLEX: Final = Slide(OXFORD_C65, "There are datasets for which ReLU has a comp
 OVER_PARAMETERISED: Final = Slide(OXFORD_C65, "Over parameterisation can generate a single connected component")
 PATHS: Final = Slide(OPTIMALITY_TALK, "1.2 Caminos a lo largo del espacio de parámetros")
 MAIN_RESULT: Final = Slide(OPTIMALITY_TALK, "Resultado principal")
-ONE_NEURON: Final = Slide(OPTIMALITY_TALK, "Resultados: We show that for a single neuron")
-RELU_TEACHER: Final = Slide(OPTIMALITY_TALK, "Resultados: We consider the optimization problem")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
@@ -74,22 +72,5 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         MAIN_RESULT,
         r"As the width grows, level sets become connected at every level of the energy.",
         ("level-sets.connected-at-every-level-as-printed",),
-    ),
-    Statement(
-        ONE_NEURON,
-        r"For a single logistic neuron under the square loss the number of local minima can grow exponentially in the "
-        r"dimension.",
-        ("minima.logistic-count",),
-    ),
-    Statement(
-        RELU_TEACHER,
-        r"ReLU networks of $6 \le k \le 20$ units that learn from one of their own size with orthonormal weights have "
-        r"spurious local minima, in any dimension.",
-        ("minima.relu-teacher",),
-    ),
-    Statement(
-        RELU_TEACHER,
-        r"Such minima are hit with a high probability, which grows with the size; a few more units make them rare.",
-        ("minima.relu-teacher-hits",),
     ),
 )

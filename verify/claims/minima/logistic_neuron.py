@@ -6,7 +6,7 @@ import numpy as np
 
 import theory
 from verify import Comparison, Enclosure, Rival, Source, Verdict, Workbench, claim
-from verify.lectures.level_sets import ONE_NEURON
+from verify.lectures.local_minima import ONE_NEURON
 from verify.sources import AUER_HERBSTER_WARMUTH_1995
 
 SIZES = ((6, 1), (6, 2), (6, 3), (8, 2), (12, 3))

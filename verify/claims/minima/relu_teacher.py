@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Comparison, Enclosure, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
-from verify.lectures.level_sets import RELU_TEACHER
+from verify.lectures.local_minima import RELU_TEACHER
 from verify.sources import SAFRAN_SHAMIR_2018
 
 SETTING = (
