@@ -1,5 +1,7 @@
 """The README says what is: its table of claims is the ledger's."""
 
+import importlib
+from itertools import groupby
 from pathlib import Path
 
 from verify.ledger import discover
@@ -8,12 +10,19 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def ledger_table() -> str:
-    """Return the table of claims as the README prints it."""
-    rows = ["| claim | what it says | expected |", "| --- | --- | --- |"]
-    for item in discover():
-        expected = "an open question" if item.open else str(min(item.expects))
-        rows.append(f"| `{item.id}` | {item.title} | {expected} |")
-    return "\n".join(rows)
+    """Return the claims as the README prints them: for each theme a table that unfolds."""
+    parts = []
+    for theme, items in groupby(discover(), key=lambda item: item.id.partition(".")[0]):
+        claims = list(items)
+        package = importlib.import_module(f"verify.claims.{theme.replace('-', '_')}")
+        about = (package.__doc__ or "").strip().partition("\n")[0].rstrip(".")
+        parts += [f"<details><summary><code>{theme}</code> ({len(claims)}): {about}</summary>", ""]
+        parts += ["| claim | what it says | expected |", "| --- | --- | --- |"]
+        for item in claims:
+            expected = "an open question" if item.open else str(min(item.expects))
+            parts.append(f"| `{item.id}` | {item.title} | {expected} |")
+        parts += ["", "</details>"]
+    return "\n".join(parts)
 
 
 def test_the_table_of_claims_is_the_ledger() -> None:

@@ -1,3 +1,3 @@
-"""Claims on the sets of parameters below a level: whether they are connected, and where walls and valleys are."""
+"""Sublevel sets of the loss: whether they are connected, and where their walls and valleys are."""
 
 READING_ORDER = ("principle", "linear", "quadratic", "relu")

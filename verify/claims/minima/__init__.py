@@ -1,3 +1,3 @@
-"""Claims on local minima: how many there are, and where some are proved that are not global."""
+"""Local and global minima: how many there are, what set they form, and which are proved not to be global."""
 
 READING_ORDER = ("logistic_neuron", "relu_teacher")
