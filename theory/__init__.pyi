@@ -93,6 +93,8 @@ from .level_sets.plateau import plateau_counterexample as plateau_counterexample
 from .level_sets.quadratic_paths import output_matrix as output_matrix
 from .level_sets.quadratic_paths import quadratic_descent as quadratic_descent
 from .level_sets.quadratic_paths import quadratic_path as quadratic_path
+from .level_sets.quadratic_starts import QUADRATIC_KINDS as QUADRATIC_KINDS
+from .level_sets.quadratic_starts import degenerate_start as degenerate_start
 from .level_sets.quadratic_valleys import one_quadratic_unit as one_quadratic_unit
 from .level_sets.quadratic_valleys import quadratic_minima_at_equal_width as quadratic_minima_at_equal_width
 from .level_sets.quadratic_valleys import quadratic_valley as quadratic_valley

@@ -3,58 +3,15 @@
 import numpy as np
 import pytest
 
-from theory.level_sets import output_matrix, quadratic_descent, quadratic_path
+from theory.level_sets import (
+    QUADRATIC_KINDS,
+    degenerate_start,
+    output_matrix,
+    quadratic_descent,
+    quadratic_path,
+)
 from theory.level_sets.quadratic_frames import QuadraticUnits, to_frame
 from theory.level_sets.quadratic_tracking import assign
-
-_KINDS = (
-    "random",
-    "one sign",
-    "idle units",
-    "one line",
-    "all zero",
-    "cancelling",
-    "nearly cancelling",
-    "scales",
-    "nearly one line",
-    "dependent",
-    "small integers",
-    "blind to an input",
-    "outer scales",
-    "cancelling but for rounding",
-)
-
-
-def _start(kind: str, inputs: int, units: int, seed: int) -> np.ndarray:
-    source = np.random.default_rng([seed, inputs, units])
-    outer, columns = source.normal(size=units), source.normal(size=(inputs, units))
-    half = units // 2
-    rest = units - half
-    if kind == "one sign":
-        outer[:] = 1
-    if kind == "idle units":
-        outer[::2] = 0
-    if kind == "one line":
-        columns[:] = columns[:, :1]
-    if kind == "all zero":
-        columns[:] = 0
-    if "cancelling" in kind:
-        noise = {"cancelling": 0.0, "nearly cancelling": 1e-9}.get(kind, 1e-13)
-        columns[:, half:] = columns[:, :rest] * (1 + noise * source.normal(size=(inputs, rest)))
-        outer[half:] = -outer[:rest]
-    if kind == "scales":
-        columns *= 10.0 ** source.uniform(-8, 0, size=units)
-    if kind == "nearly one line":
-        columns[:, 1:] = columns[:, :1] + 1e-7 * columns[:, 1:]
-    if kind == "dependent":
-        columns[:, -1] = columns[:, :-1] @ source.normal(size=units - 1)
-    if kind == "small integers":
-        columns, outer = np.round(columns), np.sign(outer)
-    if kind == "blind to an input":
-        columns[0] = 0
-    if kind == "outer scales":
-        outer *= 10.0 ** source.uniform(-12, 1, size=units)
-    return np.concatenate([columns.T.ravel(), outer])
 
 
 def _loss(theta: np.ndarray, target: np.ndarray) -> float:
@@ -69,10 +26,10 @@ def _targets(inputs: int) -> list[np.ndarray]:
     return [drawn + drawn.T, signs, -np.ones((inputs, inputs))]
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", QUADRATIC_KINDS)
 @pytest.mark.parametrize(("inputs", "units"), [(1, 1), (2, 2), (3, 3), (3, 5), (4, 4)])
 def test_a_path_descends_from_everywhere_at_width_n(kind: str, inputs: int, units: int) -> None:
-    start = _start(kind, inputs, units, seed=1)
+    start = degenerate_start(kind, inputs, units, seed=1)
     for target in _targets(inputs):
         path = quadratic_descent(start, target, inputs)
         sample = path.sample(4)
@@ -82,11 +39,11 @@ def test_a_path_descends_from_everywhere_at_width_n(kind: str, inputs: int, unit
         np.testing.assert_allclose(output_matrix(path.end, inputs), target, atol=1e-13)
 
 
-@pytest.mark.parametrize("place", range(len(_KINDS)))
+@pytest.mark.parametrize("place", range(len(QUADRATIC_KINDS)))
 @pytest.mark.parametrize("inputs", [1, 2, 3, 4])
 def test_a_path_connects_everything_at_width_n_plus_one(place: int, inputs: int) -> None:
-    start = _start(_KINDS[place], inputs, inputs + 1, seed=2)
-    end = _start(_KINDS[(5 * place + inputs) % len(_KINDS)], inputs, inputs + 1, seed=3)
+    start = degenerate_start(QUADRATIC_KINDS[place], inputs, inputs + 1, seed=2)
+    end = degenerate_start(QUADRATIC_KINDS[(5 * place + inputs) % len(QUADRATIC_KINDS)], inputs, inputs + 1, seed=3)
     sample = quadratic_path(start, end, inputs).sample(4)
     assert np.array_equal(sample[0], start)
     assert np.array_equal(sample[-1], end)
@@ -98,7 +55,7 @@ def test_a_path_connects_everything_at_width_n_plus_one(place: int, inputs: int)
 @pytest.mark.parametrize("kinds", [("random", "random"), ("cancelling", "one line"), ("nearly one line", "idle units")])
 def test_the_path_is_continuous(kinds: tuple[str, str]) -> None:
     """Pieces join, and within each the largest step falls when it is cut in 64."""
-    path = quadratic_path(_start(kinds[0], 3, 4, 5), _start(kinds[1], 3, 4, 6), 3)
+    path = quadratic_path(degenerate_start(kinds[0], 3, 4, 5), degenerate_start(kinds[1], 3, 4, 6), 3)
     for before, after in zip(path.pieces[:-1], path.pieces[1:], strict=True):
         np.testing.assert_allclose(before(1.0), after(0.0), atol=1e-12)
     for piece in path.pieces:
@@ -108,9 +65,9 @@ def test_the_path_is_continuous(kinds: tuple[str, str]) -> None:
         assert inner <= steps[widest] / 3 + 1e-6  # a root of an eigenvalue that starts at 0 falls by 1/8
 
 
-@pytest.mark.parametrize("kind", _KINDS)
+@pytest.mark.parametrize("kind", QUADRATIC_KINDS)
 def test_a_frame_has_orthogonal_columns_and_the_same_outputs(kind: str) -> None:
-    units = QuadraticUnits.read("start", _start(kind, 3, 5, seed=4), 3, 5)
+    units = QuadraticUnits.read("start", degenerate_start(kind, 3, 5, seed=4), 3, 5)
     frame = to_frame(units).now
     size = max(1.0, float((abs(units.outer) * units.columns**2).sum()))
     assert set(frame.outer) <= {1.0, -1.0}
@@ -118,6 +75,32 @@ def test_a_frame_has_orthogonal_columns_and_the_same_outputs(kind: str) -> None:
     assert abs(products - np.diag(np.diag(products))).max() <= 1e-14 * size
     np.testing.assert_allclose(frame.matrix, units.matrix, atol=1e-14 * size)
     assert (frame.columns != 0).any(axis=0).sum() <= 3
+
+
+@pytest.mark.parametrize("inputs", [4, 6])
+def test_directions_nearly_on_one_line_take_few_turns(inputs: int) -> None:
+    """Hundreds of turns, each with its own rounding, would add up to some 1e-14 of the weights."""
+    for seed in range(4):
+        units = QuadraticUnits.read(
+            "start", degenerate_start("nearly one line", inputs, inputs + 1, seed), inputs, inputs + 1
+        )
+        walk = to_frame(units)
+        assert len(walk.pieces) < 100
+        size = float((abs(units.outer) * units.columns**2).sum())
+        np.testing.assert_allclose(walk.now.matrix, units.matrix, atol=5e-15 * size)
+
+
+def test_kinds_of_start_are_what_they_are_called() -> None:
+    assert not degenerate_start("all zero", 3, 3, 1)[:9].any()
+    assert (degenerate_start("one sign", 3, 3, 1)[9:] == 1).all()
+    assert (degenerate_start("idle units", 3, 3, 1)[9:] == 0).tolist() == [True, False, True]
+    assert np.linalg.matrix_rank(degenerate_start("one line", 3, 4, 1)[:12].reshape(4, 3)) == 1
+    cancelling = degenerate_start("cancelling", 3, 4, 1)
+    np.testing.assert_allclose(output_matrix(cancelling, 3), np.zeros((3, 3)), atol=1e-12)
+    with pytest.raises(ValueError, match=r"kind must be one of random, .* got 'hopeless'"):
+        degenerate_start("hopeless", 2, 2, 0)
+    with pytest.raises(ValueError, match="inputs and units must be >= 1, got 0 and 2"):
+        degenerate_start("random", 0, 2, 0)
 
 
 def test_at_width_n_two_minima_may_have_no_path() -> None:
