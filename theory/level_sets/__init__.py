@@ -10,6 +10,8 @@ from theory.level_sets.plateau import plateau_counterexample as plateau_countere
 from theory.level_sets.quadratic_paths import output_matrix as output_matrix
 from theory.level_sets.quadratic_paths import quadratic_descent as quadratic_descent
 from theory.level_sets.quadratic_paths import quadratic_path as quadratic_path
+from theory.level_sets.quadratic_starts import QUADRATIC_KINDS as QUADRATIC_KINDS
+from theory.level_sets.quadratic_starts import degenerate_start as degenerate_start
 from theory.level_sets.quadratic_valleys import one_quadratic_unit as one_quadratic_unit
 from theory.level_sets.quadratic_valleys import quadratic_minima_at_equal_width as quadratic_minima_at_equal_width
 from theory.level_sets.quadratic_valleys import quadratic_valley as quadratic_valley
