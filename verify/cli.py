@@ -99,7 +99,10 @@ def run(
     profile: Annotated[str | None, typer.Option(help="quick (the usual one), standard or full.")] = None,
     device: Annotated[str | None, typer.Option(help="auto (the usual one), cpu or cuda.")] = None,
     jobs: Annotated[
-        int, typer.Option(parser=_whole_number, metavar="N", help="Number of processes for the items of a claim.")
+        int,
+        typer.Option(
+            parser=_whole_number, metavar="N", help="Number of processes that check claims or compute their items."
+        ),
     ] = 1,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A dask scheduler whose workers compute the items.")

@@ -142,7 +142,7 @@ def run(
         patterns: Ids or globs; none means all claims, or those of ``claims`` if files are given.
         profile: ``"quick"`` (the usual one), ``"standard"`` or ``"full"``.
         device: ``"auto"`` (the usual one), ``"cpu"`` or ``"cuda"``.
-        jobs: Number of processes for the items of a claim.
+        jobs: Number of processes that check claims or compute their items.
         scheduler: Address of a dask scheduler, instead of ``jobs``.
         seed: Root seed, 0 if not given.
         out: Folder of the run; by default a new one below ``runs``.

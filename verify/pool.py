@@ -1,8 +1,8 @@
 """Where items are computed: in this process, in a pool of spawned processes, or on a dask cluster.
 
-Conventions. Every item is computed by one thread, so that its numbers are the same wherever it runs. Processes are
-spawned, never forked. Workers ignore Ctrl-C, which is for the runner to answer, and end when the runner is gone,
-however it ended.
+Conventions. Every item is computed by one thread, so that its numbers are the same wherever it runs. A pool of
+processes takes whole tasks too, such as small claims. Processes are spawned, never forked. Workers ignore Ctrl-C, which
+is for the runner to answer, and end when the runner is gone, however it ended.
 """
 
 import contextlib
@@ -11,13 +11,14 @@ import re
 import signal
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import parent_process
 from multiprocessing.connection import wait as wait_for_sentinel
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from verify.functions import FunctionName, Item, Result, perform
 from verify.refusal import BadInputError, install_command
@@ -25,6 +26,8 @@ from verify.refusal import BadInputError, install_command
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 _ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^\s/]+:\d+|inproc://\S+")
+
+T = TypeVar("T")
 
 Completed = Callable[[int, Result], None]
 
@@ -62,14 +65,53 @@ class ProcessPool:
 
     def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
         """Compute all items; at most two a worker are handed out at a time."""
-        if self._executor is None:
-            self._executor = ProcessPoolExecutor(self.jobs, mp_context=self._context, initializer=_start_worker)
         try:
-            _compute(self._executor, perform, 2 * self.jobs, function, items, completed)
+            _compute(self._started(), perform, 2 * self.jobs, function, items, completed)
         except BrokenProcessPool as error:
             self.close(abandon=True)
             error.add_note("if no worker starts: guard the script that starts it by if __name__ == '__main__':")
             raise
+
+    def compute_tasks(
+        self, work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], begun: Callable[[int], None]
+    ) -> Iterator[tuple[int, T | None]]:
+        """Call ``work(*task)`` for all tasks, one a worker at a time, and yield each place with what came of it.
+
+        Args:
+            work: Stands at the top of a module.
+            tasks: What it is called with; anything that can be pickled.
+            begun: Called with a task's place when it is handed out.
+
+        Yields:
+            Place and result in the order of completion; None for a task that was in flight when a worker died: it
+            may or may not be the one to blame. New workers compute the rest.
+        """
+        waiting = deque(range(len(tasks)))
+        in_flight: dict[Future[T], int] = {}
+        try:
+            while waiting or in_flight:
+                try:
+                    while waiting and len(in_flight) < self.jobs:
+                        with _interrupt_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
+                            in_flight[self._started().submit(work, *tasks[waiting[0]])] = waiting[0]
+                        begun(waiting.popleft())
+                    done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        result = future.result()
+                        yield in_flight.pop(future), result
+                except BrokenProcessPool:
+                    lost = list(in_flight.values())
+                    in_flight.clear()
+                    self.close(abandon=True)
+                    yield from ((place, None) for place in lost)
+        finally:
+            for future in in_flight:
+                future.cancel()
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(self.jobs, mp_context=self._context, initializer=_start_worker)
+        return self._executor
 
     def close(self, *, abandon: bool = False) -> None:
         """End the workers."""

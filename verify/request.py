@@ -30,7 +30,7 @@ class Request:
         patterns: Ids or globs of ids; none means all claims, or those of the claim files if there are any.
         profile: ``"quick"``, ``"standard"`` or ``"full"``.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
-        jobs: Number of processes for the items of a claim; 1 computes them in this one.
+        jobs: Number of processes that check claims or compute their items; 1 does all in this one.
         scheduler: Address of a dask scheduler, instead of ``jobs``.
         seed: Root seed.
         out: Folder of the run.

@@ -1,10 +1,13 @@
-"""Running claims: one after another, with what came out stored as it comes, whatever interrupts it.
+"""Running claims, with what came out stored as it comes, whatever interrupts it.
 
-Only the items of `Workbench.map` go to the pool, of which there is one a run. A claim that fails is a finding like any
-other: its traceback is stored and the run goes on.
+There is one pool a run. Claims are checked one after another, and the items of `Workbench.map` go to the pool; but the
+many small claims of a quick run go to its processes whole, since most of them are derivations, which have no items: the
+workers would wait for this process. A claim that fails is a finding like any other: its traceback is stored and the run
+goes on.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import shlex
@@ -14,16 +17,18 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from numpy.typing import NDArray
 
 from verify import provenance
 from verify.comparison import Finding, skipped
-from verify.ledger import Claim, Outcome
-from verify.pool import Pool, open_pool
+from verify.ledger import Claim, Outcome, load_claim_file, loaded_claim_file
+from verify.pool import Pool, ProcessPool, SerialPool, open_pool
 from verify.refusal import BadInputError, MissingRequirementError
 from verify.request import Request, fresh_run, resumed_run
 from verify.store import SCHEMA_VERSION, Record, RunFolder
-from verify.workbench import Workbench
+from verify.workbench import Progress, Workbench
 
 
 class Listener(Protocol):
@@ -109,9 +114,7 @@ def _run(folder: RunFolder, claims: Sequence[Claim], pool: Pool, listener: Liste
         folder.save_manifest()
         computing = [claim.id for claim in claims]
         listener.run_started(folder, computing, [i for i in folder.claim_ids if i not in computing])
-        for claim in claims:
-            listener.claim_started(claim.id)
-            record = _check(folder, claim, pool, listener)
+        for record in _checked(folder, claims, pool, listener):
             listener.claim_finished(record)
         whole = True
     finally:
@@ -124,8 +127,61 @@ def _run(folder: RunFolder, claims: Sequence[Claim], pool: Pool, listener: Liste
             listener.run_ended()
 
 
-def _check(folder: RunFolder, claim: Claim, pool: Pool, listener: Listener) -> Record:
-    """Check one claim and store what came out."""
+def _checked(folder: RunFolder, claims: Sequence[Claim], pool: Pool, listener: Listener) -> Iterator[Record]:
+    """Check claims, on the workers where there are many small ones, and yield each record when it is stored."""
+    unchecked = list(claims)
+    if isinstance(pool, ProcessPool) and folder.manifest["profile"] == "quick" and len(claims) >= 2 * pool.jobs:
+        tasks = [(_Task(folder.path.absolute(), folder.manifest, *_place(claim)),) for claim in claims]
+        for place, checked in pool.compute_tasks(
+            _check_as_told, tasks, lambda place: listener.claim_started(claims[place].id)
+        ):
+            if checked is not None:  # else a worker died: it is found out in here by which claim
+                unchecked.remove(claims[place])
+                yield _stored(folder, *checked)
+    for claim in unchecked:
+        listener.claim_started(claim.id)
+        yield _stored(folder, *_check(folder, claim, pool, listener.items_done))
+
+
+class _Task(NamedTuple):
+    """A claim as it travels to a worker: where it stands, and the run that it belongs to."""
+
+    folder: Path
+    manifest: Record
+    module: str
+    file: Path | None
+    claim: str
+
+
+def _place(claim: Claim) -> tuple[str, Path | None, str]:
+    """Return the module, the file if it was given by ``--claims``, and the id."""
+    module = claim.check.__module__
+    return module, loaded_claim_file(module), claim.id
+
+
+def _check_as_told(task: _Task) -> "_Checked":
+    """Check one claim in a worker."""
+    module = load_claim_file(task.file) if task.file else importlib.import_module(task.module)
+    (claim,) = (found for found in vars(module).values() if isinstance(found, Claim) and found.id == task.claim)
+    return _check(RunFolder(task.folder, task.manifest), claim, SerialPool(), None)
+
+
+class _Checked(NamedTuple):
+    """What came out of a check: a record, and the arrays of its figures."""
+
+    record: Record
+    arrays: dict[str, NDArray[Any]]
+
+
+def _stored(folder: RunFolder, record: Record, arrays: dict[str, NDArray[Any]]) -> Record:
+    folder.save_claim(record, arrays)
+    if record["error"] is None:
+        folder.forget_partial(record["id"])
+    return record
+
+
+def _check(folder: RunFolder, claim: Claim, pool: Pool, progress: Progress | None) -> _Checked:
+    """Check one claim."""
     manifest = folder.manifest
     bench = Workbench(
         claim.id,
@@ -134,7 +190,7 @@ def _check(folder: RunFolder, claim: Claim, pool: Pool, listener: Listener) -> R
         seed=manifest["seed"],
         device=manifest["device"],
         pool=pool,
-        progress=listener.items_done,
+        progress=progress,
     )
     begun = time.monotonic()
     process, place = os.getpid(), Path.cwd()
@@ -161,10 +217,7 @@ def _check(folder: RunFolder, claim: Claim, pool: Pool, listener: Listener) -> R
     seconds = round(time.monotonic() - begun, 3)
     record = _record(claim, manifest, outcome, findings, bench, error, seconds)
     arrays = {name: array for figure in bench.figures.values() for name, array in figure.arrays().items()}
-    folder.save_claim(record, arrays)
-    if error is None:
-        folder.forget_partial(claim.id)
-    return record
+    return _Checked(record, arrays)
 
 
 def _record(

@@ -87,6 +87,30 @@ def test_spawned_processes_find_the_same_numbers(finished: RunFolder, tmp_path: 
         assert numbers(folder, claim) == numbers(finished, claim)
 
 
+def test_workers_that_check_whole_claims_find_the_same_numbers(
+    finished: RunFolder, tmp_path: Path, kinds: Path
+) -> None:
+    ear = Ear()
+    folder = execute(Request(claim_files=(kinds,), out=tmp_path / "a", jobs=2, device="cpu"), ear)
+    assert sorted(ear.computed) == sorted(folder.claim_ids) == sorted(finished.claim_ids)
+    for claim in folder.claim_ids:
+        assert numbers(folder, claim) == numbers(finished, claim)
+        assert folder.claim(claim)["why_not"] == finished.claim(claim)["why_not"]
+        assert folder.arrays(claim).keys() == finished.arrays(claim).keys()
+    assert folder.manifest["state"] == "complete"
+    assert [path.name for path in (folder.path / "partial").iterdir()] == ["kinds.error"]
+
+
+def test_a_claim_that_kills_its_worker_is_an_error_and_the_others_are_checked(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    fine = DEADLY[DEADLY.index('@claim("mine.fine"') :]
+    file.write_text(DEADLY + "".join(fine.replace("fine", f"fine{number}") for number in range(3)))
+    folder = execute(Request(claim_files=(file,), out=tmp_path / "run", jobs=2))
+    assert folder.claim("mine.deadly")["error"]["type"] == "BrokenProcessPool"
+    others = [folder.claim(claim)["verdict"] for claim in folder.claim_ids if claim != "mine.deadly"]
+    assert others == ["SUPPORTED"] * 4
+
+
 def test_a_cluster_finds_the_same_numbers(finished: RunFolder, tmp_path: Path, kinds: Path, cluster: str) -> None:
     request = Request(
         patterns=("kinds.supported", "kinds.error"), claim_files=(kinds,), out=tmp_path / "a", scheduler=cluster
