@@ -83,12 +83,16 @@ from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
 from .index_by_potential import index_formula as index_formula
+from .level_sets.bisector import BisectorGaps as BisectorGaps
+from .level_sets.bisector import bisector_correlation as bisector_correlation
+from .level_sets.bisector import bisector_gaps as bisector_gaps
 from .level_sets.equal_networks import equal_networks_midpoint as equal_networks_midpoint
 from .level_sets.equal_networks import zero_loss_polyline as zero_loss_polyline
 from .level_sets.linear_equality import linear_equality_case as linear_equality_case
 from .level_sets.linear_paths import linear_path as linear_path
 from .level_sets.merging_paths import merging_path as merging_path
 from .level_sets.parameter_path import ParameterPath as ParameterPath
+from .level_sets.permuted_units import permuted_units as permuted_units
 from .level_sets.plateau import plateau_counterexample as plateau_counterexample
 from .level_sets.quadratic_paths import output_matrix as output_matrix
 from .level_sets.quadratic_paths import quadratic_descent as quadratic_descent
@@ -103,6 +107,8 @@ from .level_sets.relu_valleys import smallest_relu_valley as smallest_relu_valle
 from .level_sets.ridge import ridge_with_three_layers as ridge_with_three_layers
 from .level_sets.sublevel_tree import MergeTree as MergeTree
 from .level_sets.sublevel_tree import merge_tree as merge_tree
+from .level_sets.two_gaussians import two_gaussians as two_gaussians
+from .level_sets.two_gaussians import two_gaussians_as_published as two_gaussians_as_published
 from .level_sets.two_sided_valley import two_sided_valley as two_sided_valley
 from .level_sets.wide_paths import wide_path as wide_path
 from .linear_network.barrier import minimiser_barrier as minimiser_barrier

@@ -1,11 +1,15 @@
 """Sublevel sets of the loss: how many components they have, and paths within them."""
 
+from theory.level_sets.bisector import BisectorGaps as BisectorGaps
+from theory.level_sets.bisector import bisector_correlation as bisector_correlation
+from theory.level_sets.bisector import bisector_gaps as bisector_gaps
 from theory.level_sets.equal_networks import equal_networks_midpoint as equal_networks_midpoint
 from theory.level_sets.equal_networks import zero_loss_polyline as zero_loss_polyline
 from theory.level_sets.linear_equality import linear_equality_case as linear_equality_case
 from theory.level_sets.linear_paths import linear_path as linear_path
 from theory.level_sets.merging_paths import merging_path as merging_path
 from theory.level_sets.parameter_path import ParameterPath as ParameterPath
+from theory.level_sets.permuted_units import permuted_units as permuted_units
 from theory.level_sets.plateau import plateau_counterexample as plateau_counterexample
 from theory.level_sets.quadratic_paths import output_matrix as output_matrix
 from theory.level_sets.quadratic_paths import quadratic_descent as quadratic_descent
@@ -20,5 +24,7 @@ from theory.level_sets.relu_valleys import smallest_relu_valley as smallest_relu
 from theory.level_sets.ridge import ridge_with_three_layers as ridge_with_three_layers
 from theory.level_sets.sublevel_tree import MergeTree as MergeTree
 from theory.level_sets.sublevel_tree import merge_tree as merge_tree
+from theory.level_sets.two_gaussians import two_gaussians as two_gaussians
+from theory.level_sets.two_gaussians import two_gaussians_as_published as two_gaussians_as_published
 from theory.level_sets.two_sided_valley import two_sided_valley as two_sided_valley
 from theory.level_sets.wide_paths import wide_path as wide_path
