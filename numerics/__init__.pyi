@@ -88,3 +88,6 @@ from .training.minibatch import sgd as sgd
 from .training.result import TrainingResult as TrainingResult
 from .training.sharpness_aware import SharpnessAware as SharpnessAware
 from .training.weight_average import WeightAverage as WeightAverage
+from .zero_set import ZeroSetWalk as ZeroSetWalk
+from .zero_set import walk_on_zero_set as walk_on_zero_set
+from .zero_set import zero_set_dimension as zero_set_dimension

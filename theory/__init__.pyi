@@ -78,6 +78,15 @@ from .free_probability.sums import more_semicircular as more_semicircular
 from .free_probability.transforms import marchenko_pastur_transform as marchenko_pastur_transform
 from .free_probability.transforms import semicircle_transform as semicircle_transform
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
+from .global_minima.certified_zero import ZeroCertificate as ZeroCertificate
+from .global_minima.certified_zero import certify_zero as certify_zero
+from .global_minima.dependent_features import gradient_without_rank as gradient_without_rank
+from .global_minima.dependent_features import square_units_at_rest as square_units_at_rest
+from .global_minima.exceptional_data import linear_units_fit as linear_units_fit
+from .global_minima.exceptional_data import repeated_inputs as repeated_inputs
+from .global_minima.interpolating_layer import interpolating_layer as interpolating_layer
+from .global_minima.wide_layer import wide_layer_gradient as wide_layer_gradient
+from .global_minima.zero_loss_set import zero_loss_dimension as zero_loss_dimension
 from .gradient_variance import residual_variance as residual_variance
 from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law

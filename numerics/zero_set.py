@@ -1,0 +1,220 @@
+r"""The set on which a network fits its data: walks on it, and its dimension as its own points show it.
+
+Conventions: r(theta) = outputs - targets, all of a member's in one vector, J = dr/dtheta. Right singular vectors of J
+count as moving the outputs if their singular value exceeds ``RANK_CUT`` times the largest one; the others span the
+kernel. A *correction* is the shortest step that would remove the residuals if they were linear, -J^+ r. The loss is the
+mean over examples of the sum of squared residuals.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from numerics.arguments import checked_number, checked_sizes
+from numerics.curvature.assembly import output_jacobian
+from numerics.losses import SquaredError
+from numerics.networks import Mlp
+from numerics.objective import check_problem
+from numerics.seeded import seeded_normal
+
+RANK_CUT: Final = 1e-10
+"""Singular values of J below this part of the largest one count as zero."""
+
+FLAT_CUT: Final = 0.03
+"""Directions in which a cloud of points is thinner than this part of its widest one count as none of its own."""
+
+_CORRECTIONS = 30
+_NOWHERE = 1e-6
+
+
+@dataclass(frozen=True)
+class ZeroSetWalk:
+    """Points of zero loss, one after another, for every member.
+
+    Args:
+        points: The points; a member that has gone far enough stays at its last one.
+        losses: The loss at each of them.
+        distances: How far each is from the first one, in a straight line.
+    """
+
+    points: Float[Tensor, "members points parameters"]
+    losses: Float[Tensor, "members points"]
+    distances: Float[Tensor, "members points"]
+
+
+@torch.no_grad()
+def walk_on_zero_set(
+    network: Mlp,
+    theta: Float[Tensor, "members parameters"],
+    x: Float[Tensor, "*members batch inputs"],
+    y: Float[Tensor, "*members batch outputs"],
+    *,
+    distance: float,
+    step: float,
+    seeds: Sequence[int],
+    max_steps: int = 1000,
+) -> ZeroSetWalk:
+    """Walk on the zero set of every member until a distance from the start is reached, straight on as far as it bends.
+
+    Each step goes along the part of the last direction that lies in the kernel of J, and is then corrected back onto
+    the set. The first direction is random. Allocates some Jacobians of all members, members x residuals x parameters
+    numbers each, and the points.
+
+    Args:
+        network: The network.
+        theta: Points near the set, one per member; they are corrected first.
+        x: Inputs, shared or one set per member.
+        y: Targets, shared or one set per member.
+        distance: How far to go, in a straight line from the start, > 0.
+        step: Length of one step before its correction, > 0.
+        seeds: One per member, for the first direction.
+        max_steps: Members stop after so many steps even if they are not there.
+
+    Returns:
+        The walk. Whether the points are on the set is for its losses to say, and whether a member arrived for its
+        distances: a set that bends back, or a kernel of dimension 0, leads nowhere.
+
+    Raises:
+        ValueError: If the problem's pieces do not fit or are not finite, there is not one seed per member, or a number
+            is out of range.
+
+    Examples:
+        >>> x = torch.ones(1, 1, dtype=torch.float64)
+        >>> start = torch.tensor([[1.0, 2.0]], dtype=torch.float64)  # two linear units of product 2
+        >>> walk = walk_on_zero_set(Mlp((1, 1, 1), "linear"), start, x, 2 * x, distance=1.0, step=0.1, seeds=[0])
+        >>> bool(walk.losses.max() < 1e-25), bool(walk.distances[0, -1] >= 1)
+        (True, True)
+    """
+    check_problem(network, theta, x, y, SquaredError())
+    far, length = checked_number("distance", distance, above=0.0), checked_number("step", step, above=0.0)
+    checked_sizes(max_steps=max_steps)
+    if len(seeds) != len(theta):
+        raise ValueError(f"seeds must have one entry per member, {len(theta)}, got {len(seeds)}.")
+    heading = seeded_normal("walk", (theta.shape[1],), seeds=seeds, dtype=theta.dtype, device=theta.device)
+    here = _corrected(network, theta, x, y)
+    points = [here]
+    for _ in range(max_steps):
+        going = (here - points[0]).norm(dim=1, keepdim=True) < far
+        if not bool(going.any()):
+            break
+        rows = _moving_directions(network, here, x)
+        along = heading - _within(rows, heading)
+        size = along.norm(dim=1, keepdim=True)
+        going &= size > _NOWHERE * heading.norm(dim=1, keepdim=True)  # else the kernel has no such direction
+        if not bool(going.any()):
+            break
+        along = along / size
+        there = _corrected(network, here + length * along, x, y)
+        here = torch.where(going, there, here)
+        heading = along
+        points.append(here)
+    path = torch.stack(points, dim=1)
+    losses = torch.stack([_losses(network, point, x, y) for point in points], dim=1)
+    return ZeroSetWalk(path, losses, (path - path[:, :1]).norm(dim=2))
+
+
+@torch.no_grad()
+def zero_set_dimension(
+    network: Mlp,
+    theta: Float[Tensor, "members parameters"],
+    x: Float[Tensor, "*members batch inputs"],
+    y: Float[Tensor, "*members batch outputs"],
+    *,
+    radius: float,
+    seeds: Sequence[int],
+) -> tuple[Int[Tensor, " members"], Float[Tensor, "members parameters"], Float[Tensor, " members"]]:
+    """Count the directions in which the zero set extends around a point of it, by points of the set alone.
+
+    Twice as many points as parameters are drawn at random around each member, in all directions alike, and moved onto
+    the set by the shortest ways; the principal components of where they end are compared. Along the set they spread as
+    far as they were drawn; across it only as much as the set bends, by the radius less. No rank enters the count.
+
+    Allocates members x (2 parameters) x (widest layer) x batch numbers for the outputs.
+
+    Args:
+        network: The network.
+        theta: Points near the set, one per member; they are corrected first.
+        x: Inputs, shared or one set per member.
+        y: Targets, shared or one set per member.
+        radius: Standard deviation of the points drawn, in every coordinate, > 0; small, but far above rounding.
+        seeds: One per member.
+
+    Returns:
+        The number of principal components above ``FLAT_CUT`` times the largest; all of them, over the largest, from the
+        largest down; and the largest loss of the points.
+
+    Raises:
+        ValueError: If the problem's pieces do not fit or are not finite, there is not one seed per member, or the
+            radius is out of range.
+
+    Examples:
+        >>> x = torch.ones(1, 1, dtype=torch.float64)
+        >>> start = torch.tensor([[1.0, 2.0]], dtype=torch.float64)  # two linear units of product 2
+        >>> zero_set_dimension(Mlp((1, 1, 1), "linear"), start, x, 2 * x, radius=1e-4, seeds=[0])[0]
+        tensor([1])
+    """
+    check_problem(network, theta, x, y, SquaredError())
+    size = checked_number("radius", radius, above=0.0)
+    if len(seeds) != len(theta):
+        raise ValueError(f"seeds must have one entry per member, {len(theta)}, got {len(seeds)}.")
+    members, parameters = theta.shape
+    count = 2 * parameters
+    base = _corrected(network, theta, x, y)
+    jacobian = output_jacobian(network, base, x).flatten(1, 2)
+    inverse: Tensor = torch.linalg.pinv(jacobian, rtol=RANK_CUT)
+    draws = seeded_normal("cloud", (count, parameters), seeds=seeds, dtype=theta.dtype, device=theta.device)
+    cloud = base[:, None] + size * draws
+    inputs = x.expand(members, *x.shape[-2:]).repeat_interleave(count, dim=0)
+    targets = y.expand(members, *y.shape[-2:]).repeat_interleave(count, dim=0)
+    for _ in range(_CORRECTIONS):  # the inverse at the base serves the whole cloud, which is small
+        residual = (network.forward(cloud.flatten(0, 1), inputs) - targets).reshape(members, count, -1)
+        cloud = cloud - residual @ inverse.mT
+        if bool((residual.abs().amax(dim=(1, 2)) <= _rounding(base, targets)).all()):
+            break
+    worst = _losses(network, cloud.flatten(0, 1), inputs, targets).reshape(members, count).amax(dim=1)
+    spread = torch.linalg.svdvals(cloud - cloud.mean(dim=1, keepdim=True))
+    relative = spread / spread[:, :1]
+    return (relative > FLAT_CUT).sum(dim=1), relative, worst
+
+
+def _corrected(network: Mlp, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """Each member moved onto the set, as near as it comes."""
+    best, least = theta, _losses(network, theta, x, y)
+    for _ in range(_CORRECTIONS):
+        residual = (network.forward(theta, x) - y).flatten(1)
+        if bool((residual.abs().amax(dim=1) <= _rounding(theta, y)).all()):
+            break
+        jacobian = output_jacobian(network, theta, x).flatten(1, 2)
+        inverse: Tensor = torch.linalg.pinv(jacobian, rtol=RANK_CUT)
+        theta = theta - (inverse @ residual[..., None]).squeeze(-1)
+        losses = _losses(network, theta, x, y)
+        better = losses < least
+        best, least = torch.where(better[:, None], theta, best), torch.where(better, losses, least)
+        if not bool(better.any()):
+            break
+    return best
+
+
+def _moving_directions(network: Mlp, theta: Tensor, x: Tensor) -> Tensor:
+    """The right singular vectors of J that move outputs, others zeroed; members x residuals x parameters."""
+    _, values, rows = torch.linalg.svd(output_jacobian(network, theta, x).flatten(1, 2), full_matrices=False)
+    moved: Tensor = rows * (values > RANK_CUT * values[:, :1])[..., None]
+    return moved
+
+
+def _within(rows: Tensor, vectors: Tensor) -> Tensor:
+    """The part of vectors in the span of orthonormal rows."""
+    return (rows.mT @ (rows @ vectors[..., None])).squeeze(-1)
+
+
+def _losses(network: Mlp, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    return SquaredError().value(network.forward(theta, x), y)
+
+
+def _rounding(theta: Tensor, y: Tensor) -> float:
+    """What rounding may leave of a residual."""
+    return 8 * torch.finfo(theta.dtype).eps * max(1.0, float(y.abs().max()))
