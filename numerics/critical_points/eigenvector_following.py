@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_number, checked_sizes, checked_tolerance
+from numerics.arguments import checked_number, checked_sizes, checked_tolerance, integer
 from numerics.critical_points.evidence import (
     SEARCHING,
     UNBOUNDED,
@@ -46,7 +46,7 @@ def follow_eigenvectors(
     y: Float[Tensor, "*members batch outputs"],
     loss: SquaredError,
     *,
-    index: Int[Tensor, " members"] | None = None,
+    index: Int[Tensor, " members"] | int | None = None,
     weight_decay: float = 0.0,
     tolerance: float = 1e-9,
     max_steps: int = 300,
@@ -63,8 +63,8 @@ def follow_eigenvectors(
         x: Inputs, shared or one set per member.
         y: Targets, shared or one set per member.
         loss: The squared error with its prefactor.
-        index: Index aimed at, one per member, in 0..parameters; that of the start if None. It is an aim, not a
-            promise: what was found, the result's ``inertia`` says.
+        index: Index aimed at, one for all or one per member, in 0..parameters; that of the start if None. It is an aim,
+            not a promise: what was found, the result's ``inertia`` says.
         weight_decay: Factor of ``|theta|**2/2`` in the function whose critical points are sought, at least 0.
         tolerance: Relative gradient norm of a critical point, in (0, 1).
         max_steps: Steps of each member at most, without the polish.
@@ -94,19 +94,34 @@ def follow_eigenvectors(
     checked_tolerance(tolerance)
     checked_sizes(max_steps=max_steps)
     bound = checked_number("bound", bound, above=0.0)
-    if index is not None:
-        fits = isinstance(index, Tensor) and index.dtype == torch.int64 and index.shape == theta.shape[:1]
-        if not (fits and bool(((index >= 0) & (index <= network.parameters)).all())):
-            raise ValueError(
-                f"index must hold one int64 in 0..{network.parameters} for each of {len(theta)} members, got {index!r}."
-            )
-        index = index.to(theta.device)
+    aims = None if index is None else _checked_aims(index, theta)
     pieces = []
     with torch.no_grad():
         for some in landscape.groups(len(theta)):
-            aim = None if index is None else index[some]
+            aim = None if aims is None else aims[some]
             pieces.append(_follow(landscape.of(some), theta[some], aim, tolerance, max_steps, bound))
     return joined(pieces)
+
+
+def _checked_aims(index: object, theta: Tensor) -> Int[Tensor, " members"]:
+    """The aims as a tensor on the members' device."""
+    members, most = theta.shape
+    number = integer(index)
+    if isinstance(index, Tensor) or number is None or not 0 <= number <= most:
+        aims = index
+    else:
+        aims = torch.full((members,), number, dtype=torch.int64)
+    if (
+        not isinstance(aims, Tensor)
+        or aims.dtype != torch.int64
+        or aims.shape != (members,)
+        or not bool(((aims >= 0) & (aims <= most)).all())
+    ):
+        raise ValueError(
+            f"index must be an integer in 0..{most}, or hold one int64 in 0..{most} for each of {members} members, "
+            f"got {index!r}."
+        )
+    return aims.to(theta.device)
 
 
 def _follow(

@@ -29,6 +29,7 @@ from torch import Tensor
 
 from numerics.critical_points.landscape import Landscape
 from numerics.curvature.inertia import Inertia
+from numerics.one_line import counted, spanned
 
 CUT = 1e-10
 """Eigenvalues up to this part of the spectral radius, or of the data's scale if that is more, are unresolved."""
@@ -85,6 +86,13 @@ class CriticalPoints:
     radius: Float[Tensor, " members"]
     newton_step: Float[Tensor, " members"]
     steps: Int[Tensor, " members"]
+
+    def __repr__(self) -> str:
+        good = self.converged
+        found = (
+            "" if not bool(good.any()) else (f": loss {spanned(self.loss[good])}, index {spanned(self.index[good])}")
+        )
+        return f"CriticalPoints({counted(len(good), 'member')}; {int(good.sum())} converged{found})"
 
     @property
     def index(self) -> Int[Tensor, " members"]:
@@ -196,9 +204,7 @@ def polished(
     cut = resolution(landscape, spectrum).squeeze(1)
     resolved = size > cut[:, None]
     gap = torch.where(resolved, size - cut[:, None], torch.full_like(size, torch.inf)).amin(1)
-    counts = ((spectrum < -cut[:, None]).sum(1), (~resolved).sum(1), (spectrum > cut[:, None]).sum(1))
-    reason = "exact: all eigenvalues were computed"
-    inertia = Inertia(*counts, cut, torch.zeros_like(counts[0]), "exact", True, 0, reason)
+    inertia = Inertia.of_eigenvalues(spectrum, cut)
 
     relative, length, move = landscape.relative(theta, gradient), theta.norm(dim=1), step.norm(dim=1)
     decay = landscape.weight_decay
@@ -206,7 +212,7 @@ def polished(
     if decay:
         move = torch.hypot(move, drift / decay)
     small = relative <= tolerance
-    far, flat = move > SHORT * length.clamp(min=1), (counts[1] > 0) & ~excused
+    far, flat = move > SHORT * length.clamp(min=1), (inertia.unresolved > 0) & ~excused
     beyond = length > bound * theta.shape[1] ** 0.5
     outcome = torch.where(small, torch.zeros_like(outcome), outcome)
     for code, fails in ((_DEGENERATE, flat), (_FAR, far), (UNBOUNDED, beyond)):

@@ -19,6 +19,7 @@ from numerics.critical_points.gradient_solver import solve_gradient
 from numerics.critical_points.landscape import checked_landscape
 from numerics.losses import SquaredError
 from numerics.networks import Mlp
+from numerics.one_line import counted
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,10 @@ class GradientNormMinima:
     points: CriticalPoints
     accepted: Bool[Tensor, " members"]
     alignment: Float[Tensor, " members"]
+
+    def __repr__(self) -> str:
+        counts = f"{int(self.accepted.sum())} accepted, of these {int(self.critical.sum())} critical"
+        return f"GradientNormMinima({counted(len(self.accepted), 'member')}; {counts}, {int(self.flat.sum())} not)"
 
     @property
     def critical(self) -> Bool[Tensor, " members"]:

@@ -55,6 +55,25 @@ class Inertia:
     products: int
     reason: str
 
+    @classmethod
+    def of_eigenvalues(
+        cls, eigenvalues: Float[Tensor, "members size"], tolerance: Float[Tensor, " members"]
+    ) -> "Inertia":
+        """Count eigenvalues that are all at hand.
+
+        Args:
+            eigenvalues: Those of each member, in any order.
+            tolerance: Absolute cuts.
+
+        Examples:
+            >>> Inertia.of_eigenvalues(torch.tensor([[-2.0, 1e-9, 3.0]]), torch.tensor([1e-6])).negative
+            tensor([1])
+        """
+        negative, positive = ((sign * eigenvalues > tolerance[:, None]).sum(1) for sign in (-1, 1))
+        unresolved, none = eigenvalues.shape[1] - negative - positive, torch.zeros_like(negative)
+        reason = "exact: all eigenvalues are at hand"
+        return cls(negative, unresolved, positive, tolerance, none, "exact", True, 0, reason)
+
 
 def inertia(
     matrix: Float[Tensor, "*members size size"] | SymmetricOperator,

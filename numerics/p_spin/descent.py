@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from numerics.arguments import checked_number, checked_sizes, checked_tensors
+from numerics.one_line import counted, spanned
 from numerics.p_spin.hamiltonian import SphericalSpinGlass
 
 FALL = 0.1
@@ -38,6 +39,10 @@ class SphericalDescent:
     relative_gradient: Float[Tensor, " starts"]
     arrived: Bool[Tensor, " starts"]
     steps: Int[Tensor, " starts"]
+
+    def __repr__(self) -> str:
+        ends = f"energy {spanned(self.energy)}; {int(self.arrived.sum())} arrived"
+        return f"SphericalDescent({counted(len(self.steps), 'start')}, {spanned(self.steps)} steps, {ends})"
 
 
 @torch.no_grad()

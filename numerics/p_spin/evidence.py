@@ -14,6 +14,7 @@ from torch import Tensor
 
 from numerics.arguments import checked_tolerance
 from numerics.curvature.inertia import Inertia
+from numerics.one_line import counted, spanned
 from numerics.p_spin.hamiltonian import SphericalSpinGlass
 
 CUT = 1e-8
@@ -52,6 +53,15 @@ class SphericalCriticalPoints:
     moved: Float[Tensor, " starts"]
     steps: Int[Tensor, " starts"]
 
+    def __repr__(self) -> str:
+        good = self.converged
+        found = (
+            ""
+            if not bool(good.any())
+            else (f": energy {spanned(self.energy[good])}, index {spanned(self.inertia.negative[good])}")
+        )
+        return f"SphericalCriticalPoints({counted(len(good), 'start')}; {int(good.sum())} converged{found})"
+
 
 def reachable_tolerance(glass: SphericalSpinGlass, tolerance: float | None) -> float:
     """The tolerance, or without one what the precision of the couplings allows: 1e-9 in float64, 1e-5 in float32.
@@ -85,7 +95,6 @@ def with_evidence(
     sizes = values.abs()
     unit = sizes.amax(1).clamp(min=2 * math.sqrt(glass.order * (glass.order - 1)) * glass.coupling_scale)
     cut = unit * max(CUT, glass.spins * torch.finfo(points.dtype).eps)
-    negative, positive = ((sign * values > cut[:, None]).sum(1) for sign in (-1, 1))
     chord = (points - starts).norm(dim=1) / (2 * math.sqrt(glass.spins))
     return SphericalCriticalPoints(
         points=points,
@@ -93,17 +102,7 @@ def with_evidence(
         relative_gradient=relative,
         converged=relative <= tolerance,
         eigenvalues=values,
-        inertia=Inertia(
-            negative=negative,
-            unresolved=values.shape[1] - negative - positive,
-            positive=positive,
-            tolerance=cut,
-            zero_modes=torch.zeros_like(negative),
-            method="exact",
-            finished=True,
-            products=0,
-            reason="exact: all eigenvalues are at hand",
-        ),
+        inertia=Inertia.of_eigenvalues(values, cut),
         gap=sizes.amin(1) / unit,
         newton_step=newton,
         moved=2 * chord.clamp(max=1).asin(),

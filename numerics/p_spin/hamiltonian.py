@@ -62,6 +62,10 @@ class SphericalSpinGlass:
     couplings: Float[Tensor, "monomials pairs"]
     coupling_scale: float
 
+    def __repr__(self) -> str:
+        held = f"{self.couplings.dtype} on {self.couplings.device}, coupling_scale={self.coupling_scale:.4g}"
+        return f"SphericalSpinGlass(order={self.order}, spins={self.spins}, {held})"
+
     @classmethod
     def draw(
         cls,

@@ -1,6 +1,7 @@
 """Critical points: a linear network's whole list, bounds that hold for every network, and honesty about the rest."""
 
 import itertools
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -171,6 +172,26 @@ def test_the_aim_decides_what_is_found() -> None:
     assert (low.index <= own.index)[both].double().mean() > 0.9
     assert low.loss[both].mean() < own.loss[both].mean()
     assert int((low.index[both] == 0).sum()) >= 5
+
+
+def test_one_aim_for_all_is_the_same_aim_for_each() -> None:
+    network, starts, x, y = problem((2, 2, 2), 8, 4)
+    one, each = (
+        follow_eigenvectors(network, starts, x, y, HALF, weight_decay=1e-2, index=aim)
+        for aim in (1, torch.ones(4, dtype=torch.int64))
+    )
+    assert torch.equal(one.theta, each.theta)
+    assert torch.equal(one.steps, each.steps)
+
+
+def test_records_print_in_one_line_without_their_numbers() -> None:
+    network, starts, x, y = problem((2, 2, 2), 8, 3)
+    ends = minimise_gradient_norm(network, starts, x, y, HALF, weight_decay=1e-2, max_steps=1)
+    shown = "GradientNormMinima(3 members; 0 accepted, of these 0 critical, 0 not)"
+    assert repr(ends) == shown
+    assert repr(ends.points) == "CriticalPoints(3 members; 0 converged)"
+    zero = follow_eigenvectors(network, torch.zeros_like(starts), x, y, HALF, weight_decay=1e-2)
+    assert re.fullmatch(r"CriticalPoints\(3 members; 3 converged: loss [\d.]+ to [\d.]+, index 4\)", repr(zero))
 
 
 def test_without_weight_decay_runaways_are_no_critical_points() -> None:
@@ -474,11 +495,12 @@ def test_what_cannot_be_searched_is_refused(finder: Callable[..., object]) -> No
 
 @pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
-    "index", [torch.tensor([1]), torch.tensor([0, 19]), torch.tensor([-1, 0]), torch.tensor([0.0, 1.0]), 3]
+    "index",
+    [torch.tensor([1]), torch.tensor([0, 19]), torch.tensor([-1, 0]), torch.tensor([0.0, 1.0]), 19, -1, 2.0, True],
 )
 def test_an_aim_that_is_no_index_is_refused(index: object) -> None:
     network, starts, x, y = problem((3, 3, 3), 12, 2)
-    with pytest.raises(ValueError, match=r"index must hold one int64 in 0\.\.18 for each of 2 members, got"):
+    with pytest.raises(ValueError, match=r"index must be an integer in 0\.\.18, or .* each of 2 members, got"):
         follow_eigenvectors(network, starts, x, y, HALF, index=index)  # type: ignore[arg-type]
 
 

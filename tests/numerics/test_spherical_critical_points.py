@@ -140,6 +140,18 @@ def test_a_level_below_every_minimum_is_not_reached_and_that_is_said() -> None:
     assert spherical_descent(GLASS, STARTS).arrived.all()
 
 
+def test_records_print_in_one_line_without_their_numbers() -> None:
+    glass = SphericalSpinGlass.from_couplings(torch.diag(torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)))
+    start = glass.on_sphere(torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]], dtype=torch.float64))
+    found = spherical_critical_points(glass, start[:1])
+    assert repr(glass) == "SphericalSpinGlass(order=2, spins=3, torch.float64 on cpu, coupling_scale=1.871)"
+    assert repr(found) == "SphericalCriticalPoints(1 start; 1 converged: energy 0.577, index 0)"
+    late = spherical_critical_points(glass, start[1:], index=1, max_steps=1)
+    assert repr(late) == "SphericalCriticalPoints(1 start; 0 converged)"
+    end = spherical_descent(glass, start[1:], level=10.0)
+    assert repr(end) == "SphericalDescent(1 start, 0 steps, energy 1.35; 1 arrived)"
+
+
 def test_too_few_steps_are_reported_and_not_hidden() -> None:
     found = spherical_critical_points(GLASS, STARTS, index=3, max_steps=2)
     assert not found.converged.any()

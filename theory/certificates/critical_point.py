@@ -9,6 +9,8 @@ A critical point that is one of a continuous family has a singular Hessian and n
 of linear networks (where `critical_points` enumerates them exactly) and those with a unit that the loss does not see.
 """
 
+import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -27,7 +29,7 @@ from theory.real_arrays import binary_array, positive_integer
 
 __all__ = ["CriticalPointCertificate", "certify_critical_point"]
 
-_HALF_WIDTHS = tuple(Fraction(1, 10**power) for power in range(2, 13))
+_WIDEST, _FIRST, _NARROWEST = 2, 8, 12  # half-widths of boxes that are tried: 10 to minus these powers
 _MAX_PARAMETERS = 200
 
 
@@ -118,7 +120,7 @@ def certify_critical_point(
                 f"{step:.3g} long and leads to none that can be proved."
             )
         distance = max((abs(entry).upper() for entry in (near - start).entries()), key=float) + tiny
-        unique = _widest(network, start, inverse)
+        unique = _widest(network, start, inverse, distance)
         if not distance < _exactly(unique):
             raise NoCertificateError(
                 f"theta must be closer to a critical point, got one at the distance {float(distance):.3g} and a proof "
@@ -136,12 +138,31 @@ def certify_critical_point(
         )
 
 
-def _widest(network: NetworkBalls, point: Any, inverse: Any) -> Fraction:
-    """The half-width of the widest box around the point that provably holds one critical point and no other, or 0."""
-    for half_width in _HALF_WIDTHS:
-        if contraction(network.gradient, network.hessian, point, _exactly(half_width), inverse) is not None:
-            return half_width
-    return Fraction(0)
+def _widest(network: NetworkBalls, point: Any, inverse: Any, distance: Any) -> Fraction:
+    """The half-width of the widest box around the point that provably holds one critical point and no other, or 0.
+
+    Boxes are as wide as powers of ten. The first that is tried is some ten times as wide as the critical point is away
+    (to which distance Newton's steps have led), and at least 10^-8. From one that is proved, how far the Hessian varies
+    in it, as the half-width does, foretells how wide one can still be: so most points take two or three boxes.
+    """
+
+    def proved(power: int) -> Any | None:
+        return contraction(network.gradient, network.hessian, point, _exactly(Fraction(1, 10**power)), inverse)
+
+    power = min(_FIRST, max(_WIDEST, math.floor(-math.log10(float(distance))) - 1))
+    while (bound := proved(power)) is None:
+        power += 1
+        if power > _NARROWEST:
+            return Fraction(0)
+    while bound is not None:
+        # the bound is the distance and K width^2, and has to be smaller than the width
+        spread = max(float(bound) - float(distance), sys.float_info.min)
+        wider = max(_WIDEST, math.ceil(2 * power + math.log10(spread)))
+        bound = None
+        while wider < power and (bound := proved(wider)) is None:
+            wider += 1
+        power = min(power, wider)
+    return Fraction(1, 10**power)
 
 
 def _exactly(value: Fraction) -> Any:
