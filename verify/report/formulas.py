@@ -173,7 +173,7 @@ def _compact(picture: ET.Element, latex: str) -> _Drawing:
     for element in picture.iter():
         if element.tag == "symbol":
             x0, y0, _, height = (float(number) for number in element.attrib["viewBox"].split())
-            outline = "".join(re.sub(r"\s*([A-Z])\s*", r"\1", path.attrib["d"]) for path in element.iter("path"))
+            outline = "".join(_dense(path.attrib["d"]) for path in element.iter("path"))
             name = names[element.attrib["id"]] = _glyph_name(element.attrib["id"], outline, latex)
             boxes[name] = (x0, y0, height)
             if outline:
@@ -206,6 +206,12 @@ def _compact(picture: ET.Element, latex: str) -> _Drawing:
     return _Drawing(f'{head} fill="currentColor">{"".join(body + strokes)}</svg>', tuple(sorted(glyphs.items())))
 
 
+@lru_cache(maxsize=2048)
+def _dense(outline: str) -> str:
+    """Leave out the blanks around the commands of a path."""
+    return re.sub(r"\s*([A-Z])\s*", r"\1", outline)
+
+
 def _glyph_name(name: str, outline: str, latex: str) -> str:
     """Name a glyph by its place in the font, and one put together from pieces (a tall brace) by its outline."""
     font, _, index = name.rpartition("_")
@@ -236,5 +242,8 @@ def _short(number: float, digits: int = 2) -> str:
         ('-.5', '3', '0')
     """
     text = f"{number:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{number:.0f}"
-    text = re.sub(r"^(-?)0\.", r"\1.", text)
+    if text.startswith("0."):
+        text = text[1:]
+    elif text.startswith("-0."):
+        text = f"-{text[2:]}"
     return "0" if text in ("-0", "-", "") else text
