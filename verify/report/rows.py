@@ -13,6 +13,7 @@ part of such an operator with an index has no height, which comes out as one of 
 would be that tall. Such a part is measured as it will be drawn.
 """
 
+import importlib
 import xml.etree.ElementTree as ET
 from copy import deepcopy
 from functools import lru_cache
@@ -27,13 +28,13 @@ def measure_rows_once() -> None:
 
     A class that names a tag takes over that tag: this is how ziamath itself finds its nodes.
     """
-    import ziamath.styles
     from ziafont.glyph import SimpleGlyph
     from ziamath.nodes.mnode import Mnode
     from ziamath.nodes.mrow import Mrow
 
-    ziamath.styles.asdict = vars  # a style is only read; its copy is a quarter of all the work
-    ziamath.styles.ChainMap = lambda own, inherited: {**inherited, **own}
+    styles: Any = importlib.import_module("ziamath.styles")
+    styles.asdict = vars  # a style is only read; its copy is a quarter of all the work
+    styles.ChainMap = lambda own, inherited: {**inherited, **own}
     _keep_lengths(Mnode)
     _keep_outlines(SimpleGlyph)
 
