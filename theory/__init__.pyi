@@ -100,6 +100,7 @@ from .level_sets.equal_networks import zero_loss_polyline as zero_loss_polyline
 from .level_sets.linear_equality import linear_equality_case as linear_equality_case
 from .level_sets.linear_paths import linear_path as linear_path
 from .level_sets.merging_paths import merging_path as merging_path
+from .level_sets.missing_unit import missing_unit_bound as missing_unit_bound
 from .level_sets.parameter_path import ParameterPath as ParameterPath
 from .level_sets.permuted_units import permuted_units as permuted_units
 from .level_sets.plateau import plateau_counterexample as plateau_counterexample
@@ -118,7 +119,10 @@ from .level_sets.sublevel_tree import MergeTree as MergeTree
 from .level_sets.sublevel_tree import merge_tree as merge_tree
 from .level_sets.two_gaussians import two_gaussians as two_gaussians
 from .level_sets.two_gaussians import two_gaussians_as_published as two_gaussians_as_published
+from .level_sets.two_sided_barrier import TwoSidedBarrier as TwoSidedBarrier
+from .level_sets.two_sided_barrier import certify_two_sided_barrier as certify_two_sided_barrier
 from .level_sets.two_sided_valley import two_sided_valley as two_sided_valley
+from .level_sets.unit_chain import chain_of_units as chain_of_units
 from .level_sets.wide_paths import wide_path as wide_path
 from .linear_network.barrier import minimiser_barrier as minimiser_barrier
 from .linear_network.classification import linear_critical_sets as linear_critical_sets

@@ -8,6 +8,7 @@ from theory.level_sets.equal_networks import zero_loss_polyline as zero_loss_pol
 from theory.level_sets.linear_equality import linear_equality_case as linear_equality_case
 from theory.level_sets.linear_paths import linear_path as linear_path
 from theory.level_sets.merging_paths import merging_path as merging_path
+from theory.level_sets.missing_unit import missing_unit_bound as missing_unit_bound
 from theory.level_sets.parameter_path import ParameterPath as ParameterPath
 from theory.level_sets.permuted_units import permuted_units as permuted_units
 from theory.level_sets.plateau import plateau_counterexample as plateau_counterexample
@@ -26,5 +27,8 @@ from theory.level_sets.sublevel_tree import MergeTree as MergeTree
 from theory.level_sets.sublevel_tree import merge_tree as merge_tree
 from theory.level_sets.two_gaussians import two_gaussians as two_gaussians
 from theory.level_sets.two_gaussians import two_gaussians_as_published as two_gaussians_as_published
+from theory.level_sets.two_sided_barrier import TwoSidedBarrier as TwoSidedBarrier
+from theory.level_sets.two_sided_barrier import certify_two_sided_barrier as certify_two_sided_barrier
 from theory.level_sets.two_sided_valley import two_sided_valley as two_sided_valley
+from theory.level_sets.unit_chain import chain_of_units as chain_of_units
 from theory.level_sets.wide_paths import wide_path as wide_path

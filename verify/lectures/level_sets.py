@@ -32,7 +32,12 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         COMPLEX,
         r"For ReLU networks of any widths there are data with more than one component.",
-        ("level-sets.relu-valleys",),
+        (
+            "level-sets.relu-valleys",
+            "level-sets.grid-persistence",
+            "level-sets.two-sided-barrier",
+            "level-sets.two-sided-search",
+        ),
     ),
     Statement(
         COMPLEX,

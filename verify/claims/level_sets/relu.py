@@ -6,14 +6,17 @@ from fractions import Fraction
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 import theory
 from verify import Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.lectures.level_sets import COMPLEX, MAIN_RESULT
 from verify.sources import FREEMAN_BRUNA_2017, VENTURI_BANDEIRA_BRUNA_2019
 
 SETTING = (
-    "networks have one hidden layer of ReLU units and a linear output; the loss is the sum of squared errors over the "
-    "examples, without a half and without a mean; components are counted in the space of all parameters"
+    "networks have one hidden layer of ReLU units, or several of one unit each, and a linear output; the loss is the "
+    "sum of squared errors over the examples, without a half and without a mean; components are counted in the space "
+    "of all parameters"
 )
 
 
@@ -64,8 +67,7 @@ DATA = {
     source=Source(VENTURI_BANDEIRA_BRUNA_2019, "on spurious valleys of ReLU networks", COMPLEX),
     assumptions=(
         SETTING,
-        "the data are those named; for networks of more than one hidden layer nothing is shown here, nor for every "
-        "width at once",
+        "the data are those named; biases, if there are any, in the first layer and at the output only",
     ),
     expects={Verdict.CERTIFIED},
     corrects="level-sets.connected-at-every-level-as-printed",
@@ -81,9 +83,18 @@ def relu_valleys(bench: Workbench) -> Iterator[Comparison]:
 
     $$y_k^2 + y_{\min}^2.$$
 
+    At any depth a network with one unit in each hidden layer, with biases at most in the first layer and at the output,
+    has exactly these components, with the same floors and walls: its outputs are those of one unit with the outer
+    weight $a \max(0, w_2) \cdots \max(0, w_L)$, and from every parameter a path on which the outputs stay as they are
+    leads to inner weights 1, also where a unit is dead.
+
     A second unit takes the valleys away from the triangle, though two units on two points still have two components of
     global minima. All births and deaths of components are rational numbers; they are found by comparing all activation
     patterns of all units, and are the ones that one finds by hand.
+
+    Nothing is proved of networks with several hidden layers of which one has two units or more. With one hidden layer
+    there are data with a valley at every width, but they are other data at each; on given data a width that is large
+    enough, two for each example, takes all valleys away.
     """
     yield Identity(
         "the wall around the smallest valley",
@@ -106,6 +117,22 @@ def relu_valleys(bench: Workbench) -> Iterator[Comparison]:
         derivation=derivation,
         claimed=target**2 + least**2,
         rival=Rival("that of its floor: no wall", target**2),
+    )
+    longer = theory.chain_of_units()
+    letters = {symbol.name: symbol for symbol in longer.value.free_symbols}
+    outer, inner = letters["a"], letters["w"]
+    yield Identity(
+        "outer weight of the shorter chain with the same outputs, inner weight w > 0",
+        derivation=longer,
+        claimed=outer * inner,
+        rival=Rival("that of the longer one", outer),
+    )
+    yield Identity(
+        "the same with an inner weight -w < 0, where the unit is dead",
+        derivation=longer,
+        part="dead",
+        claimed=_whole(0),
+        rival=Rival("the product, as in a linear network", -outer * inner),
     )
     trees = {name: theory.merge_tree(data.x, data.y, data.width, data.bias) for name, data in DATA.items()}
     yield Enclosure(
@@ -135,6 +162,17 @@ def relu_valleys(bench: Workbench) -> Iterator[Comparison]:
             list(chain.from_iterable(data.births[1:] for data in DATA.values())),
         ),
     )
+    figure = bench.figure(
+        "valley",
+        title="The smallest valley: one unit on (1, 1) and (-1, 2)",
+        x="w, the first weight, with outer weight 1",
+        y="sum of squared errors",
+        caption="The valley's floor is 4, the other component's 1; every way between them passes 5.",
+    )
+    first = np.linspace(-4.0, 3.2, 73)
+    figure.line(first, (np.maximum(first, 0) - 1) ** 2 + (np.maximum(-first, 0) - 2) ** 2, "loss")
+    for level, label in ((5, "wall"), (4, "floor of the valley"), (1, "global minimum")):
+        figure.line([-4.0, 3.2], [level, level], label)
     figure = bench.figure(
         "bars",
         title="Components of the sublevel sets, from the level at which they appear to that at which they join",
