@@ -5,6 +5,10 @@ from .certificates.critical_point import certify_critical_point as certify_criti
 from .certificates.inertia import SpectralSigns as SpectralSigns
 from .certificates.inertia import certified_signs as certified_signs
 from .certificates.krawczyk import NoCertificateError as NoCertificateError
+from .convexity import convex_local_minimum as convex_local_minimum
+from .convexity import flat_minimiser as flat_minimiser
+from .convexity import indefinite_chord as indefinite_chord
+from .convexity import positive_curvature_without_minimiser as positive_curvature_without_minimiser
 from .curvature_directions import plane_curvatures as plane_curvatures
 from .curvature_directions import principal_curvatures as principal_curvatures
 from .dead_units import dead_unit_index as dead_unit_index
@@ -77,6 +81,11 @@ from .free_probability.sums import free_sum_curve as free_sum_curve
 from .free_probability.sums import more_semicircular as more_semicircular
 from .free_probability.transforms import marchenko_pastur_transform as marchenko_pastur_transform
 from .free_probability.transforms import semicircle_transform as semicircle_transform
+from .function_set import hats as hats
+from .function_set import least_step_distance as least_step_distance
+from .function_set import midpoint_kinks as midpoint_kinks
+from .function_set import relu_kinks as relu_kinks
+from .function_set import step_as_limit as step_as_limit
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
 from .global_minima.certified_zero import ZeroCertificate as ZeroCertificate
 from .global_minima.certified_zero import certify_zero as certify_zero
@@ -145,6 +154,9 @@ from .logistic_neuron.entropic_loss import entropic_convexity as entropic_convex
 from .logistic_neuron.exponentially_many import LogisticMinima as LogisticMinima
 from .logistic_neuron.exponentially_many import axis_examples as axis_examples
 from .logistic_neuron.exponentially_many import logistic_minima as logistic_minima
+from .product_networks import deep_escape_time as deep_escape_time
+from .product_networks import product_saddle as product_saddle
+from .product_networks import two_layer_escape_time as two_layer_escape_time
 from .proof import Difference as Difference
 from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
@@ -225,6 +237,7 @@ from .spin_glass.quadratures import index_rate_integral as index_rate_integral
 from .spin_glass.thresholds import indices_at_energy as indices_at_energy
 from .spin_glass.thresholds import minima_band as minima_band
 from .spin_glass.thresholds import threshold_energy as threshold_energy
+from .stalled_descent import positive_units_floor as positive_units_floor
 from .symbols import alpha as alpha
 from .symbols import epsilon as epsilon
 from .symbols import g as g

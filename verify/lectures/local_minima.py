@@ -8,12 +8,172 @@ words.
 
 from typing import Final
 
-from verify.sources import OPTIMALITY_TALK, Slide, Statement
+from verify.lectures.curvature import OPEN_QUESTIONS
+from verify.sources import OPTIMALITY_TALK, OXFORD_C65, Slide, Slip, Statement
 
+LANDSCAPE: Final = Slide(OXFORD_C65, "Loss landscape example: 56 layers fully connected")
+SUMMARY: Final = Slide(OXFORD_C65, "Structure of the loss landscape dimensionality dependence")
+GLOBAL_MANIFOLD: Final = Slide(OXFORD_C65, "Dimension of global minimizer submanifold")
+LOCAL_SHAPE: Final = Slide(OXFORD_C65, "Local shape of loss landscape")
+REMINDER: Final = Slide(OPTIMALITY_TALK, "Recordemos")
+CONVEX: Final = Slide(OPTIMALITY_TALK, "Problemas convexos")
+EXAMPLE: Final = Slide(OPTIMALITY_TALK, "Ejemplo 1.20")
+PROBLEMS: Final = Slide(OPTIMALITY_TALK, "Se presentan problemas")
+MORE_PROBLEMS: Final = Slide(OPTIMALITY_TALK, "Más problemas")
+FUNCTION_SET: Final = Slide(OPTIMALITY_TALK, "very non-convex and non-closed set")
+NO_FORMULA: Final = Slide(OPTIMALITY_TALK, "In view of these considerations")
 ONE_NEURON: Final = Slide(OPTIMALITY_TALK, "Resultados: We show that for a single neuron")
 RELU_TEACHER: Final = Slide(OPTIMALITY_TALK, "Resultados: We consider the optimization problem")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        OPEN_QUESTIONS,
+        r"Does the gradient always find a minimiser?",
+        ("minima.gradient-does-not-always-arrive",),
+    ),
+    Statement(
+        LANDSCAPE,
+        r"The picture shows the loss of a fully connected network with 56 layers.",
+        Slip(
+            "the network of the picture is said to be fully connected",
+            "it is a convolutional one, ResNet-56 without its skip connections, on CIFAR-10",
+        ),
+    ),
+    Statement(
+        LANDSCAPE,
+        r"Loss landscapes of deep networks are typically not convex.",
+        ("level-sets.example-midpoint",),
+    ),
+    Statement(
+        GLOBAL_MANIFOLD,
+        r"Networks from $\mathbb{R}^n$ to $\mathbb{R}^r$ with smooth activations fit $d$ data on a smooth submanifold "
+        r"of $\mathbb{R}^d$ of dimension $d - rn$.",
+        ("minima.dimension-as-printed", "minima.dimension"),
+    ),
+    Statement(
+        GLOBAL_MANIFOLD,
+        r"The submanifold may be empty.",
+        ("minima.fit-exists",),
+    ),
+    Statement(
+        GLOBAL_MANIFOLD,
+        r"The loss over $d$ data is $(2m)^{-1} \sum_{\mu=1}^d |H(x_\mu; \theta) - y_\mu|^2$.",
+        Slip(
+            "the sum over $d$ data is divided by $2m$",
+            "by twice the number of data, one letter for both; where the loss is zero no factor matters",
+        ),
+    ),
+    Statement(
+        SUMMARY,
+        r"When the amount of data exceeds the product of the input and output dimensions, networks that fit do so on a "
+        r"smooth manifold of known dimension.",
+        ("minima.more-data-than-sizes-as-printed",),
+    ),
+    Statement(
+        SUMMARY,
+        r"Loss landscapes can be non-convex and hence difficult to optimise.",
+        ("level-sets.example-midpoint", "level-sets.convexity-classes"),
+    ),
+    Statement(
+        REMINDER,
+        r"The loss function is evaluated at a function $f_z$ of the hypothesis space and written $L(f_s, z)$.",
+        Slip(
+            r"the hypothesis is $f_z$ in the sentence and $f_s$ in the formula",
+            r"$f_s$: it depends on the whole sample $s$, and $z$ is the one example at which the loss is taken",
+        ),
+    ),
+    Statement(
+        REMINDER,
+        r"Gradient descent repeats its step for ever.",
+        Slip(
+            "the loop of the printed program has no end",
+            "it is stopped after a number of steps, or where the gradient is small",
+        ),
+    ),
+    Statement(
+        CONVEX,
+        r"For convex functions every local minimum is global.",
+        ("level-sets.convexity-classes",),
+    ),
+    Statement(
+        CONVEX,
+        r"The empirical risk of networks is in general not convex.",
+        ("level-sets.example-midpoint",),
+    ),
+    Statement(
+        EXAMPLE,
+        r"For $\theta = (1, -1, 1, 1, 1, 0)$ and $\bar\theta = (-1, 1, 1, 1, 0, 1)$ a network of two ReLU units "
+        r"computes the same function.",
+        ("level-sets.example-midpoint",),
+    ),
+    Statement(
+        PROBLEMS,
+        r"Both have risk 0 on the sample $((-1, 0), (1, 1))$, their midpoint has risk $1/2$: the risk is not convex.",
+        ("level-sets.example-midpoint",),
+    ),
+    Statement(
+        MORE_PROBLEMS,
+        r"There are several local minima.",
+        ("minima.logistic-count", "minima.relu-teacher", "level-sets.relu-valleys"),
+    ),
+    Statement(
+        MORE_PROBLEMS,
+        r"There are saddles, some of a high order, where the Hessian vanishes.",
+        ("minima.slow-saddles",),
+    ),
+    Statement(
+        MORE_PROBLEMS,
+        r"The gradient is very small, so that it takes long.",
+        ("minima.slow-saddles",),
+    ),
+    Statement(
+        MORE_PROBLEMS,
+        r"In $L^p$ norms the set of network functions is far from convex and closed.",
+        ("level-sets.not-closed", "level-sets.not-convex"),
+    ),
+    Statement(
+        FUNCTION_SET,
+        r"The set of network functions is very non-convex and not closed.",
+        ("level-sets.not-closed", "level-sets.not-convex"),
+    ),
+    Statement(
+        FUNCTION_SET,
+        r"The map from parameters to functions is no quotient map: it is not continuously invertible, even after "
+        r"parameters of one function are identified.",
+        ("level-sets.not-a-quotient",),
+    ),
+    Statement(
+        FUNCTION_SET,
+        r"In various situations it is NP-hard to find the global minimum.",
+        Slip(
+            "which situations is left to the references",
+            "Blum and Rivest (1992): to decide whether three threshold units can fit given examples, as the number of "
+            "inputs grows; it is a statement on the worst data, not on gradient descent",
+        ),
+    ),
+    Statement(
+        FUNCTION_SET,
+        r"The picture shows more than one minimum.",
+        Slip(
+            "a local minimum of the picture is taken for one of the loss",
+            "the picture is a two-dimensional slice; a minimum of the slice need not be one in all parameters",
+        ),
+    ),
+    Statement(
+        FUNCTION_SET,
+        r"In practice one neglects that the loss is only almost everywhere differentiable.",
+        Slip(
+            "it is left open what is done where the loss has a kink",
+            "programs take one element of the subdifferential there, for ReLU mostly the derivative 0 at 0; that is a "
+            "choice, and the gradient of the loss where there is one",
+        ),
+    ),
+    Statement(
+        NO_FORMULA,
+        r"No formula guarantees that a network converges to a good solution, that it does so swiftly, or that it "
+        r"converges at all.",
+        ("minima.gradient-does-not-always-arrive", "minima.slow-saddles"),
+    ),
     Statement(
         ONE_NEURON,
         r"For a single logistic neuron under the square loss the number of local minima can grow exponentially in the "

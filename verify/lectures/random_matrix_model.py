@@ -42,21 +42,14 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     _slide(
         _SHAPE,
         r"A function with a positive definite Hessian is convex, with one global minimum and one minimiser.",
-        Slip(
-            "a positive definite Hessian is said to give a minimiser, and only one",
-            "positive definite everywhere means at most one minimiser; that there is one takes more, such as growth at "
-            r"infinity: $e^x$ has none",
-        ),
+        "level-sets.positive-definite-as-printed",
+        "level-sets.convexity-classes",
     ),
     _slide(
         _SHAPE,
         r"A function with a positive semidefinite Hessian has one global minimum and, because of the null space, more "
         r"than one minimiser.",
-        Slip(
-            "a positive semidefinite Hessian is said to give several minimisers",
-            r"semidefinite everywhere means convex, so that the minimisers form a convex set; it may be a line ($x^2$ "
-            r"in the plane), one point ($x^4$) or empty ($x$)",
-        ),
+        "level-sets.positive-semidefinite-as-printed",
     ),
     _slide(
         _SHAPE,
