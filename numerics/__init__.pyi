@@ -53,6 +53,8 @@ from .p_spin.evidence import SphericalCriticalPoints as SphericalCriticalPoints
 from .p_spin.hamiltonian import SphericalSpinGlass as SphericalSpinGlass
 from .p_spin.searches import sample_spherical_critical_points as sample_spherical_critical_points
 from .p_spin.searches import spherical_minima as spherical_minima
+from .paths.ceiling import Ceiling as Ceiling
+from .paths.ceiling import loss_ceiling as loss_ceiling
 from .paths.connection import MatchedLine as MatchedLine
 from .paths.connection import StraightLine as StraightLine
 from .paths.connection import connect as connect
@@ -64,6 +66,8 @@ from .paths.elastic_band import ElasticBand as ElasticBand
 from .paths.matching import UnitMatching as UnitMatching
 from .paths.matching import match_units as match_units
 from .paths.path import Path as Path
+from .paths.plane import PathPlane as PathPlane
+from .paths.plane import path_plane as path_plane
 from .random_matrices import sample_residual_blocks as sample_residual_blocks
 from .random_matrices import sample_wigner as sample_wigner
 from .random_matrices import sample_wishart as sample_wishart

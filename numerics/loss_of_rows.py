@@ -102,7 +102,7 @@ class LossOfRows:
             self._source = _ByHand(network, loss, self.own_y)
         else:
             self._source, (x, y) = _by_torch(network, theta, x, y, loss)
-        self.x, self.y = x, y
+        self.x, self.y, self.loss = x, y, loss
         if chunk is None:
             examples = x.shape[1 if self.own_x else 0]
             inputs = x[0, 0 if self.own_x else ...].numel()

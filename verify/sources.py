@@ -261,6 +261,14 @@ VENTURI_BANDEIRA_BRUNA_2019: Final = Reference(
     "Journal of Machine Learning Research 20(133), 1-34",
     arxiv="1802.06384",
 )
+SOLTANOLKOTABI_2019: Final = Reference(
+    "soltanolkotabi-2019",
+    "Soltanolkotabi, Javanmard and Lee",
+    2019,
+    "Theoretical insights into the optimization landscape of over-parameterized shallow neural networks. "
+    "IEEE Transactions on Information Theory 65(2), 742-769",
+    arxiv="1707.04926",
+)
 LI_2018: Final = Reference(
     "li-2018",
     "Li, Xu, Taylor, Studer and Goldstein",
@@ -375,6 +383,20 @@ SAFRAN_SHAMIR_2018: Final = Reference(
     "Spurious local minima are common in two-layer ReLU neural networks. ICML 2018, PMLR 80, 4433-4441",
     arxiv="1712.08968",
 )
+GARIPOV_2018: Final = Reference(
+    "garipov-2018",
+    "Garipov, Izmailov, Podoprikhin, Vetrov and Wilson",
+    2018,
+    "Loss surfaces, mode connectivity, and fast ensembling of DNNs. NeurIPS 2018",
+    arxiv="1802.10026",
+)
+AINSWORTH_2023: Final = Reference(
+    "ainsworth-2023",
+    "Ainsworth, Hayase and Srinivasa",
+    2023,
+    "Git re-basin: merging models modulo permutation symmetries. ICLR 2023",
+    arxiv="2209.04836",
+)
 BERNER_2022: Final = Reference(
     "berner-2022",
     "Berner, Grohs, Kutyniok and Petersen",
@@ -397,6 +419,13 @@ SAXE_2014: Final = Reference(
     2014,
     "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks. ICLR 2014",
     arxiv="1312.6120",
+)
+NGUYEN_HEIN_2017: Final = Reference(
+    "nguyen-hein-2017",
+    "Nguyen and Hein",
+    2017,
+    "The loss surface of deep and wide neural networks. ICML 2017, PMLR 70, 2603-2612",
+    arxiv="1704.08045",
 )
 
 EDINBURGH_MLT: Final = Lecture(

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from verify.lectures import curvature, flatness, level_sets, local_minima, random_matrix_model, sharp_minima, spin_glass
+from verify.lectures import (
+    connectivity,
+    curvature,
+    flatness,
+    level_sets,
+    local_minima,
+    random_matrix_model,
+    sharp_minima,
+    spin_glass,
+)
 from verify.sources import Slip, Statement
 
 if TYPE_CHECKING:
@@ -11,6 +20,7 @@ if TYPE_CHECKING:
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     *random_matrix_model.STATEMENTS,
+    *connectivity.STATEMENTS,
     *curvature.STATEMENTS,
     *flatness.STATEMENTS,
     *level_sets.STATEMENTS,

@@ -17,9 +17,13 @@ from numerics.networks import Mlp
 from numerics.paths.connection import Method, connect
 from numerics.paths.curves import BezierCurve, PolygonalChain
 from numerics.paths.elastic_band import ElasticBand
+from numerics.paths.plane import path_plane
 from numerics.training.descent import adam
 
 METHODS = ("line", "matched-line", "bezier", "polygon", "band")
+PLANE = 25
+"""Points of a plane in either direction."""
+
 _CYCLES = 4  # of a band
 
 
@@ -37,6 +41,8 @@ def sample_digit_barriers(
     steps: int = 1000,
     learning_rate: float = 0.05,
     examples: int = 256,
+    profile: int = 0,
+    plane: bool = False,
     device: str = "cpu",
 ) -> dict[str, Tensor]:
     """Train pairs of networks on the digits by Adam, connect them in several ways, and measure the largest losses.
@@ -58,14 +64,18 @@ def sample_digit_barriers(
         steps: Of Adam for each learnt path.
         learning_rate: Its learning rate.
         examples: Drawn at each of these steps.
+        profile: Points, at equal steps from one network to the other, at which the loss on each path is handed back.
+        plane: Whether the loss on the plane of each Bezier curve is handed back, on 25 x 25 points.
         device: Where to compute.
 
     Returns:
         One entry per pair: ``ends``, the losses of both networks, (pairs, 2); and by method, with its name in front,
         ``line.largest`` (largest loss), ``line.barrier``, ``line.slack`` and ``line.stretch`` (length over distance).
+        With a profile ``line.profile``, (pairs, profile), too; with a plane ``plane.along``, ``plane.across``,
+        ``plane.losses`` and ``plane.bend``, as ``numerics.path_plane`` has them.
 
     Raises:
-        ValueError: If a method is unknown, or a number is out of range.
+        ValueError: If a method is unknown, a plane is asked for without a curve, or a number is out of range.
 
     Examples:
         >>> found = sample_digit_barriers(
@@ -80,6 +90,10 @@ def sample_digit_barriers(
     unknown = [name for name in methods if name not in METHODS]
     if unknown:
         raise ValueError(f"methods must be among {', '.join(METHODS)}, got {unknown[0]!r}.")
+    if integer(profile) is None or profile < 0 or profile == 1:
+        raise ValueError(f"profile must be 0 or an integer >= 2, got {profile!r}.")
+    if plane and "bezier" not in methods:
+        raise ValueError(f"plane must be False where there is no curve among the methods, {', '.join(methods)}.")
     learnt: dict[str, Method] = {
         "bezier": BezierCurve(steps=steps, learning_rate=learning_rate, examples=examples),
         "polygon": PolygonalChain(bends=3, steps=steps, learning_rate=learning_rate, examples=examples),
@@ -101,4 +115,9 @@ def sample_digit_barriers(
         found[f"{name}.barrier"] = path.barrier
         found[f"{name}.slack"] = path.slack
         found[f"{name}.stretch"] = path.length / path.distance
+        if profile:
+            found[f"{name}.profile"] = path.losses(profile)
+        if plane and name == "bezier":
+            drawn = path_plane(path, points=PLANE)
+            found |= {f"plane.{part}": getattr(drawn, part) for part in ("along", "across", "losses", "bend")}
     return found

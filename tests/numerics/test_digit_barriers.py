@@ -38,3 +38,20 @@ def test_what_is_out_of_range_is_refused(unchecked: None) -> None:
         sample_digit_barriers(seed=0, pairs=1, methods=("string",), **SMALL)
     with pytest.raises(ValueError, match="pairs must be an integer >= 1, got 0"):
         sample_digit_barriers(seed=0, pairs=0, **SMALL)
+
+
+def test_profiles_begin_and_end_at_the_networks_and_a_plane_is_that_of_the_curve() -> None:
+    found = sample_digit_barriers(seed=0, pairs=2, methods=("line", "bezier"), profile=5, plane=True, **SMALL)
+    for name in ("line", "bezier"):
+        assert found[f"{name}.profile"].shape == (2, 5)
+        torch.testing.assert_close(found[f"{name}.profile"][:, [0, -1]], found["ends"])
+        assert bool((found[f"{name}.profile"].amax(dim=1) <= found[f"{name}.largest"] * (1 + 1e-9)).all())
+    assert found["plane.losses"].shape == (2, 25, 25)
+    assert found["plane.bend"].shape == (2, 2)
+
+
+def test_profiles_and_planes_that_do_not_exist_are_refused(unchecked: None) -> None:
+    with pytest.raises(ValueError, match="profile must be 0 or an integer >= 2, got 1"):
+        sample_digit_barriers(seed=0, pairs=1, profile=1, **SMALL)
+    with pytest.raises(ValueError, match="plane must be False where there is no curve among the methods, line"):
+        sample_digit_barriers(seed=0, pairs=1, methods=("line",), plane=True, **SMALL)

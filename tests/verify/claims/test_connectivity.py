@@ -1,0 +1,90 @@
+"""Paths between networks, copies of networks and slices: what the workers measure, and that it can say no."""
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+import numerics
+from verify import Finding, Proportion, Rival, Status, Verdict, Workbench, discover
+from verify.claims.connectivity import learnt_paths, permutation
+from verify.claims.level_sets import slices, strings
+
+MakeBench = Callable[[str], Workbench]
+Trial = Callable[[str], tuple[list[Finding], Workbench]]
+
+
+@pytest.mark.parametrize("name", ["connectivity.permutation-recovery", "level-sets.slice-minima"])
+def test_every_claim_comes_out_as_expected_at_another_seed(name: str, tried: Trial) -> None:
+    findings, bench = tried(name)
+    assert {finding.verdict for finding in findings} == {Verdict.SUPPORTED}
+    assert bench.figures
+
+
+@pytest.mark.parametrize(("name", "deferred"), [("level-sets.strings", 1), ("connectivity.learnt-paths", 6)])
+def test_what_is_too_small_in_quick_is_deferred_and_drawn_all_the_same(
+    name: str, deferred: int, make_bench: MakeBench
+) -> None:
+    (claim,) = (one for one in discover() if one.id == name)
+    bench = make_bench(name)
+    findings = list(claim.judge(bench, "quick"))
+    assert [finding.status for finding in findings].count(Status.DEFERRED) == deferred
+    assert {finding.verdict for finding in findings if finding.status is Status.DECIDED} <= {Verdict.SUPPORTED}
+    assert claim.conclude(findings).as_expected
+    assert all(figure.layers and figure.caption.endswith(".") for figure in bench.figures.values())
+
+
+def test_a_learnt_curve_that_is_hardly_trained_does_not_keep_to_five_percent() -> None:
+    found = learnt_paths.barriers(seed=3, pairs=2, width=8, samples=40, steps=3, plane=False)
+    assert bool((found["bezier.barrier"] > learnt_paths.SHARE * found["line.barrier"]).any())
+    assert found["line.profile"].shape == (2, learnt_paths.POINTS)
+
+
+def test_units_are_lost_in_noise_and_found_without() -> None:
+    found = permutation.planted(seed=5, nets=4, depth="one hidden layer", activation="relu")
+    assert not found["weights"].any()
+    assert found["given"].min() > 8
+    assert found["noise 0"].mean() > 0.9 > 0.5 > found["noise 5"].mean()
+
+
+def test_a_balanced_network_computes_the_same_and_its_units_take_in_as_much_as_they_give_out() -> None:
+    network = numerics.Mlp((3, 5, 4, 2), "relu", bias=True)
+    theta = network.init([0, 1], sigma_b=1.0)
+    balanced = permutation._balanced(network, theta)
+    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    torch.testing.assert_close(network.forward(balanced, x), network.forward(theta, x))
+    layers = network.unflatten(balanced)
+    for (weight, bias), (following, _) in pairwise(layers):
+        assert bias is not None
+        taken = torch.cat([weight, bias[..., None]], dim=2).norm(dim=2)
+        torch.testing.assert_close(taken, following.norm(dim=1))
+
+
+def test_a_string_exceeds_no_level_that_its_line_does_and_a_pair_above_it_does_not_count() -> None:
+    found = strings.strings(seed=1, pairs=2)
+    for name in strings.TARGETS:
+        for number in range(len(strings.LEVELS)):
+            string, line = (found[f"{name} {kind} {number}"] for kind in ("string", "line"))
+            assert (np.isnan(string) == np.isnan(line)).all()
+            assert (found[f"{name} stretch {number}"][np.isfinite(line)] >= 1 - 1e-12).all()
+        beads = np.stack([found[f"{name} beads {number}"] for number in range(len(strings.LEVELS))])
+        assert np.nanmax(beads) >= 1
+
+
+def test_minima_of_the_loss_itself_are_not_called_saddles() -> None:
+    """A linear unit on two examples: the loss is convex, and nothing near its minimum is lower; elsewhere all is."""
+    network, loss = numerics.Mlp((2, 1), "linear"), numerics.SquaredError()
+    x = torch.eye(2, dtype=torch.float64).expand(2, -1, -1)
+    y = torch.tensor([[[1.0], [2.0]], [[1.0], [2.0]]], dtype=torch.float64)
+    points = torch.tensor([[1.0, 2.0], [1.5, 2.0]], dtype=torch.float64)
+    falls = slices._falls(network, loss, points, x, y)
+    assert falls[0] == 0 < slices.LOWER < falls[1]
+
+
+def test_half_of_the_slices_would_be_refused() -> None:
+    rival = Rival("at most half of them", (0, 0.5))
+    assert (
+        Proportion("s", successes=20, trials=40, within=(0.6, 1), rival=rival).decide().verdict is not Verdict.SUPPORTED
+    )
