@@ -121,12 +121,11 @@ def grid_persistence(bench: Workbench) -> Iterator[Comparison]:
     three with a bias and on a triangle, and for two hidden layers of one unit each, which have the bars of one.
 
     Where vertices miss a wall, the grid sees it too low, by an error of first order in the spacing $h$. On two points
-    with targets 1 and 2 the wall is at $v = 0$; beside it, at an outer weight of at most $A$, the loss falls by
-    $2 A |v|$ or $4 A |v|$ at most, so that two neighbours on both sides of it are at most
+    with targets 1 and 2 the wall is at $v = 0$; beside it, at an outer weight of at most $A$, the loss falls by at most
+    $2 A |v|$ on one side and $4 A |v|$ on the other. So the higher of two neighbours across the wall lies below it by
+    at most
 
-    $$\tfrac{4}{3} A h$$
-
-    below the wall.
+    $$\tfrac{4}{3} A h.$$
     """
     bench.require("gudhi", extra="topology")
     points = {2: bench.size(quick=41, standard=161, full=401), 3: bench.size(quick=31, standard=61, full=101)}

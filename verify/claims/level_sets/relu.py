@@ -93,8 +93,7 @@ def relu_valleys(bench: Workbench) -> Iterator[Comparison]:
     patterns of all units, and are the ones that one finds by hand.
 
     Nothing is proved of networks with several hidden layers of which one has two units or more. With one hidden layer
-    there are data with a valley at every width, but they are other data at each; on given data a width that is large
-    enough, two for each example, takes all valleys away.
+    there are data with a valley at every width, but they are other data at each.
     """
     yield Identity(
         "the wall around the smallest valley",
@@ -173,20 +172,32 @@ def relu_valleys(bench: Workbench) -> Iterator[Comparison]:
     figure.line(first, (np.maximum(first, 0) - 1) ** 2 + (np.maximum(-first, 0) - 2) ** 2, "loss")
     for level, label in ((5, "wall"), (4, "floor of the valley"), (1, "global minimum")):
         figure.line([-4.0, 3.2], [level, level], label)
+    drawn = {
+        "two points": "two points, targets 1 and 2",
+        "equal targets": "two points, targets 2 and 2",
+        "triangle": "corners of a triangle, targets 3, 1 and 2",
+        "tetrahedron": "corners of a tetrahedron, targets 2, 3, 5 and 4",
+    }
     figure = bench.figure(
         "bars",
-        title="Components of the sublevel sets, from the level at which they appear to that at which they join",
-        x="level λ of the sum of squares",
-        y="component",
-        caption="One unit, no bias. The lowest component of each data set, which never ends, is cut off at λ = 32.",
+        title="Components of the sublevel sets, from floor to wall",
+        x="",
+        y="level λ of the sum of squares",
+        caption="One unit, no bias. Each upright line is a component, from the level at which it appears to that at "
+        "which it joins the lowest one. The lowest never ends, and is cut off at λ = 40.",
+        x_categories=tuple(drawn),
+        y_scale="log",
     )
-    place = 0
-    for name in ("two points, targets 1 and 2", "corners of a triangle, targets 3, 1 and 2", *list(DATA)[-1:]):
-        bars = trees[name].bars
-        rows = list(range(place, place + len(bars)))
-        ends = [min(float(death), 32.0) for _, death in bars]
-        figure.segments([float(birth) for birth, _ in bars], rows, ends, rows, name)
-        place += len(bars) + 1
+    lowest: list[tuple[float, float, float]] = []
+    valleys: list[tuple[float, float, float]] = []
+    for place, name in enumerate(drawn.values()):
+        (first_birth, _), *rest = trees[name].bars
+        left = place - 0.1 * len(rest)
+        lowest.append((left, float(first_birth), 40.0))
+        valleys += [(left + 0.2 * k, float(birth), float(death)) for k, (birth, death) in enumerate(rest, start=1)]
+    for bars, label in ((valleys, "a component that ends at its wall"), (lowest, "the lowest component")):
+        places, births, deaths = zip(*bars, strict=True)
+        figure.segments(places, births, places, deaths, label)
 
 
 @claim(
