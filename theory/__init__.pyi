@@ -95,6 +95,7 @@ from .global_minima.exceptional_data import linear_units_fit as linear_units_fit
 from .global_minima.exceptional_data import repeated_inputs as repeated_inputs
 from .global_minima.interpolating_layer import interpolating_layer as interpolating_layer
 from .global_minima.wide_layer import wide_layer_gradient as wide_layer_gradient
+from .global_minima.zero_loss_set import kernel_at_a_fit as kernel_at_a_fit
 from .global_minima.zero_loss_set import zero_loss_dimension as zero_loss_dimension
 from .gradient_variance import residual_variance as residual_variance
 from .index import critical_energy as critical_energy

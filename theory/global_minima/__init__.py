@@ -8,4 +8,5 @@ from theory.global_minima.exceptional_data import linear_units_fit as linear_uni
 from theory.global_minima.exceptional_data import repeated_inputs as repeated_inputs
 from theory.global_minima.interpolating_layer import interpolating_layer as interpolating_layer
 from theory.global_minima.wide_layer import wide_layer_gradient as wide_layer_gradient
+from theory.global_minima.zero_loss_set import kernel_at_a_fit as kernel_at_a_fit
 from theory.global_minima.zero_loss_set import zero_loss_dimension as zero_loss_dimension

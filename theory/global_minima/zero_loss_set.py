@@ -16,9 +16,10 @@ from theory.exact_nonlinear_net import ExactNonlinearNet
 from theory.exact_two_layer import exact_rank
 from theory.proof import Relation
 from theory.rank_at_interpolation import interpolation_rank
+from theory.real_arrays import positive_integer
 from theory.rescaling.block_matrix import exact_eigenvalue_count
 
-__all__ = ["fitting_net", "zero_loss_dimension"]
+__all__ = ["kernel_at_a_fit", "zero_loss_dimension"]
 
 _SHAPES = (((1, 2, 1), 3), ((2, 4, 2), 4), ((3, 6, 2), 5))  # inputs, hidden units, outputs; data
 
@@ -143,9 +144,7 @@ def zero_loss_dimension() -> Derivation:
                 shown=r"(n_-, n_0, n_+) = (0, \ P - r N, \ r N)",
             ),
         ),
-        Domain(P=(0, sp.oo), r=(0, sp.oo), N=(0, sp.oo), w=(-sp.oo, sp.oo), x=(0, sp.oo), y=(-sp.oo, sp.oo)).where(
-            outputs * samples < parameters
-        ),
+        Domain(P=(0, sp.oo), r=(0, sp.oo), N=(0, sp.oo)).where(outputs * samples < parameters),
         parts={"positive": sp.Eq(sp.Symbol("n_+"), outputs * samples)},
         assumptions=(
             "the activation is smooth, and there are more parameters than labels, P > r N",
@@ -157,8 +156,38 @@ def zero_loss_dimension() -> Derivation:
     )
 
 
+def kernel_at_a_fit(inputs: int, hidden: int, outputs: int, *, samples: int, seed: int = 1) -> int:
+    r"""Count the directions in which a network with rational weights keeps fitting its data at first order, exactly.
+
+    The network has units z/(1 + z^2), biases in the hidden layer and its own outputs as labels. If the count is P - r N
+    the zeros of the loss around it are a manifold of that dimension; if it is 0 there are no others around it.
+
+    Args:
+        inputs: Numbers in a datum.
+        hidden: Units.
+        outputs: Numbers in a label, r.
+        samples: Data, N.
+        seed: Of weights and data, small rational numbers.
+
+    Returns:
+        P less the rank of the Jacobian, P = hidden (inputs + 1 + outputs).
+
+    Raises:
+        ValueError: If a size is less than 1.
+        TypeError: If one is no integer.
+
+    Examples:
+        >>> kernel_at_a_fit(3, 6, 2, samples=5), kernel_at_a_fit(1, 1, 1, samples=4)
+        (26, 0)
+    """
+    for name, size in (("inputs", inputs), ("hidden", hidden), ("outputs", outputs), ("samples", samples)):
+        positive_integer(name, size)
+    net = fitting_net(inputs, hidden, outputs, samples=samples, seed=seed)
+    return len(net.first) + len(net.second) - exact_rank(net.jacobian())
+
+
 def fitting_net(inputs: int, hidden: int, outputs: int, *, samples: int, seed: int) -> ExactNonlinearNet:
-    """Draw a network of units z/(1 + z^2) on data that it fits, the first input a constant one in all of them."""
+    """Draw a network of units z/(1 + z^2) on different data that it fits, with a constant one as first input."""
     source = random.Random(seed)
 
     def draw(rows: int, columns: int) -> sp.ImmutableMatrix:
@@ -166,7 +195,10 @@ def fitting_net(inputs: int, hidden: int, outputs: int, *, samples: int, seed: i
             rows, columns, lambda i, j: sp.Rational(source.choice((-3, -2, -1, 1, 2, 3)), source.choice((1, 2)))
         )
 
-    x = sp.ImmutableMatrix(sp.Matrix.vstack(sp.ones(1, samples), sp.Matrix(draw(inputs, samples))))
+    data: dict[tuple[sp.Rational, ...], None] = {}  # in order, each once
+    while len(data) < samples:
+        data[tuple(sp.Rational(source.randint(-2 * samples, 2 * samples), 2) for _ in range(inputs))] = None
+    x = sp.ImmutableMatrix([[sp.Integer(1)] * samples, *zip(*data, strict=True)])
     residuals = sp.ImmutableMatrix(sp.zeros(outputs, samples))
     return ExactNonlinearNet(draw(hidden, inputs + 1), draw(outputs, hidden), x, residuals, _unit)
 

@@ -53,6 +53,31 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ),
     ),
     Statement(
+        GLOBAL_MANIFOLD,
+        r"Networks from $\mathbb{R}^n$ to $\mathbb{R}^r$ with smooth activations fit $d$ data on a smooth submanifold "
+        r"of $\mathbb{R}^d$ of dimension $d - rn$.",
+        ("minima.dimension-as-printed", "minima.dimension"),
+    ),
+    Statement(
+        GLOBAL_MANIFOLD,
+        r"The submanifold may be empty.",
+        ("minima.fit-exists",),
+    ),
+    Statement(
+        GLOBAL_MANIFOLD,
+        r"The loss over $d$ data is $(2m)^{-1} \sum_{\mu=1}^d |H(x_\mu; \theta) - y_\mu|^2$.",
+        Slip(
+            "the sum over $d$ data is divided by $2m$",
+            "by twice the number of data, one letter for both; where the loss is zero no factor matters",
+        ),
+    ),
+    Statement(
+        SUMMARY,
+        r"When the amount of data exceeds the product of the input and output dimensions, networks that fit do so on a "
+        r"smooth manifold of known dimension.",
+        ("minima.more-data-than-sizes-as-printed",),
+    ),
+    Statement(
         SUMMARY,
         r"Loss landscapes can be non-convex and hence difficult to optimise.",
         ("level-sets.example-midpoint", "level-sets.convexity-classes"),

@@ -26,9 +26,16 @@ SPECTRAL_NORM: Final = Slide(DINH_TALK, "Spectral norm: One-layer rectifier netw
 SPECTRAL_NORM_GOAL: Final = Slide(DINH_TALK, "Spectral norm: goal")
 WEIGHT_NORMALISATION: Final = Slide(DINH_TALK, "Weight normalisation")
 WEIGHT_NORMALISED: Final = Slide(DINH_TALK, "Weight normalisation: Implications")
+NOT_COVERED: Final = Slide(DINH_TALK, "Theoretical studies: Not covered in this presentation")
 BAYESIAN: Final = Slide(DINH_TALK, "Sharp minima can generalise: Bayesian argument")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        NOT_COVERED,
+        r"Nguyen and Hein (2017): with square activation, square loss and weight matrices of maximal rank at each "
+        r"critical point, every critical point is a global minimum.",
+        ("minima.square-activation-as-printed", "minima.wide-layer", "minima.wide-layer-on-networks"),
+    ),
     Statement(
         Slide(DINH_TALK, "Flat minima: Motivation"),
         r"Training with small batches finds wider basins, which were observed to generalise better than the wider "

@@ -80,6 +80,20 @@ def test_the_hessian_of_one_tanh_unit_on_its_curve_of_zeros_has_one_zero_eigenva
     assert abs(values[0]) < 1e-14 < values[1]
 
 
+@pytest.mark.parametrize(
+    ("shape", "samples", "kernel"), [((2, 3, 1), 4, 8), ((1, 2, 1), 6, 0), ((2, 2, 2), 9, 0), ((3, 4, 2), 4, 16)]
+)
+def test_a_fit_has_flat_directions_exactly_if_parameters_exceed_labels(
+    shape: tuple[int, int, int], samples: int, kernel: int
+) -> None:
+    assert theory.kernel_at_a_fit(*shape, samples=samples) == kernel
+
+
+def test_a_network_without_data_is_refused() -> None:
+    with pytest.raises(ValueError, match="samples must be >= 1, got 0"):
+        theory.kernel_at_a_fit(1, 1, 1, samples=0)
+
+
 def test_every_exceptional_dimension_exceeds_the_generic_one() -> None:
     for samples, different in itertools.product((4, 5), (2, 3)):
         generic = theory.zero_loss_dimension().at(P=40, r=2, N=samples)
