@@ -94,6 +94,41 @@ def test_a_cloud_holds_critical_points_of_many_indices() -> None:
     assert len(set(found["negative"].tolist())) > 2
 
 
+def test_the_law_is_tried_elsewhere_at_points_whose_gradients_are_not_zero() -> None:
+    found = index_and_energy.points_on_the_way_down(5, order=3, spins=20, points=8, lowest=-1.0, device="cpu")
+    assert found["critical"].all()
+    assert (found["gradient"] > 1e-3).all()
+    assert len(set(found["negative"].tolist())) > 2
+
+
+@pytest.mark.parametrize("power", [1.0, 1.5, 2.0])
+def test_the_exponent_between_the_windows_is_that_of_a_power_law(power: float) -> None:
+    edge = float(theory.threshold_energy(3, np.inf))
+    delta = np.array([0.05, 0.2, 0.5, 0.9])  # the first and the last lie in no window
+    alpha = np.array([9.0, 0.2**power, 0.5**power, 9.0])
+    assert index_and_energy.exponent_between(edge * (delta - 1), alpha, 3) == pytest.approx(power, rel=1e-12)
+
+
+def test_no_exponent_is_read_where_a_window_holds_no_point_or_no_negative_eigenvalue() -> None:
+    edge = float(theory.threshold_energy(3, np.inf))
+    energy = edge * (np.array([0.2, 0.5]) - 1)
+    assert np.isnan(index_and_energy.exponent_between(energy[:1], np.ones(1), 3))
+    assert np.isnan(index_and_energy.exponent_between(energy, np.array([0.0, 1.0]), 3))
+
+
+def test_exponents_of_points_on_the_curve_are_its_own_whatever_is_not_critical() -> None:
+    edge = float(theory.threshold_energy(3, np.inf))
+    windows = []
+    for low, high in (index_and_energy.NEAR, index_and_energy.FAR):
+        energy = edge * (np.linspace(low, high, 9, endpoint=False) - 1)
+        negative = 10 * theory.index_fraction(3, energy)
+        energy, negative = np.append(energy, energy[0]), np.append(negative, 99.0)
+        windows.append({"energy": energy, "negative": negative, "critical": np.arange(10) < 9})
+    measured, exact = index_and_energy.exponents(windows, 3, 11)
+    np.testing.assert_allclose(measured, exact, rtol=1e-12)
+    assert 1.42 < exact[0] < 1.46
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_all_critical_points_of_a_draw_satisfy_morse_and_come_in_pairs(seed: int) -> None:
     counts = mean_number.counted_points(seed, spins=5, starts=80, device="cpu")["counts"]
@@ -254,7 +289,9 @@ def test_a_claim_comes_out_as_expected_at_another_root_seed(name: str, make_benc
     findings = list(claim.judge(bench, "quick"))
     outcome = claim.conclude(findings)
     assert outcome.as_expected, outcome.why_not
-    assert {finding.status for finding in findings} == {Status.DECIDED}
+    later = [finding for finding in findings if finding.status is not Status.DECIDED]
+    assert [finding.status for finding in later] == [Status.DEFERRED] * (2 if name == "index-energy" else 0)
+    assert all(finding.title.startswith("exponent of the index between") for finding in later)
     for figure in bench.figures.values():
         assert figure.caption.endswith(".")
         assert all(layer.label for layer in figure.layers)
