@@ -46,7 +46,6 @@ AIMED: Final = (
     "differently"
 )
 TOGETHER: Final = 5  # draws in one batch
-AIMED_TOGETHER: Final = 20  # the same where aims are independent of starts, for those searches are longer
 STEPS: Final = 300  # of a search at most
 
 
@@ -194,10 +193,19 @@ def searched_with_independent_aims(
     Raises:
         ValueError: If the draws are no multiple of a batch.
     """
-    fixed = {"width": width, "samples": samples, "decay": DECAY, "draws": AIMED_TOGETHER, "starts": starts}
-    seeds = batch_seeds(bench, width, samples, draws, AIMED_TOGETHER)
+    together = aimed_together(width)
+    fixed = {"width": width, "samples": samples, "decay": DECAY, "draws": together, "starts": starts}
+    seeds = batch_seeds(bench, width, samples, draws, together)
     items = [{**fixed, "seed": seed, "device": bench.device} for seed in seeds]
     return bench.map("critical points", independently_aimed_points, items)
+
+
+def aimed_together(width: int) -> int:
+    """Draws in one batch where aims are independent of starts: as many as take some ten seconds.
+
+    A run that is killed loses the batch in hand. Small networks are searched faster in larger batches.
+    """
+    return 20 if width <= 6 else TOGETHER
 
 
 def batch_seeds(bench: Workbench, width: int, samples: int, draws: int, together: int = TOGETHER) -> list[int]:

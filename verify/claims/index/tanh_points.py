@@ -11,7 +11,6 @@ import theory
 from verify import Agrees, Comparison, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
 from verify.claims.index.found_points import (
     AIMED,
-    AIMED_TOGETHER,
     DECAY,
     DECAYED,
     ENERGY_AXIS,
@@ -23,6 +22,7 @@ from verify.claims.index.found_points import (
     TOGETHER,
     Array,
     Cloud,
+    aimed_together,
     cloud,
     found_points,
     searched,
@@ -71,7 +71,9 @@ def grows_with_energy(bench: Workbench) -> Iterator[Comparison]:
         full=(((6, 48), 100, 15), ((6, 24), 100, 15), ((6, 16), 100, 15), ((12, 48), 60, 15), ((16, 64), 40, 12)),
     )
     clouds = [
-        cloud(searched_with_independent_aims(bench, width, samples, draws, starts), width, samples, AIMED_TOGETHER)
+        cloud(
+            searched_with_independent_aims(bench, width, samples, draws, starts), width, samples, aimed_together(width)
+        )
         for (width, samples), draws, starts in shapes
     ]
     found = ", ".join(f"{len(c.index)} of {c.searches} at φ = {c.ratio}, n = {c.width}" for c in clouds)
@@ -237,7 +239,7 @@ def figure_6(bench: Workbench, true: Cloud, flat_energy: Array, flat_alpha: Arra
         "data, those that fit the largest singular values. The model is that of a Wishart and a Wigner matrix.",
     )
     figure.points(true.energy, true.alpha, "critical points")
-    figure.points(flat_energy, flat_alpha, "accepted, gradient-flat")
+    figure.points(flat_energy, flat_alpha, f"accepted, gradient-flat: {len(flat_alpha)}")
     x, y = data_of_first_draw(bench, true)
     largest_first = np.tri(true.width + 1, true.width, -1, dtype=bool)
     table = theory.critical_table(x, y, true.width, largest_first)

@@ -137,10 +137,10 @@ def index_energy(bench: Workbench) -> Iterator[Comparison]:
     that. The means at smaller $N$, beside the findings, lie higher; that they fall to the limit is not tried.
 
     The same law holds at points that are not critical, here to within two eigenvalues: at one place the Hessian, given
-    the energy, is independent of the gradient. (Nor is there a control that would fail: a spectrum that is not the semicircle has a
-    probability of order $e^{-cN^2}$, too little for any of the $e^{CN}$ points that a net on the sphere takes.) So
-    this tries the law of the Hessian, and that the search finds points that obey it; that they are critical has its
-    own evidence, their gradient.
+    the energy, is independent of the gradient. (Nor is there a control that would fail: a spectrum that is not the
+    semicircle has a probability of order $e^{-cN^2}$, too little for any of the $e^{CN}$ points that a net on the
+    sphere takes.) So this tries the law of the Hessian, and that the search finds points that obey it; that they are
+    critical has its own evidence, their gradient.
     """
     import sympy as sp
 
