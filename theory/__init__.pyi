@@ -105,6 +105,7 @@ from .index_by_potential import index_formula as index_formula
 from .level_sets.bisector import BisectorGaps as BisectorGaps
 from .level_sets.bisector import bisector_correlation as bisector_correlation
 from .level_sets.bisector import bisector_gaps as bisector_gaps
+from .level_sets.bisector import merging_change as merging_change
 from .level_sets.equal_networks import equal_networks_midpoint as equal_networks_midpoint
 from .level_sets.equal_networks import zero_loss_polyline as zero_loss_polyline
 from .level_sets.linear_equality import linear_equality_case as linear_equality_case

@@ -3,6 +3,7 @@
 from theory.level_sets.bisector import BisectorGaps as BisectorGaps
 from theory.level_sets.bisector import bisector_correlation as bisector_correlation
 from theory.level_sets.bisector import bisector_gaps as bisector_gaps
+from theory.level_sets.bisector import merging_change as merging_change
 from theory.level_sets.equal_networks import equal_networks_midpoint as equal_networks_midpoint
 from theory.level_sets.equal_networks import zero_loss_polyline as zero_loss_polyline
 from theory.level_sets.linear_equality import linear_equality_case as linear_equality_case

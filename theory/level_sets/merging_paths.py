@@ -29,7 +29,8 @@ def merging_path(
     u_1 + u_2 along u_1 + t u_2, (1 - t) u_2, 0 <= t <= 1. Where both are active, or both silent, relu is linear and the
     output is constant; elsewhere it moves by at most t min(|u_1 . x|, |u_2 . x|), which is at most |u_1| |u_2| theta
     |x|/(|u_1| + |u_2|) up to a factor, theta their angle, on inputs x in the wedge between the two hyperplanes. So the
-    outputs move, but little for units that are close.
+    outputs move, but little for units that are close: for u_1, u_2 of length 1 and standard normal inputs by
+    sqrt(2/pi) (1 - cos(theta/2)) on average at the end (`theory.level_sets.bisector.merging_change`).
 
     **Which.** Greedily, the pair of one sign with the least |u_1| + |u_2| - |u_1 + u_2|, which is
     |u_1| |u_2| theta^2/(2 (|u_1| + |u_2|)) to leading order, until at most half of the units are left. Among m units

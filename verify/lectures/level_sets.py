@@ -10,6 +10,7 @@ from verify.sources import OPTIMALITY_TALK, OXFORD_C65, Slide, Slip, Statement
 LEVEL_SETS: Final = Slide(OXFORD_C65, "Consider our loss function and its associated level set")
 COMPLEX: Final = Slide(OXFORD_C65, "There are datasets for which ReLU has a complex landscape")
 OVER_PARAMETERISED: Final = Slide(OXFORD_C65, "Over parameterisation can generate a single connected component")
+SUMMARY: Final = Slide(OXFORD_C65, "Structure of the loss landscape dimensionality dependence")
 PATHS: Final = Slide(OPTIMALITY_TALK, "1.2 Caminos a lo largo del espacio de parámetros")
 MAIN_RESULT: Final = Slide(OPTIMALITY_TALK, "Resultado principal")
 
@@ -23,6 +24,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             "they exclude strict local minima that are not global; the minimum of $x^2$ is isolated and global, and on "
             "plateaus and at saddles descent may stop",
         ),
+    ),
+    Statement(
+        LEVEL_SETS,
+        r"With more than one component there may be spurious valleys: components whose minima are not global.",
+        ("level-sets.relu-valleys", "level-sets.two-gaussians"),
     ),
     Statement(
         COMPLEX,
@@ -49,8 +55,27 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         OVER_PARAMETERISED,
+        r"Two parameters of a two-layer ReLU network of width $m$ on $n$ inputs with losses of at most $\lambda$ are "
+        r"joined by a path with losses of at most $\max(\lambda, m^{-1/n})$.",
+        ("level-sets.nearly-connected-as-printed", "level-sets.freeman-bruna-gap"),
+    ),
+    Statement(
+        OVER_PARAMETERISED,
+        r"In that bound $m$ is the number of rows of $W^{(1)}$.",
+        Slip(
+            "$m$ is the number of data entries on the slides before and after",
+            "here it is the width, the number of hidden units, and $n$ the number of inputs",
+        ),
+    ),
+    Statement(
+        OVER_PARAMETERISED,
         r"With one layer of quadratic units, more than $2N$ of them for $N$ data entries, there is a single component.",
         ("level-sets.quadratic",),
+    ),
+    Statement(
+        SUMMARY,
+        r"More width can improve the loss landscape.",
+        ("level-sets.freeman-bruna-gap", "level-sets.valleys-are-low"),
     ),
     Statement(
         PATHS,
@@ -65,6 +90,12 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         PATHS,
+        r"Connected level sets are sufficient and not necessary: isolated minima may lie at one level, as for networks "
+        r"of several layers.",
+        ("level-sets.quadratic", "level-sets.linear-connected"),
+    ),
+    Statement(
+        PATHS,
         r"Linear networks of any depth with the regulariser $|\theta|^2$ have no local minima that are not global.",
         ("level-sets.weight-decay-as-printed",),
     ),
@@ -72,6 +103,31 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         PATHS,
         r"For ReLU networks there are data for which the level sets are not all connected.",
         ("level-sets.relu-valleys",),
+    ),
+    Statement(
+        PATHS,
+        r"Counterexamples can be constructed, and show that the difficulty depends on the distribution of the data.",
+        ("level-sets.two-gaussians", "level-sets.two-gaussians-as-printed"),
+    ),
+    Statement(
+        MAIN_RESULT,
+        r"The result is about an asymptotic scenario, given by a fixed neuron $m$ of the layer.",
+        Slip(
+            "the scenario is called asymptotic and $m$ a neuron",
+            "theorem 2.4 of Freeman and Bruna (2017) is not asymptotic: $m$ is the fixed size of the hidden layer, and "
+            "the risk is that on the population",
+        ),
+    ),
+    Statement(
+        MAIN_RESULT,
+        r"Two parameters with risks of at most $\lambda$ are joined by a path with a risk of at most $\max(\lambda, "
+        r"\epsilon)$, where $\epsilon$ falls with over-parameterisation.",
+        ("level-sets.freeman-bruna-gap", "level-sets.bisector-bound"),
+    ),
+    Statement(
+        MAIN_RESULT,
+        r"The gap satisfies $\epsilon = O(m^{-1/n})$.",
+        ("level-sets.freeman-bruna-gap",),
     ),
     Statement(
         MAIN_RESULT,

@@ -130,7 +130,7 @@ def test_a_unit_shows_by_the_second_difference_on_its_hyperplane() -> None:
 def test_two_orders_of_two_units_are_two_components_of_zero_loss() -> None:
     x = ((1, 0), (0, 1), (-1, -1), (1, -2), (-1, 2))
     tree = theory.merge_tree(x, [max(0, a) + max(0, b) for a, b in x], 2, bias=False)
-    assert tree.bars == ((0, math.inf), (0, Fraction(7, 6)))
+    assert tree.bars == ((Fraction(0), math.inf), (Fraction(0), Fraction(7, 6)))
     one, other = (np.array(place[:4], dtype=float).reshape(2, 2) for place in tree.minima)
     assert not np.array_equal(one, other)
     np.testing.assert_allclose(one / abs(one).max(1, keepdims=True), (other / abs(other).max(1, keepdims=True))[::-1])
