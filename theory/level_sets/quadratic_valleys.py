@@ -45,7 +45,7 @@ def quadratic_valley() -> Derivation:
         "The valley of n - 1 quadratic units",
         sp.Eq(sp.Symbol("wall"), wall),
         (
-            _gaussian_step(),
+            gaussian_loss_step(),
             _level_step(level, best),
             Step(
                 "the least value of a convex function: its derivative is 0 there.",
@@ -130,7 +130,7 @@ def quadratic_minima_at_equal_width() -> Derivation:
         "Global minima of n quadratic units that no path joins at their level",
         sp.Eq(sp.Symbol("barrier"), barrier),
         (
-            _gaussian_step(),
+            gaussian_loss_step(),
             Step(
                 "The determinant of A is that of the weights squared, times all u_j (here n = 2).",
                 Relation(sp.expand((m * sp.diag(*u) * m.T).det()), "=", sp.expand(m.det() ** 2 * u[0] * u[1])),
@@ -272,7 +272,7 @@ def _level_step(level: sp.Expr, best: sp.Expr) -> Step:
     )
 
 
-def _gaussian_step() -> Step:
+def gaussian_loss_step() -> Step:
     """E (x'B x)^2, here for two inputs, by the moments of the normal law."""
     x = sp.symbols("x_1 x_2", real=True)
     b = sp.symbols("b_11 b_12 b_22", real=True)

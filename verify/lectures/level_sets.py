@@ -5,12 +5,13 @@ Text is Markdown with LaTeX between dollars, in this project's words. A slide wi
 
 from typing import Final
 
-from verify.sources import OPTIMALITY_TALK, OXFORD_C65, Slide, Slip, Statement
+from verify.sources import DINH_TALK, OPTIMALITY_TALK, OXFORD_C65, Slide, Slip, Statement
 
 LEVEL_SETS: Final = Slide(OXFORD_C65, "Consider our loss function and its associated level set")
 COMPLEX: Final = Slide(OXFORD_C65, "There are datasets for which ReLU has a complex landscape")
 OVER_PARAMETERISED: Final = Slide(OXFORD_C65, "Over parameterisation can generate a single connected component")
 SUMMARY: Final = Slide(OXFORD_C65, "Structure of the loss landscape dimensionality dependence")
+THEORETICAL: Final = Slide(DINH_TALK, "Theoretical studies")
 PATHS: Final = Slide(OPTIMALITY_TALK, "1.2 Caminos a lo largo del espacio de parámetros")
 MAIN_RESULT: Final = Slide(OPTIMALITY_TALK, "Resultado principal")
 
@@ -31,9 +32,14 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("level-sets.relu-valleys", "level-sets.two-gaussians"),
     ),
     Statement(
+        LEVEL_SETS,
+        r"With connected sublevel sets any descent method can reach a global minimum.",
+        ("level-sets.descent-stalls",),
+    ),
+    Statement(
         COMPLEX,
         r"Linear networks whose hidden layers are all wider than $\min(n_0, n_L)$ have connected sublevel sets.",
-        ("level-sets.linear-connected",),
+        ("level-sets.linear-connected", "level-sets.linear-equality-as-printed"),
     ),
     Statement(
         COMPLEX,
@@ -70,12 +76,38 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         OVER_PARAMETERISED,
         r"With one layer of quadratic units, more than $2N$ of them for $N$ data entries, there is a single component.",
-        ("level-sets.quadratic",),
+        ("level-sets.quadratic", "level-sets.quadratic-width-as-printed"),
+    ),
+    Statement(
+        OVER_PARAMETERISED,
+        r"With $n_\ell \geq 3 N^{2^\ell}$ in layers of quadratic units and $N$ data entries there is one component.",
+        ("level-sets.quadratic-deep",),
+    ),
+    Statement(
+        OVER_PARAMETERISED,
+        r"The condition is one on the number $n_\ell$ of parameters.",
+        Slip(
+            r"$n_\ell$ is called the number of parameters",
+            r"it is the width of the layer: its weights are a matrix of $n_\ell \times n_{\ell - 1}$ parameters",
+        ),
+    ),
+    Statement(
+        OVER_PARAMETERISED,
+        r"The bound $m^{-1/n}$ on the gap is one in the number $m$ of hidden units.",
+        Slip(
+            r"$m$ is the number of hidden units here, and that of data on the slides that follow",
+            r"two letters; here it is the width that has to grow",
+        ),
     ),
     Statement(
         SUMMARY,
         r"More width can improve the loss landscape.",
         ("level-sets.freeman-bruna-gap", "level-sets.valleys-are-low"),
+    ),
+    Statement(
+        THEORETICAL,
+        r"For networks of a single layer and the squared error all local minima are global, independent of the labels.",
+        ("level-sets.fixed-output-signs",),
     ),
     Statement(
         PATHS,
