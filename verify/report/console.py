@@ -69,7 +69,7 @@ def summary_lines(records: Sequence[Record], *, unfinished: int = 0, folder: Pat
     number = len(records)
     opening = f"{number} claim{'' if number == 1 else 's'}: {counts(records) or 'none finished'}."
     answer = answers(records)
-    rest = sum(not record["open"] for record in records)
+    rest = sum(not record["open"] and bool(record["verdict"]) for record in records)
     verdict = f"{len(surprising)} not as expected:" if surprising else "All as expected."
     if answer and not surprising:
         verdict = f"{answer[0].upper()}{answer[1:]}." if not rest else f"{rest} as expected; {answer}."

@@ -55,36 +55,40 @@ def counts(claims: Iterable[Record]) -> list[tuple[str, int]]:
 
 
 def headline(run: Record, claims: Sequence[Record]) -> str:
-    """Say in one sentence how a run came out.
+    """Say in one sentence how a run came out: of the claims that were decided, how many as expected.
 
     Examples:
-        >>> good = {"verdict": "PROVED", "as_expected": True, "open": False}
-        >>> bad, later = {**good, "as_expected": False}, {**good, "verdict": None}
+        >>> good = {"verdict": "PROVED", "status": "DECIDED", "as_expected": True, "open": False}
+        >>> bad, later = {**good, "as_expected": False}, {**good, "verdict": None, "status": "DEFERRED"}
         >>> headline({"claims": ["a", "b"]}, [good, good])
         'Both claims came out as expected.'
-        >>> headline({"claims": ["a", "b", "c", "d"]}, [good, bad, later])
-        'One of three claims came out as expected, one did not, one is without a verdict; one more was not reached.'
+        >>> headline({"claims": ["a", "b", "c"]}, [good, good, later])
+        'Both decided claims came out as expected, one is left to a larger profile.'
+        >>> headline({"claims": ["a", "b", "c"]}, [good, bad])
+        'One of two claims came out as expected, one did not; one more was not reached.'
     """
     missing = len(run["claims"]) - len(claims)
     if not claims:
         return "No claim has been finished yet."
     answer = answers(claims)
     claims = [claim for claim in claims if not (claim["open"] and claim["as_expected"])]
-    total = len(claims)
-    if not total:
+    if not claims:
         text = f"{answer}; {_count(missing)} more {'was' if missing == 1 else 'were'} not reached" * (missing > 0)
         text = text or answer
         return f"{text[0].upper()}{text[1:]}."
+    silent = Counter(claim["status"] for claim in claims if claim["as_expected"] and not claim["verdict"])
+    total = len(claims) - silent.total()
     bad = sum(not claim["as_expected"] for claim in claims)
-    silent = sum(bool(claim["as_expected"]) and not claim["verdict"] for claim in claims)
-    good = total - bad - silent
-    if good == total:
-        text = {1: "the one claim", 2: "both claims"}.get(total, f"all {_count(total)} claims")
+    kind = "decided claims" if silent else "claims"
+    if not total:
+        text = "no claim was decided"
+    elif bad:
+        text = f"{_count(total - bad)} of {_count(total)} {kind} came out as expected, {_count(bad)} did not"
     else:
-        text = f"{_count(good)} of {_count(total)} claims"
-    text += " came out as expected"
-    text += f", {_count(bad)} did not" if bad else ""
-    text += f", {_count(silent)} {_be(silent)} without a verdict" if silent else ""
+        every = {1: f"the one {kind[:-1]}", 2: f"both {kind}"}.get(total, f"all {_count(total)} {kind}")
+        text = f"{every} came out as expected"
+    for status, fate in (("DEFERRED", "left to a larger profile"), ("SKIPPED", "skipped")):
+        text += f", {_count(silent[status])} {_be(silent[status])} {fate}" if silent[status] else ""
     text += f"; {answer}" if answer else ""
     text += f"; {_count(missing)} more {'was' if missing == 1 else 'were'} not reached" if missing > 0 else ""
     return f"{text[0].upper()}{text[1:]}."

@@ -55,9 +55,19 @@ def claim(verdict: str | None = "PROVED", **changes: object) -> dict[str, object
         ([claim()] * 14, 14, "All 14 claims came out as expected."),
         ([claim(), claim(as_expected=False)], 2, "One of two claims came out as expected, one did not."),
         (
-            [claim(), claim(None)],
+            [claim(), claim(None, status="SKIPPED")],
             4,
-            "One of two claims came out as expected, one is without a verdict; two more were not reached.",
+            "The one decided claim came out as expected, one is skipped; two more were not reached.",
+        ),
+        (
+            [claim()] * 98 + [claim(None, status="DEFERRED")] * 2,
+            100,
+            "All 98 decided claims came out as expected, two are left to a larger profile.",
+        ),
+        (
+            [claim(None, status="DEFERRED"), claim(None, status="SKIPPED")],
+            2,
+            "No claim was decided, one is left to a larger profile, one is skipped.",
         ),
         (
             [claim(), claim("REFUTED", open=True), claim("UNDECIDED", open=True)],
