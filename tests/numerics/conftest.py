@@ -1,4 +1,8 @@
-"""Shapes in signatures are checked while these tests run; devices grow with CUDA."""
+"""Shapes in signatures are checked while these tests run, and only then; devices grow with CUDA.
+
+The check costs several times what a small function does. Where a whole claim is tried, or a statistic of thousands of
+calls whose shapes other tests have checked, it is left out.
+"""
 
 from collections.abc import Iterator
 
@@ -6,6 +10,7 @@ import pytest
 from jaxtyping import config, install_import_hook
 
 install_import_hook("numerics", "beartype.beartype")
+config.update("jaxtyping_disable", True)  # for the tests of other folders that this process runs
 
 
 def _devices() -> list[object]:
@@ -20,9 +25,17 @@ def device(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def checked() -> Iterator[None]:
+    """Check shapes in all tests of this folder."""
+    config.update("jaxtyping_disable", False)
+    yield
+    config.update("jaxtyping_disable", True)
+
+
 @pytest.fixture
 def unchecked() -> Iterator[None]:
-    """What a user meets: no runtime shape checking in front of the library's own messages."""
+    """What a user meets: no runtime shape checking, which is slow, and stands in front of the library's messages."""
     before = config.jaxtyping_disable
     config.update("jaxtyping_disable", True)
     yield

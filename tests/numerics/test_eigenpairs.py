@@ -80,6 +80,7 @@ KINDS: dict[str, Callable[[int, torch.Generator], torch.Tensor]] = {
 """Spectra that make eigensolvers lie."""
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_no_flag_is_false_in_two_hundred_problems() -> None:
     """Complete: the values are the true ones, copies counted. Converged: the residual is what it is said to be."""
     generator = _generator(0)
@@ -145,6 +146,7 @@ def test_every_copy_is_found_only_because_of_the_second_start() -> None:
     torch.testing.assert_close(pairs.values, spectrum[:3], rtol=1e-5, atol=0.0)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_second_start_misses_no_more_often_than_it_says() -> None:
     """A hidden copy is missed in at most a fifth of 100 runs, if that is what is allowed: 40 is 5 standard errors."""
     spectrum = torch.cat([torch.tensor([1.0, 1.0]), torch.linspace(0.0, 0.9, 38)]).to(torch.float64)
