@@ -222,6 +222,10 @@ from .rescaling.symmetry_orbit import unit_symmetries as unit_symmetries
 from .rescaling.trace_norm import trace_norm_surplus as trace_norm_surplus
 from .rescaling.weight_normalisation import weight_normalised_curvature as weight_normalised_curvature
 from .rescaling.weight_normalisation import weight_normalised_hessian as weight_normalised_hessian
+from .set_splitting import ThresholdNetwork as ThresholdNetwork
+from .set_splitting import set_families as set_families
+from .set_splitting import splitting_colour as splitting_colour
+from .set_splitting import three_node_network as three_node_network
 from .shared_inputs import parts_overlap as parts_overlap
 from .softmax_cross_entropy import confident_error as confident_error
 from .softmax_cross_entropy import cross_entropy_in_nats as cross_entropy_in_nats

@@ -427,6 +427,13 @@ NGUYEN_HEIN_2017: Final = Reference(
     "The loss surface of deep and wide neural networks. ICML 2017, PMLR 70, 2603-2612",
     arxiv="1704.08045",
 )
+BLUM_RIVEST_1992: Final = Reference(
+    "blum-rivest-1992",
+    "Blum and Rivest",
+    1992,
+    "Training a 3-node neural network is NP-complete. Neural Networks 5(1), 117-127",
+    doi="10.1016/S0893-6080(05)80010-3",
+)
 
 EDINBURGH_MLT: Final = Lecture(
     "edinburgh-mlt",

@@ -109,6 +109,7 @@ EXPECTED: dict[str, str | None] = {
     "minima.gradient-does-not-always-arrive": "SUPPORTED",
     "minima.logistic-count": "CERTIFIED",
     "minima.more-data-than-sizes-as-printed": "REFUTED",
+    "minima.np-hard": "CERTIFIED",
     "minima.relu-teacher": "CERTIFIED",
     "minima.relu-teacher-hits": None,  # decided from the standard profile on
     "minima.slow-saddles": "SUPPORTED",

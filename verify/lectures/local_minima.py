@@ -46,14 +46,6 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         GLOBAL_MANIFOLD,
-        r"The loss over $d$ data is $(2m)^{-1} \sum_{\mu=1}^d |H(x_\mu; \theta) - y_\mu|^2$.",
-        Slip(
-            "the sum over $d$ data is divided by $2m$",
-            "by twice the number of data, one letter for both; where the loss is zero no factor matters",
-        ),
-    ),
-    Statement(
-        GLOBAL_MANIFOLD,
         r"Networks from $\mathbb{R}^n$ to $\mathbb{R}^r$ with smooth activations fit $d$ data on a smooth submanifold "
         r"of $\mathbb{R}^d$ of dimension $d - rn$.",
         ("minima.dimension-as-printed", "minima.dimension"),
@@ -153,19 +145,12 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         FUNCTION_SET,
         r"In various situations it is NP-hard to find the global minimum.",
-        Slip(
-            "which situations is left to the references",
-            "Blum and Rivest (1992): to decide whether three threshold units can fit given examples, as the number of "
-            "inputs grows; it is a statement on the worst data, not on gradient descent",
-        ),
+        ("minima.np-hard",),
     ),
     Statement(
         FUNCTION_SET,
         r"The picture shows more than one minimum.",
-        Slip(
-            "a local minimum of the picture is taken for one of the loss",
-            "the picture is a two-dimensional slice; a minimum of the slice need not be one in all parameters",
-        ),
+        ("level-sets.slice-minima",),
     ),
     Statement(
         FUNCTION_SET,
@@ -173,7 +158,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         Slip(
             "it is left open what is done where the loss has a kink",
             "programs take one element of the subdifferential there, for ReLU mostly the derivative 0 at 0; that is a "
-            "choice, and the gradient of the loss where there is one",
+            "choice, and what they return need not be a gradient there",
         ),
     ),
     Statement(

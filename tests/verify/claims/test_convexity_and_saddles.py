@@ -19,6 +19,7 @@ CLAIMS = (
     "level-sets.not-convex",
     "level-sets.not-a-quotient",
     "minima.gradient-does-not-always-arrive",
+    "minima.np-hard",
     "minima.slow-saddles",
 )
 
