@@ -240,7 +240,7 @@ def _near_the_threshold(bench: Workbench) -> Iterator[Comparison]:
     drift = ", ".join(
         f"{mean:.2f} ± {error:.2f} at N = {spins}" for spins, mean, error in zip(sizes, means, errors, strict=True)
     )
-    if all(map(math.isfinite, means)):
+    if len(sizes) > 1 and all(map(math.isfinite, means)):
         figure = bench.figure(
             "exponent",
             title="Exponent of the index above the threshold, 3-spin",
