@@ -91,6 +91,7 @@ from .global_minima.certified_zero import ZeroCertificate as ZeroCertificate
 from .global_minima.certified_zero import certify_zero as certify_zero
 from .global_minima.dependent_features import gradient_without_rank as gradient_without_rank
 from .global_minima.dependent_features import square_units_at_rest as square_units_at_rest
+from .global_minima.exceptional_data import dead_unit_sheets as dead_unit_sheets
 from .global_minima.exceptional_data import linear_units_fit as linear_units_fit
 from .global_minima.exceptional_data import repeated_inputs as repeated_inputs
 from .global_minima.interpolating_layer import interpolating_layer as interpolating_layer

@@ -1,4 +1,4 @@
-r"""Data for which the set of zero loss has not the generic dimension: repeated inputs, and linear units.
+r"""Where the set of zero loss has not the generic dimension: repeated inputs, linear units, and dead units.
 
 Conventions: those of `theory.global_minima.zero_loss_set`, P parameters, N data, r outputs, J with r N rows; D of the N
 inputs are different. The least loss is that of the SUM of squares, without a half.
@@ -15,7 +15,7 @@ from theory.exact_two_layer import ExactTwoLayer, exact_rank
 from theory.global_minima.zero_loss_set import fitting_net
 from theory.proof import Relation
 
-__all__ = ["linear_units_fit", "repeated_inputs"]
+__all__ = ["dead_unit_sheets", "linear_units_fit", "repeated_inputs"]
 
 
 @cache
@@ -155,6 +155,86 @@ def linear_units_fit() -> Derivation:
         assumptions=("W1 and X have rank n0, which needs n1 >= n0 and N >= n0",),
         source="Cooper (2021), arXiv:1804.10200, whose activations are not linear",
         shown={"result": r"\mathrm{rank}\, J = r n_0"},
+    )
+
+
+@cache
+def dead_unit_sheets() -> Derivation:
+    r"""Derive what a dead unit does at a fit: it leaves flat directions, however many data there are.
+
+    If a network with one unit less fits the labels, the unit may have any incoming weights w with outgoing ones v = 0,
+    or any v with w = 0, for f(0) = 0 and without a bias of its own: fits form sheets of n_0 and of r dimensions. They
+    meet where the unit is dead, w = v = 0, and there all its n_0 + r weights are in the kernel of J, whatever P - r N
+    is.
+
+    Returns:
+        A derivation; the value is the number of flat directions that a dead unit adds.
+
+    Examples:
+        >>> dead_unit_sheets().at(n_0=3, r=2)
+        5
+    """
+    inputs, outputs = sp.symbols("n_0 r", integer=True, positive=True)
+    rest, w, v, x = sp.symbols("F_0 w v x", real=True)
+    output = rest + v * sp.tanh(w * x)
+    shapes = (((1, 1, 1), 4), ((1, 2, 1), 7), ((2, 2, 2), 6))
+    nets = [fitting_net(*shape, samples=samples, seed=3) for shape, samples in shapes]
+    grown = [net.with_dead_units(1) for net in nets]
+    return Derivation(
+        "A dead unit leaves flat directions at a fit, however many data there are",
+        sp.Eq(sp.Symbol("flat"), inputs + outputs),
+        (
+            Step(
+                "With no outgoing weight the unit changes nothing, whatever comes in; and with no incoming one, "
+                "whatever goes out.",
+                Relation(sp.Tuple(output.subs(v, 0), output.subs(w, 0)), "=", sp.Tuple(rest, rest)),
+                "exact",
+                shown=r"F_0 + 0 \cdot \tanh w x = F_0 + v \tanh 0 = F_0",
+            ),
+            Step(
+                "Where it is dead all derivatives by its weights are zero:",
+                Relation(sp.Matrix([output.diff(w), output.diff(v)]).subs({w: 0, v: 0}), "=", sp.zeros(2, 1)),
+                "exact",
+                shown=r"\frac{\partial F}{\partial w} = v x = 0, \quad \frac{\partial F}{\partial v} = \tanh 0 = 0",
+            ),
+            Step(
+                "its incoming and outgoing weights are flat at first order.",
+                Relation(sp.Sum(1, (sp.Symbol("i", integer=True), 1, inputs)).doit() + outputs, "=", inputs + outputs),
+                "exact",
+                shown=r"n_0 + r",
+            ),
+            Step(
+                "Moving both kinds at once moves the outputs at second order: only the sheets are flat to all orders.",
+                Relation(output.diff(w, v).subs({w: 0, v: 0}), "=", x),
+                "exact",
+                shown=r"\frac{\partial^2 F}{\partial w \, \partial v} = x",
+            ),
+            Step(
+                "Exact instances, f(z) = z/(1 + z^2) and a constant among the inputs: 1-1-1 on 4 data, 1-2-1 on 7, "
+                "2-2-2 on 6, isolated fits; the kernel of J without and with a dead unit.",
+                Relation(
+                    sp.Tuple(
+                        *(
+                            sp.Integer(len(net.first) + len(net.second) - exact_rank(net.jacobian()))
+                            for net in (*nets, *grown)
+                        )
+                    ),
+                    "=",
+                    sp.Tuple(
+                        0,
+                        0,
+                        0,
+                        *((inputs + outputs).subs({inputs: s[0] + 1, outputs: s[2]}) for s, _ in shapes),
+                    ),
+                ),
+                "exact",
+                shown=r"\dim \ker J = 0, 0, 0 \to 3, 3, 5",
+            ),
+        ),
+        Domain(n_0=(0, sp.oo), r=(0, sp.oo)),
+        assumptions=("the activation is zero at 0 and the unit has no bias beside its n_0 incoming weights",),
+        source="Cooper (2021), arXiv:1804.10200, on generic labels",
+        shown={"result": r"n_0 + r"},
     )
 
 

@@ -11,6 +11,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
+from theory.exact_two_layer import exact_rank
 from theory.proof import Relation
 
 __all__ = ["interpolating_layer"]
@@ -56,6 +57,23 @@ def interpolating_layer() -> Derivation:
                 shown=r"\Phi \, (\Phi^{-1} Y) = Y",
             ),
             Step(
+                "And then the derivatives of the outputs by the output weights alone have rank r N, so that J has it "
+                "too: Phi of signs, N = 2, 3, 4, for r = 1, 2, 3 outputs.",
+                Relation(
+                    sp.Tuple(
+                        *(
+                            sp.Integer(exact_rank(sp.kronecker_product(_signs(size), sp.eye(count))))
+                            for size in (2, 3, 4)
+                            for count in (1, 2, 3)
+                        )
+                    ),
+                    "=",
+                    sp.Tuple(*(count * size for size in (2, 3, 4) for count in (1, 2, 3))),
+                ),
+                "exact",
+                shown=r"\mathrm{rank}\, (\Phi \otimes 1_r) = r N",
+            ),
+            Step(
                 "Steep tanh units are signs, on both sides of their thresholds.",
                 Relation(
                     sp.Tuple(*(sp.limit(sp.tanh(sign * steepness * distance), steepness, sp.oo) for sign in (1, -1))),
@@ -82,14 +100,13 @@ def interpolating_layer() -> Derivation:
                 shown=r"\det \mathrm{sign}(t_i - c_j) = 2, 4, 8, 16, 32",
             ),
             Step(
-                "Steep softplus units, over s, are ramps: at z > 0 and at - z.",
+                "Steep softplus units, over s, are ramps: at z > 0, at 0 and at - z.",
                 Relation(
                     sp.Tuple(
-                        sp.limit(softplus, steepness, sp.oo),
-                        sp.limit(softplus.subs(distance, -distance), steepness, sp.oo),
+                        *(sp.limit(softplus.subs(distance, sign * distance), steepness, sp.oo) for sign in (1, 0, -1))
                     ),
                     "=",
-                    sp.Tuple(distance, 0),
+                    sp.Tuple(distance, 0, 0),
                 ),
                 "exact",
                 shown=r"\lim_{s \to \infty} \frac{1}{s} \log (1 + e^{s z}) = \max(z, 0)",

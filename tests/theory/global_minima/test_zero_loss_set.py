@@ -94,6 +94,13 @@ def test_a_network_without_data_is_refused() -> None:
         theory.kernel_at_a_fit(1, 1, 1, samples=0)
 
 
+def test_all_weights_of_a_dead_unit_are_in_the_kernel_at_a_fit() -> None:
+    grown = fitting_net(2, 3, 2, samples=7, seed=2).with_dead_units(1)
+    small = theory.kernel_at_a_fit(2, 3, 2, samples=7, seed=2)
+    total = len(grown.first) + len(grown.second)
+    assert total - exact_rank(grown.jacobian()) - small == theory.dead_unit_sheets().at(n_0=3, r=2)
+
+
 def test_every_exceptional_dimension_exceeds_the_generic_one() -> None:
     for samples, different in itertools.product((4, 5), (2, 3)):
         generic = theory.zero_loss_dimension().at(P=40, r=2, N=samples)

@@ -133,7 +133,8 @@ def dimension(bench: Workbench) -> Iterator[Comparison]:
 
     Labels that are not generic are exceptions. An input that occurs twice with two labels leaves no zero, one that
     occurs twice with the same label counts once. Linear units with more data than inputs fit only labels of a linear
-    map, and these on a larger set.
+    map, and these on a larger set. Labels that a smaller network fits leave all weights of a dead unit flat, however
+    many data there are.
     """
     derivation = theory.zero_loss_dimension()
     symbols = {symbol.name: symbol for symbol in derivation.value.free_symbols}
@@ -277,6 +278,14 @@ def _exceptions(bench: Workbench, networks: int) -> Iterator[Comparison]:
         claimed=symbols["r"] * symbols["n_0"],
         rival=Rival("outputs times units, if these are one more than inputs", symbols["r"] * (symbols["n_0"] + 1)),
     )
+    dead = theory.dead_unit_sheets()
+    symbols = {symbol.name: symbol for symbol in dead.value.free_symbols}
+    yield Identity(
+        "flat directions that a dead unit adds at a fit, for any number of data",
+        derivation=dead,
+        claimed=symbols["n_0"] + symbols["r"],
+        rival=Rival("none, with more labels than parameters", 0 * symbols["r"]),
+    )
     (found,) = bench.map(
         "exceptions",
         exceptional_sets,
@@ -324,8 +333,9 @@ def fit_exists(bench: Workbench) -> Iterator[Comparison]:
     $$\det = 2^{N-1} \ \text{(tanh)}, \qquad \det = \prod_i g_i \ \text{(softplus)}.$$
 
     Neither is zero, so that at some finite steepness the units are independent, and some output weights fit any
-    labels. With an output bias $N - 1$ tanh units are enough: all that is needed is $\tanh(sg/2) > (N - 2)/N$, with the
-    steepness $s$ and the least gap $g$. Linear units are not: they have not more independent features than inputs.
+    labels. The Jacobian has full rank there, whatever the labels are. With an output bias $N - 1$ tanh units are
+    enough: all that is needed is $\tanh(sg/2) > (N - 2)/N$, with the steepness $s$ and the least gap $g$. Linear units
+    are not: they have not more independent features than inputs and a constant.
     """
     derivation = theory.interpolating_layer()
     (samples,) = derivation.value.free_symbols
