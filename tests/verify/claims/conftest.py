@@ -1,6 +1,7 @@
 """What the tests of single claims share: workbenches of their own, and a trial at another root seed."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,17 @@ def make_bench(tmp_path: Path) -> Callable[[str], Workbench]:
     return lambda claim: Workbench(claim, folder=tmp_path / claim, seed=11)
 
 
-@pytest.fixture
-def tried(make_bench: Callable[[str], Workbench]) -> Callable[[str], tuple[list[Finding], Workbench]]:
-    """Return a trial of a claim at that root seed: it must come out as expected, with figures that can be read."""
+@pytest.fixture(scope="session")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[list[Finding], Workbench]]:
+    """Return a trial of a claim at that root seed: it must come out as expected, with figures that can be read.
 
+    A claim that several tests look at is tried once.
+    """
+
+    @cache
     def trial(name: str) -> tuple[list[Finding], Workbench]:
         (claim,) = (one for one in discover() if one.id == name)
-        bench = make_bench(name)
+        bench = Workbench(name, folder=tmp_path_factory.mktemp("tried") / name, seed=11)
         findings = list(claim.judge(bench, "quick"))
         outcome = claim.conclude(findings)
         assert outcome.as_expected, outcome.why_not

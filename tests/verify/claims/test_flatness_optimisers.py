@@ -56,7 +56,8 @@ def test_the_sampled_local_entropy_is_that_of_the_formula_and_its_errors_are_sma
     ("name", "proved"), [("sam-objective", 4), ("local-entropy", 3), ("weight-averaging", 4), ("stability-edge", 4)]
 )
 def test_what_the_theory_derives_is_proved_and_its_rivals_are_not(name: str, proved: int, tried: Tried) -> None:
-    findings, _ = tried(f"flatness.{name}")
+    findings, bench = tried(f"flatness.{name}")
+    assert bench.figures
     assert [finding.verdict for finding in findings].count(Verdict.PROVED) == proved
     assert {str(finding.rival_position) for finding in findings} == {"disjoint"}
 
