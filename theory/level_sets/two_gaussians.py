@@ -26,7 +26,7 @@ def two_gaussians() -> Derivation:
     .. math:: E |W_2 h - e_Z|^2 \ge \tfrac{1}{2} \|W_2 F - I\|^2 \ge \tfrac{1}{2}
 
     whatever sigma is. As sigma falls to 0 a path attains 1/2. It is the features that must become singular, not W_1:
-    the weights of rank 1 with the rows e_1 - e_2 and e_2 - e_1 fit as well as any.
+    with the weights of rank 1 whose rows are e_1 - e_2 and e_2 - e_1 the risk falls to 0 as well.
 
     Returns:
         A derivation; the value is the wall 1/2, the parts are the bound on the risk of both "ends", and the tight

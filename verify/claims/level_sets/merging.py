@@ -124,7 +124,7 @@ def two_gaussians(bench: Workbench) -> Iterator[Comparison]:
 
     whatever $\sigma$ is, and in the limit of small $\sigma$ a path gets by with it. The wall is where the *mean
     features* of the two clusters are on one line. That $W_1$ has rank 1 does not matter: with the rows $e_1 - e_2$ and
-    $e_2 - e_1$ it fits as well as any.
+    $e_2 - e_1$ the risk falls to 0 with $\sigma$ as well.
 
     The same happens to every network whose units lie on different lines, if its own outputs are the targets: a function
     shows its units by its kinks, $f(x + t w) + f(x - t w) - 2 f(x) = t a |w|^2$ on the hyperplane of a unit. So no two
