@@ -288,7 +288,7 @@ def hats() -> Derivation:
         >>> hats().at(k=100), hats().at(part="height", k=100)
         (800, 1/100)
     """
-    a, w = sp.symbols("a w", positive=True)
+    a, w, bound, gap = sp.symbols("a w B t", positive=True)
     middle, end = 1 / _k**2, 2 / _k**2
     rise = _k * _x
     fall = rise - 2 * _k * (_x - middle)
@@ -340,6 +340,30 @@ def hats() -> Derivation:
             ),
         ),
         Domain(k=(sp.sqrt(2), sp.oo)),  # all three kinks at inputs
+        theorems=(
+            Theorem(
+                "Closed sets under quotient maps",
+                r"A map is a quotient map only if every set whose preimage is closed is closed itself.",
+                "Munkres (2000), Topology, second edition, section 22",
+                (
+                    Step(
+                        "The preimage of the hats is closed: for a sequence of parameters that converges the sum of "
+                        "squares is at most some B, and that of hats with k > B/8 is more, so that one k occurs "
+                        "infinitely often, which the limit computes too;",
+                        Relation(bound, "<", 8 * (bound / 8 + gap)),
+                        "exact",
+                        shown=r"B < 8 k, \quad k > \frac{B}{8}",
+                        domain=Domain(B=(0, sp.oo), t=(0, sp.oo)),
+                    ),
+                    Step(
+                        "the set of hats is not closed: their heights tend to 0, and the function 0 is no hat.",
+                        Relation(sp.limit(1 / _k, _k, sp.oo), "=", 0),
+                        "exact",
+                        shown=r"\lim \frac{1}{k} = 0",
+                    ),
+                ),
+            ),
+        ),
         parts={"height": sp.Eq(sp.Symbol("h"), 1 / _k)},
         source=_SOURCE,
         shown={"result": r"\sum_j (a_j^2 + w_j^2) \ge 8 k", "height": r"\max f_k = \frac{1}{k}"},

@@ -47,7 +47,7 @@ def product_saddle() -> Derivation:
     vanishing, first = [], []
     for layers in (2, 3, 4):
         weights = sp.symbols(f"w_1:{layers + 1}", real=True)
-        loss = (sp.Mul(*weights) - _y) ** 2 / 2
+        loss = sp.expand((sp.Mul(*weights) - _y) ** 2 / 2)
         origin = dict.fromkeys(weights, 0)
         for order in range(1, layers):
             chosen = itertools.combinations_with_replacement(weights, order)

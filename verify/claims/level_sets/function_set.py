@@ -89,7 +89,6 @@ def not_convex(bench: Workbench) -> Iterator[Comparison]:
     assumptions=(
         ONE_INPUT,
         "there are at least three units; functions are compared in the largest difference over the inputs",
-        "that a preimage is closed follows from the bound on the weights in the way that is told",
     ),
     expects={Verdict.PROVED},
 )
