@@ -117,7 +117,7 @@ class SphericalSpinGlass:
     def from_couplings(cls, couplings: Float[Tensor, "..."]) -> "SphericalSpinGlass":
         """The Hamiltonian of given couplings, all N^p of them; only their symmetric part matters.
 
-        Allocates three arrays of their size and looks p(p-1)/2 times at each number.
+        Allocates two arrays of their size and looks p(p-1)/2 times at each number.
 
         Args:
             couplings: J, of shape (N, ..., N) with p axes. Fixes dtype and device.
@@ -141,8 +141,10 @@ class SphericalSpinGlass:
         checked_finite(couplings=couplings)
         symmetric = couplings
         for last in range(1, order):  # symmetric in the axes before: the mean over who is exchanged with the next
-            swaps = (symmetric.transpose(axis, last) for axis in range(last))
-            symmetric = (symmetric + functools.reduce(torch.add, swaps)) / (last + 1)
+            total = symmetric + symmetric.transpose(0, last)
+            for axis in range(1, last):
+                total += symmetric.transpose(axis, last)
+            symmetric = total.div_(last + 1)
         scale = float(symmetric.norm()) / math.sqrt(math.comb(spins + order - 1, order))
         if not 0 < scale < math.inf:
             raise ValueError(
@@ -151,7 +153,7 @@ class SphericalSpinGlass:
         monomials, pairs = (_multisets(spins, degree).to(couplings.device) for degree in (order - 2, 2))
         flat = symmetric.reshape(-1, spins * spins)
         rows = (monomials * spins ** torch.arange(order - 2, device=flat.device)).sum(1)
-        return cls(order, spins, flat[rows][:, pairs[:, 0] * spins + pairs[:, 1]].contiguous(), scale)
+        return cls(order, spins, flat[:, pairs[:, 0] * spins + pairs[:, 1]][rows], scale)
 
     def random_points(self, seeds: Sequence[int]) -> Float[Tensor, "starts spins"]:
         """Points uniform on the sphere, each of its own seed alone.
