@@ -92,14 +92,6 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ),
     ),
     Statement(
-        OVER_PARAMETERISED,
-        r"The bound $m^{-1/n}$ on the gap is one in the number $m$ of hidden units.",
-        Slip(
-            r"$m$ is the number of hidden units here, and that of data on the slides that follow",
-            r"two letters; here it is the width that has to grow",
-        ),
-    ),
-    Statement(
         SUMMARY,
         r"More width can improve the loss landscape.",
         ("level-sets.freeman-bruna-gap", "level-sets.valleys-are-low"),
