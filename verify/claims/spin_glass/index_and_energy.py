@@ -238,7 +238,8 @@ def _near_the_threshold(bench: Workbench) -> Iterator[Comparison]:
     means = [float(row.mean()) if len(row) else math.nan for row in rows]
     errors = [float(row.std(ddof=1)) / len(row) ** 0.5 if len(row) > 1 else 0.0 for row in rows]
     drift = ", ".join(
-        f"{mean:.2f} ± {error:.2f} at N = {spins}" for spins, mean, error in zip(sizes, means, errors, strict=True)
+        f"{mean:.2f}{f' ± {error:.2f}' if error else ''} at N = {spins}"
+        for spins, mean, error in zip(sizes, means, errors, strict=True)
     )
     if len(sizes) > 1 and all(map(math.isfinite, means)):
         figure = bench.figure(
