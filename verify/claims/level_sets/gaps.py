@@ -135,7 +135,8 @@ def _losses(path: Array, x: Array, y: Array) -> Array:
         "units, two of either sign; the loss is the mean of the squared error over the sample, without a half and "
         "without a penalty, and the sample has six times as many examples as the widest network has units",
         "the excess is that over the larger end of the pair, which is at least the best loss; it bounds from above "
-        "what the best path needs; the path is tried at its joints and half-way between them",
+        "what the best path needs; the path is tried at its joints and half-way between them; eight times as many "
+        "points changed the excess by less than a hundredth",
         "24 draws of data and teacher with two pairs of fitted ends or three of trained ones each, whose excess is "
         "averaged in logarithms; the exponent is fitted to each draw. Pilots with other seeds and fewer pairs were "
         "seen before the sizes were fixed",
