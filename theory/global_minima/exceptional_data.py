@@ -86,7 +86,9 @@ def repeated_inputs() -> Derivation:
                 shown=r"P - \mathrm{rank}\, J = 20 - 2 \cdot 3",
             ),
         ),
-        Domain(P=(0, sp.oo), r=(0, sp.oo), D=(0, sp.oo), o=(-sp.oo, sp.oo)).where(outputs * different < parameters),
+        Domain(P=(0, sp.oo), r=(0, sp.oo), D=(0, sp.oo), o=(-sp.oo, sp.oo))
+        .with_integers("P", "r", "D")
+        .where(outputs * different < parameters),
         parts={"dimension": sp.Eq(sp.Symbol("dim"), parameters - outputs * different)},
         assumptions=("the part: equal inputs have equal labels, and the labels of the D different ones are regular",),
         source="Cooper (2021), arXiv:1804.10200, on generic labels",
@@ -204,7 +206,7 @@ def dead_unit_sheets() -> Derivation:
                 shown=r"n_0 + r",
             ),
             Step(
-                "Moving both kinds at once moves the outputs at second order: only the sheets are flat to all orders.",
+                "Moving both kinds at once moves the outputs at second order.",
                 Relation(output.diff(w, v).subs({w: 0, v: 0}), "=", x),
                 "exact",
                 shown=r"\frac{\partial^2 F}{\partial w \, \partial v} = x",
@@ -234,7 +236,7 @@ def dead_unit_sheets() -> Derivation:
         Domain(n_0=(0, sp.oo), r=(0, sp.oo)),
         assumptions=("the activation is zero at 0 and the unit has no bias beside its n_0 incoming weights",),
         source="Cooper (2021), arXiv:1804.10200, on generic labels",
-        shown={"result": r"n_0 + r"},
+        shown={"result": r"\mathrm{flat} = n_0 + r"},
     )
 
 

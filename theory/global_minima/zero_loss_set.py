@@ -144,7 +144,9 @@ def zero_loss_dimension() -> Derivation:
                 shown=r"(n_-, n_0, n_+) = (0, \ P - r N, \ r N)",
             ),
         ),
-        Domain(P=(0, sp.oo), r=(0, sp.oo), N=(0, sp.oo)).where(outputs * samples < parameters),
+        Domain(P=(0, sp.oo), r=(0, sp.oo), N=(0, sp.oo))
+        .with_integers("P", "r", "N")
+        .where(outputs * samples < parameters),
         parts={"positive": sp.Eq(sp.Symbol("n_+"), outputs * samples)},
         assumptions=(
             "the activation is smooth, and there are more parameters than labels, P > r N",

@@ -51,14 +51,16 @@ def test_labels_that_are_moved_have_their_zero_as_far_away_as_they_need() -> Non
 
 def test_labels_that_no_tanh_unit_reaches_are_not_certified() -> None:
     theta, x = np.array([1.0, 1.0]), np.array([[1.0], [2.0]])
-    with pytest.raises(theory.NoCertificateError):
+    with pytest.raises(
+        theory.NoCertificateError, match="theta must be close to a zero of the loss with a full Jacobian"
+    ):
         theory.certify_zero((1, 1, 1), theta, x, [[1.0], [3.0]], bias=False)  # tanh 2w < 2 tanh w for w > 0
 
 
 def test_a_repeated_input_is_not_certified() -> None:
     theta, x, y = _fitted()
     x[1], y[1] = x[0], y[0]
-    with pytest.raises(theory.NoCertificateError):
+    with pytest.raises(theory.NoCertificateError, match="the Jacobian must be invertible at the point"):
         theory.certify_zero(WIDTHS, theta, x, y)
 
 
