@@ -142,7 +142,7 @@ def positive_curvature_without_minimiser() -> Derivation:
                 shown=r"\inf e^x = 0",
             ),
         ),
-        Domain(x=(-sp.oo, sp.oo)),
+        Domain(),
         parts={"infimum": sp.Eq(sp.Symbol("f_inf"), sp.Integer(0))},
         source=_SOURCE,
         shown={"result": r"N = 0", "infimum": r"\inf f = 0"},
@@ -170,6 +170,7 @@ def flat_minimiser() -> Derivation:
     critical = sp.solve([f.diff(_x), f.diff(y)], (_x, y), dict=True)
     nullity = len(hessian.subs({_x: 0, y: 0}).nullspace())
     s, u = sp.symbols("s u", positive=True)
+    half = Domain(s=(0, sp.oo), u=(0, sp.oo))
     elsewhere = ((s, 0), (0, u), (s, u))  # f is even in both
     return Derivation(
         "A singular Hessian at the only minimiser",
@@ -181,7 +182,9 @@ def flat_minimiser() -> Derivation:
                 "exact",
                 shown=r"H = \operatorname{diag}(12 x^2, 2)",
             ),
-            Step("positive definite where x is not 0,", Relation(0, "<", hessian[0, 0].subs(_x, s)), "exact"),
+            Step(
+                "positive definite where x is not 0,", Relation(0, "<", hessian[0, 0].subs(_x, s)), "exact", domain=half
+            ),
             Step(
                 "and semidefinite at 0, with a null space of dimension",
                 Relation(sp.Integer(nullity), "=", 1),
@@ -199,6 +202,7 @@ def flat_minimiser() -> Derivation:
                 Relation(sp.Tuple(0, 0, 0), "<", sp.Tuple(*(f.subs({_x: a, y: b}) for a, b in elsewhere))),
                 "exact",
                 shown=r"0 < x^4 + y^2, \quad (x, y) \neq (0, 0)",
+                domain=half,
             ),
             Step(
                 "so that the minimisers, one point, have a hull of dimension",
@@ -213,7 +217,7 @@ def flat_minimiser() -> Derivation:
                 shown=r"\frac{d}{dx} x = 1",
             ),
         ),
-        Domain(x=(-sp.oo, sp.oo), y=(-sp.oo, sp.oo), s=(0, sp.oo), u=(0, sp.oo)),
+        Domain(),
         parts={
             "nullity": sp.Eq(sp.Symbol("nullity"), sp.Integer(1)),
             "slope": sp.Eq(sp.Symbol("slope"), sp.Integer(1)),
