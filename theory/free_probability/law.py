@@ -47,6 +47,8 @@ class SpectralLaw:
         drift: m, the place of the law if nothing else is there.
         variance: v >= 0, the variance of the semicircular part.
         jumps: Pairs (rate, size); rates are not negative, sizes are real. Equal sizes are merged, zero jumps dropped.
+        least: Pairs (parameter, number): below the number the law means nothing, though its formula may. It is no part
+            of the law itself: sums and multiples forget it.
 
     Raises:
         TypeError: If an argument is neither a real number nor a sympy expression.
@@ -72,6 +74,7 @@ class SpectralLaw:
     drift: sp.Expr = sp.S.Zero
     variance: sp.Expr = sp.S.Zero
     jumps: tuple[Jump, ...] = field(default=())
+    least: tuple[tuple[sp.Symbol, int], ...] = field(default=(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "drift", canonical(read_coefficient("drift", self.drift)))
@@ -180,7 +183,8 @@ class SpectralLaw:
             A ``SpectralLaw``, or a ``LawGrid`` if any value is an array.
 
         Raises:
-            ValueError: If a name is no parameter, or a value breaks the parameter's or the law's sign rules.
+            ValueError: If a name is no parameter, a value breaks the parameter's or the law's sign rules, or is less
+                than the law allows.
             TypeError: If a value is no number.
         """
         names = {str(symbol.name) for symbol in self.parameters}
@@ -188,6 +192,7 @@ class SpectralLaw:
             if name not in names:
                 listed = ", ".join(sorted(names)) or "none"
                 raise ValueError(f"{name} is no parameter of this law; its parameters are: {listed}.")
+        self._check_least(values)
         if any(isinstance(value, np.ndarray | list | tuple) for value in values.values()):
             from theory.free_probability.grid import LawGrid
 
@@ -202,7 +207,16 @@ class SpectralLaw:
             self.drift.xreplace(replacements).doit(),
             self.variance.xreplace(replacements).doit(),
             tuple((rate.xreplace(replacements), size.xreplace(replacements)) for rate, size in self.jumps),
+            tuple((symbol, bound) for symbol, bound in self.least if symbol not in replacements),
         )
+
+    def _check_least(self, values: "dict[str, Any]") -> None:
+        for symbol, bound in self.least:
+            given = values.get(symbol.name, bound)
+            several = given if isinstance(given, np.ndarray | list | tuple) else [given]
+            for value in np.asarray(several, dtype=object).ravel():
+                if (exact_number(symbol.name, value) - bound).is_negative:
+                    raise ValueError(f"{symbol.name} must be >= {bound}, got {symbol.name} = {value}.")
 
     # Numbers
 

@@ -6,6 +6,7 @@ the gradient and the Hessian on the sphere. Covariances are derivatives of N (s(
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import sympy as sp
@@ -43,9 +44,9 @@ _HIGH = (
 def spin_glass_hessian() -> SpectralLaw:
     r"""Return the limiting law of the Hessian's eigenvalues on the sphere at a critical point of energy N u.
 
-    A semicircle of variance p (p - 1) about -p u, with the parameters p and u: `.at(p=3, u=-1.2)`, arrays too. Mean
-    and variance are exact at every N for the Hessian at a point of given energy, critical or not; counting critical
-    points weights it by its determinant, which changes both by O(1/N).
+    A semicircle of variance p (p - 1) about -p u, with the parameters p >= 2 and u: `.at(p=3, u=-1.2)`, arrays too.
+    Mean and variance are exact at every N for the Hessian at a point of given energy, critical or not; counting
+    critical points weights it by its determinant, which changes both by O(1/N).
 
     Examples:
         >>> law = spin_glass_hessian()
@@ -54,7 +55,7 @@ def spin_glass_hessian() -> SpectralLaw:
         >>> round(law.at(p=3, u=-1.2).index(), 6)
         0.078609
     """
-    return point_mass(-p * u) + semicircle(p * (p - 1))
+    return replace(point_mass(-p * u) + semicircle(p * (p - 1)), least=((p, 2),))
 
 
 @cache

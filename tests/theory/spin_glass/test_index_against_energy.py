@@ -9,6 +9,7 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
+from theory.free_probability.law import SpectralLaw
 from theory.spin_glass import (
     hessian_given_energy,
     index_against_energy,
@@ -100,3 +101,13 @@ def test_wrong_arguments_are_refused() -> None:
         index_fraction(0, -1)
     with pytest.raises(ValueError, match=r"u must not be NaN"):
         index_fraction(3, math.nan)
+
+
+@pytest.mark.parametrize("order", [1, "3/2", 0.5, [3, 1], np.array([1.0, 2.0])])
+def test_a_law_of_the_hessian_below_two_spins_a_coupling_is_refused(order: object) -> None:
+    energies = np.full(2, -1.0) if isinstance(order, list | np.ndarray) else -1
+    with pytest.raises(ValueError, match=r"p must be >= 2, got p = (1|3/2|0\.5|1\.0)\.$"):
+        spin_glass_hessian().at(p=order, u=energies)
+    with pytest.raises(ValueError, match=r"p must be >= 2, got p = 1\.$"):
+        spin_glass_hessian().at(u=-1).at(p=1)
+    assert spin_glass_hessian().at(p=2) == SpectralLaw(-2 * spin_glass_hessian().at(p=2).parameters[0], 2)
