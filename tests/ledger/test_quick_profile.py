@@ -93,6 +93,7 @@ EXPECTED: dict[str, str | None] = {
     "level-sets.positive-semidefinite-as-printed": "REFUTED",
     "level-sets.quadratic": "SUPPORTED",
     "level-sets.quadratic-deep": "PROVED",
+    "level-sets.quadratic-deep-strings": "SUPPORTED",
     "level-sets.quadratic-width-as-printed": "REFUTED",
     "level-sets.relu-valleys": "CERTIFIED",
     "level-sets.slice-minima": "SUPPORTED",

@@ -81,7 +81,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         OVER_PARAMETERISED,
         r"With $n_\ell \geq 3 N^{2^\ell}$ in layers of quadratic units and $N$ data entries there is one component.",
-        ("level-sets.quadratic-deep",),
+        ("level-sets.quadratic-deep", "level-sets.quadratic-deep-strings"),
     ),
     Statement(
         OVER_PARAMETERISED,

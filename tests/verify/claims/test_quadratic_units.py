@@ -7,7 +7,14 @@ import pytest
 
 import theory
 from verify import Claim, Status, Workbench
-from verify.claims.level_sets import linear, quadratic, quadratic_signs, quadratic_stalls, quadratic_width
+from verify.claims.level_sets import (
+    linear,
+    quadratic,
+    quadratic_layers,
+    quadratic_signs,
+    quadratic_stalls,
+    quadratic_width,
+)
 
 MakeBench = Callable[[str], Workbench]
 
@@ -16,6 +23,7 @@ CLAIMS = [
     quadratic_width.quadratic_deep,
     quadratic_stalls.descent_stalls,
     quadratic_signs.fixed_output_signs,
+    quadratic_layers.quadratic_deep_strings,
     linear.linear_equality_as_printed,
 ]
 
@@ -100,3 +108,30 @@ def test_searches_on_the_three_examples_end_at_zero_or_where_one_positive_unit_i
     assert {round(float(loss), 6) for loss in one["loss"]} == {0.0, round(quadratic_signs.STUCK, 6)}
     assert one["curvature"].min() > -1e-8
     assert quadratic_signs.three_points(2, 30, 50, 2)["loss"].max() < 1e-12
+
+
+def test_the_loss_of_two_quadratic_layers_is_on_a_segment_a_polynomial_of_the_degree_that_bounds_it() -> None:
+    import torch
+
+    import numerics
+
+    network = numerics.Mlp(quadratic_layers.WIDTHS, "quadratic", bias=False)
+    ends = network.init([1, 2])
+    x = torch.tensor([[0.6, -0.8], [1.0, 0.0]], dtype=torch.float64)
+    y = torch.tensor([[1.0], [-1.0]], dtype=torch.float64)
+    line = numerics.connect(network, ends[:1], ends[1:], x, y, numerics.SquaredError())
+    times = np.linspace(0, 1, 200)
+    losses = line.losses(torch.tensor(times))[0].numpy()
+    fits = [
+        abs(np.polynomial.Chebyshev.fit(times, losses, degree)(times) - losses).max() / losses.max()
+        for degree in (quadratic_layers.DEGREE - 1, quadratic_layers.DEGREE)
+    ]
+    assert fits[1] < 1e-12 < fits[0]
+
+
+def test_strings_stay_below_the_level_throughout_and_lines_do_not() -> None:
+    found = quadratic_layers.joined(11, 2)
+    assert found["string"].shape == (2,)
+    assert found["along string"].max() <= found["string"][0] <= quadratic_layers.LEVEL
+    assert found["line"].min() > quadratic_layers.LEVEL
+    assert found["line"][0] >= found["along line"].max()

@@ -5,6 +5,7 @@ READING_ORDER = (
     "linear",
     "quadratic",
     "quadratic_width",
+    "quadratic_layers",
     "quadratic_stalls",
     "quadratic_signs",
     "relu",

@@ -68,7 +68,7 @@ def quadratic_deep(bench: Workbench) -> Iterator[Comparison]:
 
     dimensions; this is the exact count of such polynomials. The printed width $3 N^{2^l}$ is a multiple of the bound
     where $N$ is the number of inputs, as in the source, and not that of data entries. That this width makes the
-    sublevel sets connected is not tried here.
+    sublevel sets connected is not shown.
     """
     derivation = theory.quadratic_layers_dimension()
     (inputs,) = derivation.value.free_symbols
