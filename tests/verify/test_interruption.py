@@ -34,8 +34,8 @@ def is_gone(pid: int) -> bool:
     return status.exists() and "zombie" in status.read_text()
 
 
-def stored(out: Path) -> int:
-    return len(list((out / "partial" / CLAIM / "draws").glob("*.json")))
+def stored(out: Path, claim: str = CLAIM) -> int:
+    return len(list((out / "partial").glob(f"{claim}/draws/*.json")))
 
 
 def start_slowly(start: Start, tmp_path: Path, kinds: Path, *, jobs: int) -> "subprocess.Popen[str]":
@@ -51,14 +51,14 @@ def start_slowly(start: Start, tmp_path: Path, kinds: Path, *, jobs: int) -> "su
     return process
 
 
-def resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+def resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, claims: int = 1) -> RunFolder:
     """Go on, computing only what was not stored."""
-    before = stored(tmp_path / "run")
-    assert 3 <= before < 24
+    before = stored(tmp_path / "run", CLAIM if claims == 1 else "*")
+    assert 3 <= before < 24 * claims
     (tmp_path / "later").mkdir()
     monkeypatch.setenv("LOSSPROOF_TEST_MARKS", str(tmp_path / "later"))
     folder = execute(Request(out=tmp_path / "run", resume=True))
-    assert len(list((tmp_path / "later").iterdir())) == 24 - before
+    assert len(list((tmp_path / "later").iterdir())) == 24 * claims - before
     return folder
 
 
@@ -92,6 +92,31 @@ def test_ctrl_c_ends_a_run_quietly_and_intact(
 
     folder = resumed(tmp_path, monkeypatch)
     assert folder.claim(CLAIM)["findings"] == finished.claim(CLAIM)["findings"]
+
+
+def test_ctrl_c_ends_workers_that_check_whole_claims_and_their_items_are_kept(
+    start: Start, tmp_path: Path, kinds: Path, finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "marks").mkdir()
+    claims = (CLAIM, "kinds.erratum", "kinds.surprise", "kinds.deferred")
+    process = start(
+        *("run", *claims, "--claims", kinds, "--out", tmp_path / "run", "--jobs", "2"),
+        LOSSPROOF_TEST_PACE="0.15",
+        LOSSPROOF_TEST_MARKS=str(tmp_path / "marks"),
+    )
+    wait_until(lambda: stored(tmp_path / "run") >= 3 or process.poll() is not None)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=5)
+    assert process.returncode == 130, output + errors
+    assert "Traceback" not in output + errors
+    workers = {int(mark.name.rpartition("-")[2]) for mark in (tmp_path / "marks").iterdir()}
+    assert process.pid not in workers
+    wait_until(lambda: all(is_gone(worker) for worker in workers), seconds=5)
+    assert RunFolder.open(tmp_path / "run").manifest["state"] == "interrupted"
+
+    folder = resumed(tmp_path, monkeypatch, claims=len(claims))
+    for claim in claims:
+        assert folder.claim(claim)["findings"] == finished.claim(claim)["findings"]
 
 
 def test_from_python_ctrl_c_is_an_exception_and_the_run_is_marked(
