@@ -62,6 +62,7 @@ def test_the_way_back_leads_to_where_it_began(found: tuple[torch.Tensor, ...]) -
     assert bool((ends[1].length[back] > 0).all())
 
 
+@pytest.mark.usefixtures("unchecked")  # the other tests check the shapes
 def test_every_end_is_critical_for_its_own_weight_decay_and_a_lost_branch_stays_lost(
     found: tuple[torch.Tensor, ...],
 ) -> None:

@@ -192,6 +192,7 @@ def test_a_rescaled_network_is_as_sharp_as_the_zero_function_is_bad() -> None:
     assert bool((flat.value < 0.01 * zero).all())
 
 
+@pytest.mark.usefixtures("unchecked")  # the other tests check the shapes
 @pytest.mark.parametrize("by", ["layers", "units"])
 def test_the_adaptive_ball_does_not_see_a_rescaling_which_the_others_do(by: str) -> None:
     network, x, labels = Mlp((3, 5, 4, 2), "relu", bias=True), _normal(20, 3), torch.arange(20) % 2
