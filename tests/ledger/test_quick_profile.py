@@ -11,6 +11,7 @@ import verify
 EXPECTED: dict[str, str | None] = {
     "connectivity.learnt-paths": None,  # decided from the standard profile on
     "connectivity.permutation-recovery": "SUPPORTED",
+    "connectivity.width-helps": "SUPPORTED",
     "flatness.any-factor-as-printed": "REFUTED",
     "flatness.bits": "SUPPORTED",
     "flatness.box-volume-as-printed": "REFUTED",

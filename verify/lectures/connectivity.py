@@ -18,6 +18,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("connectivity.learnt-paths", "level-sets.strings"),
     ),
     Statement(
+        SUMMARY,
+        r"Increasing the width of a network can improve its loss landscape.",
+        ("connectivity.width-helps",),
+    ),
+    Statement(
         FIGURE,
         r"The two-dimensional projection of the loss of a ReLU network shows that there is more than one minimum.",
         ("level-sets.slice-minima",),

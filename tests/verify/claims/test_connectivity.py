@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-import numpy as np
 import pytest
 import torch
 
 import numerics
 from verify import Finding, Proportion, Rival, Status, Verdict, Workbench, discover
-from verify.claims.connectivity import learnt_paths, permutation
-from verify.claims.level_sets import slices, strings
+from verify.claims.connectivity import learnt_paths, permutation, width
+from verify.claims.level_sets import slices
 
 MakeBench = Callable[[str], Workbench]
 Trial = Callable[[str], tuple[list[Finding], Workbench]]
@@ -23,7 +22,9 @@ def test_every_claim_comes_out_as_expected_at_another_seed(name: str, tried: Tri
     assert bench.figures
 
 
-@pytest.mark.parametrize(("name", "deferred"), [("level-sets.strings", 1), ("connectivity.learnt-paths", 6)])
+@pytest.mark.parametrize(
+    ("name", "deferred"), [("level-sets.strings", 1), ("connectivity.learnt-paths", 6), ("connectivity.width-helps", 3)]
+)
 def test_what_is_too_small_in_quick_is_deferred_and_drawn_all_the_same(
     name: str, deferred: int, make_bench: MakeBench
 ) -> None:
@@ -62,17 +63,6 @@ def test_a_balanced_network_computes_the_same_and_its_units_take_in_as_much_as_t
         torch.testing.assert_close(taken, following.norm(dim=1))
 
 
-def test_a_string_exceeds_no_level_that_its_line_does_and_a_pair_above_it_does_not_count() -> None:
-    found = strings.strings(seed=1, pairs=2)
-    for name in strings.TARGETS:
-        for number in range(len(strings.LEVELS)):
-            string, line = (found[f"{name} {kind} {number}"] for kind in ("string", "line"))
-            assert (np.isnan(string) == np.isnan(line)).all()
-            assert (found[f"{name} stretch {number}"][np.isfinite(line)] >= 1 - 1e-12).all()
-        beads = np.stack([found[f"{name} beads {number}"] for number in range(len(strings.LEVELS))])
-        assert np.nanmax(beads) >= 1
-
-
 def test_minima_of_the_loss_itself_are_not_called_saddles() -> None:
     """A linear unit on two examples: the loss is convex, and nothing near its minimum is lower; elsewhere all is."""
     network, loss = numerics.Mlp((2, 1), "linear"), numerics.SquaredError()
@@ -88,3 +78,11 @@ def test_half_of_the_slices_would_be_refused() -> None:
     assert (
         Proportion("s", successes=20, trials=40, within=(0.6, 1), rival=rival).decide().verdict is not Verdict.SUPPORTED
     )
+
+
+def test_one_unit_has_a_valley_on_every_data_set_and_as_many_units_as_examples_have_none() -> None:
+    found = width.valleys(seed=4, sets=3, examples=2, most=3)
+    assert (found["valleys"][:, 0] >= 1).all()
+    assert not found["valleys"][:, 2].any()
+    assert (found["least"][:, 0] > found["least"][:, 1]).all()
+    assert not found["least"][:, 1].any()

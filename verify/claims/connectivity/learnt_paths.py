@@ -135,7 +135,7 @@ def _draw(bench: Workbench, found: dict[int, dict[str, Array]], plane: Mapping[s
         title="Barriers of paths, by width",
         x="hidden units",
         y="barrier",
-        caption=f"Medians of {pairs} pairs; bars from the tenth to the ninetieth of a hundred.",
+        caption=f"Medians of {pairs} pairs; bars from the tenth to the ninetieth percentile.",
         x_scale="log",
         y_scale="log",
     )
