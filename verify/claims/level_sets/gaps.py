@@ -140,6 +140,9 @@ def _losses(path: Array, x: Array, y: Array) -> Array:
         "24 draws of data and teacher with two pairs of fitted ends or three of trained ones each, whose excess is "
         "averaged in logarithms; the exponent is fitted to each draw. Pilots with other seeds and fewer pairs were "
         "seen before the sizes were fixed",
+        "trained ends are tried from three inputs on: with two, some draws of the teacher are fitted so well that at "
+        "the least width the excess is $10^{-8}$ already, and has no way to fall; with them one root seed of ten was "
+        "undecided",
     ),
     expects={Verdict.SUPPORTED},
     corrects="level-sets.nearly-connected-as-printed",
@@ -171,7 +174,7 @@ def freeman_bruna_gap(bench: Workbench) -> Iterator[Comparison]:
             "pairs": PAIRS[ends],
             "steps": min(STEPS[ends], 20) if toy else STEPS[ends],
         }
-        for inputs in sizes[:1] if toy else sizes:
+        for inputs in sizes[-1:] if toy else sizes[ends == "trained" :]:
             name = f"{ends} ends {inputs}"
             items = [{"seed": seed, "inputs": inputs} | options for seed in bench.seeds(name, 2 if toy else DRAWS)]
             excess = np.array([result["excess"] for result in bench.map(name, gaps, items)])
