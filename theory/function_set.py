@@ -117,12 +117,13 @@ def step_as_limit() -> Derivation:
 
 @cache
 def least_step_distance() -> Derivation:
-    r"""Derive how near a function whose slopes are at most M can come to the step function, in L^p, p > 1.
+    r"""Derive how near a function whose slopes are at most M > 1/2 can come to the step function, in L^p, p > 1.
 
     .. math:: \|f - H\|_p^p \ge \frac{2^{-p}}{M (p + 1)}
 
-    with equality for the ramp from 0 to 1 of slope M around 0. The slopes of a network are at most sum |a_j w_j|, so
-    that weights have to grow without bounds for networks of any width to tend to the step.
+    with equality for the ramp from 0 to 1 of slope M around 0, which has room in [-1, 1] for M > 1/2 only. The slopes
+    of a network are at most sum |a_j w_j|, so that weights have to grow without bounds for networks of any width to
+    tend to the step.
 
     Returns:
         A derivation; the value is the bound.
@@ -152,7 +153,13 @@ def least_step_distance() -> Derivation:
                 shown=r"\frac{a + b}{2} \ge \frac{1}{2} - M t",
             ),
             Step(
-                "and the sum of p-th powers at least twice the p-th power of that. Over 0 < t < 1/(2 M)",
+                "which is positive for t up to 1/(2 M), within the inputs as M > 1/2.",
+                Relation(1 / (2 * _slope), "<", 1),
+                "exact",
+                shown=r"t < \frac{1}{2 M} < 1",
+            ),
+            Step(
+                "The sum of p-th powers is at least twice the p-th power of that. Over 0 < t < 1/(2 M)",
                 Relation(
                     sp.powsimp(antiderivative.diff(t)),
                     "=",
@@ -174,7 +181,7 @@ def least_step_distance() -> Derivation:
                 shown=r"0 < \frac{2^{-p}}{M (p + 1)}",
             ),
         ),
-        Domain(M=(0, sp.oo), p=(1, sp.oo)),
+        Domain(M=(sp.Rational(1, 2), sp.oo), p=(1, sp.oo)),
         theorems=(
             Theorem(
                 "Jensen's inequality",
@@ -203,9 +210,10 @@ def least_step_distance() -> Derivation:
 
 @cache
 def midpoint_kinks() -> Derivation:
-    r"""Derive that the midpoint of two networks of k ReLU units with kinks at different places has 2k kinks.
+    r"""Derive that the midpoint of two networks of k ReLU units with kinks at 2k different places has 2k kinks.
 
-    A network of k units has at most k, so that the midpoint is none of them: the set of functions is not convex.
+    Kinks count inside (-1, 1), where inputs lie. A network of k units has at most k, so that the midpoint is none of
+    them: the set of functions is not convex.
 
     Returns:
         A derivation; the value is the number of kinks of the midpoint, the part "one" that of each network.
@@ -258,7 +266,7 @@ def midpoint_kinks() -> Derivation:
                 shown=r"2, \ 4, \ \dots, \ 12",
             ),
             Step(
-                "In general, with all places different: the kinks of the one and of the other.",
+                "In general, with all places different and among the inputs: the kinks of the one and of the other.",
                 Relation(k + k, "=", 2 * k),
                 "exact",
                 shown=r"k + k = 2 k",
@@ -279,7 +287,9 @@ def midpoint_kinks() -> Derivation:
 
 @cache
 def hats() -> Derivation:
-    r"""Derive that hats of height 1/k and slope k need weights whose squares add up to at least 8k, at any width.
+    r"""Derive that hats of height 1/k and slope k, k >= 2, need weights with squares that add up to at least 8k.
+
+    So at any width. For k >= 2 the hat, on [0, 2/k^2], has all three kinks among the inputs.
 
     Returns:
         A derivation; the value is the least sum of squares, the part "height" that of the hat.

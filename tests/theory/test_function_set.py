@@ -74,6 +74,13 @@ def test_ramps_come_as_near_to_the_step_as_is_derived_and_none_nearer(power: int
             assert least < exact
 
 
+def test_slopes_below_a_half_have_no_room_for_the_ramp_that_comes_nearest() -> None:
+    x = np.linspace(-1, 1, 400_001)
+    assert _distance(np.full_like(x, 0.5), x, 2) < 2**-2 / (0.01 * 3)  # what the formula would be at M = 1/100
+    with pytest.raises(ValueError, match=r"1/2 < M"):
+        theory.least_step_distance().at(M="1/100", p=2)
+
+
 def test_the_midpoint_of_two_networks_needs_both_widths() -> None:
     first, second = [(1, 1, 0), (-2, 1, -1)], [(1, 3, -1), (1, -1, -1)]
     half = [(Fraction(outer, 2), *rest) for outer, *rest in first + second]

@@ -14,9 +14,12 @@ ONE_INPUT = "networks have one input, one hidden layer of ReLU units and a linea
 
 @claim(
     "level-sets.not-closed",
-    title="The functions of networks are not a closed set",
+    title="The functions of ReLU networks are not a closed set",
     source=Source(PETERSEN_RASLAN_VOIGTLAENDER_2021, "on closedness in $L^p$", FUNCTION_SET),
-    assumptions=(ONE_INPUT, "distances are those of $L^p([-1, 1])$; the least distance is for $p > 1$"),
+    assumptions=(
+        ONE_INPUT,
+        "distances are those of $L^p([-1, 1])$; the least distance is for $p > 1$ and slopes up to some $M > 1/2$",
+    ),
     expects={Verdict.PROVED},
 )
 def not_closed(bench: Workbench) -> Iterator[Comparison]:
@@ -26,9 +29,11 @@ def not_closed(bench: Workbench) -> Iterator[Comparison]:
     $$\|f_k - H\|_p^p = \frac{1}{k (p + 1)}.$$
 
     The limit is not continuous, so that it is no network of any size. Weights have to grow on the way: a function whose
-    slopes are at most $M$, such as a network with $\sum_j |a_j w_j| \le M$, satisfies
+    slopes are at most $M > 1/2$, such as a network with $\sum_j |a_j w_j| \le M$, satisfies for $p > 1$
 
     $$\|f - H\|_p^p \ge \frac{2^{-p}}{M (p + 1)}.$$
+
+    (With slopes of less than $1/2$ a function cannot rise from 0 to 1 between the inputs $-1$ and $1$.)
     """
     import sympy as sp
 
@@ -40,7 +45,7 @@ def not_closed(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("the same for all k: they stay away from it", 1 / (p + 1)),
     )
     yield Identity(
-        "least distance with slopes up to M, to the power p",
+        "least distance with slopes up to M > 1/2, to the power p",
         derivation=theory.least_step_distance(),
         claimed=2 ** (-p) / (slope * (p + 1)),
         rival=Rival("zero: bounded weights are enough", sp.Integer(0)),
@@ -58,18 +63,18 @@ def not_closed(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "level-sets.not-convex",
-    title="The functions of networks are not a convex set",
+    title="The functions of ReLU networks of one width are not a convex set",
     source=Source(PETERSEN_RASLAN_VOIGTLAENDER_2021, "on convexity", FUNCTION_SET),
     assumptions=(
         ONE_INPUT,
-        "the two networks have all their kinks at different places, as almost all pairs of networks do",
+        "each of the two networks has $k$ kinks inside $(-1, 1)$, and all $2k$ are at different places",
     ),
     expects={Verdict.PROVED},
 )
 def not_convex(bench: Workbench) -> Iterator[Comparison]:
     r"""A network of $k$ units on one input is piecewise linear, with at most $k$ kinks. The midpoint of two of them has
-    half the jump of slope of each at the kinks of each: $2k$ kinks, where these are at different places. So it is none
-    of the networks of $k$ units; it takes $2k$.
+    half the jump of slope of each at the kinks of each. So if each has $k$ kinks among the inputs, all at different
+    places, the midpoint has $2k$: it is none of the networks of $k$ units; it takes $2k$.
     """
     import sympy as sp
 
@@ -84,7 +89,7 @@ def not_convex(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "level-sets.not-a-quotient",
-    title="No inverse of the map from parameters to functions is continuous, whatever is identified",
+    title="The map from parameters of ReLU networks to functions has no continuous inverse, whatever is identified",
     source=Source(PETERSEN_RASLAN_VOIGTLAENDER_2021, "on inverse stability", FUNCTION_SET),
     assumptions=(
         ONE_INPUT,
@@ -93,16 +98,16 @@ def not_convex(bench: Workbench) -> Iterator[Comparison]:
     expects={Verdict.PROVED},
 )
 def not_a_quotient(bench: Workbench) -> Iterator[Comparison]:
-    r"""The hat of height $\frac1k$ on $[0, 2/k^2]$ has sides of slope $k$ and $-k$; three units compute it. As $k$
-    grows it tends to the function 0. But its slope jumps by $k$, $-2k$ and $k$, so that every network that computes it,
-    of any width, has
+    r"""The hat of height $\frac1k$ on $[0, 2/k^2]$, $k \ge 2$, has sides of slope $k$ and $-k$; three units compute it.
+    As $k$ grows it tends to the function 0. But its slope jumps by $k$, $-2k$ and $k$, so that every network that
+    computes it, of any width, has
 
     $$\sum_j (a_j^2 + w_j^2) \ge 8 k.$$
 
-    So no choice of parameters for the hats has a part that converges. The set of all parameters of hats is closed,
-    because near any parameter only finitely many $k$ occur, whereas the set of hats is not: 0 is missing. For a
-    quotient map the one would be closed if the other is. Functions that are close need not have close parameters, even
-    after all parameters of one function have been identified.
+    So whatever parameters are chosen for the hats, no subsequence of them converges. The set of all parameters of hats
+    is closed, because near any parameter only finitely many $k$ occur, whereas the set of hats is not: 0 is missing.
+    Under a quotient map a set would be closed if all its parameters together are. Functions that are close need not
+    have close parameters, even after all parameters of one function have been identified.
     """
     import sympy as sp
 

@@ -63,7 +63,7 @@ def strings(seed: int, pairs: int) -> dict[str, Array]:
 
 @claim(
     "level-sets.strings",
-    title="Small networks are connected below every level tried, along strings of beads",
+    title="Pairs of small trained networks are joined below low levels, by strings of beads",
     source=Source(FREEMAN_BRUNA_2017, "section 3, dynamic string sampling; section 4, polynomial regressions", SUMMARY),
     assumptions=(
         f"networks of widths 1-4-4-1 with sigmoid units and biases learn $x^2$ or $x^3$ on {EXAMPLES} equally spaced "
@@ -79,8 +79,8 @@ def strings(seed: int, pairs: int) -> dict[str, Array]:
 )
 def strings_of_beads(bench: Workbench) -> Iterator[Comparison]:
     r"""For pairs of independently trained networks a polygon of a few straight pieces joins the two on which the loss
-    stays below the level $L_0$, for every pair at $L_0 = 0.03$ and $0.01$, for more than three of four at $0.003$: both
-    networks lie in one component of $\{L \le L_0\}$. (A constant has a loss of $0.09$ or $0.08$.) Straight lines
+    stays below the level $L_0$, for every pair at $L_0 = 0.03$ and $0.01$, for more than three of four at $0.003$: the
+    two lie in one component of $\{L \le L_0\}$. (A constant has a loss of $0.09$ or $0.08$.) Straight lines
     between them go above these levels.
     """
     batches = bench.size(quick=1, standard=4, full=16)

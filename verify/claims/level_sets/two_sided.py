@@ -1,4 +1,4 @@
-"""A valley of ReLU networks at any width: its wall proved from below, enclosed, met by a path, and tried by search."""
+"""A valley of ReLU networks at any width: its wall proved from below, bounded from above by a path, and searched."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -36,11 +36,12 @@ BETWEEN = 8
 
 @claim(
     "level-sets.two-sided-barrier",
-    title="At every width there are data with a valley, whose wall is enclosed and met by a path",
+    title="At every width there are data with a spurious valley behind a wall that no width makes low",
     source=Source(VENTURI_BANDEIRA_BRUNA_2019, "theorem on spurious valleys of non-linear networks", COMPLEX),
     assumptions=(
         SETTING,
-        "the enclosed losses are strict local minima over $p - 1$ units; global by search if $p > 2$",
+        "for $p > 2$ the bound from above is the loss at a strict local minimum over $p - 1$ units, at the widths "
+        "tried; that it is the global one is not proved",
     ),
     expects={Verdict.CERTIFIED},
     corrects="level-sets.connected-at-every-level-as-printed",
@@ -55,13 +56,12 @@ def two_sided_barrier(bench: Workbench) -> Iterator[Comparison]:
     \sum_{i < p} \max(0, w_i \cdot x) - \sum_{j \le p} \max(0, x_j)\Bigr)^2.$$
 
     $c_p$ does not grow with $p$, and no width makes it small: $c_p \ge \frac{1}{8} (1 - \frac{2}{\pi}) > 0.045$, in
-    any dimension. From above it is enclosed at strict local minima, $c_3 \le 0.07683386$ and
-    $c_4 \le 0.06974294$; $c_2$ is known in closed form, and that the others are global minima is found by search and
-    not proved.
+    any dimension. Losses at strict local minima bound it from above, $c_3 \le 0.07683386$ and $c_4 \le 0.06974294$;
+    $c_2$ is known in closed form. That the others are global minima, too, search suggests and nobody has proved here.
 
     A path from the valley to a lower risk climbs no higher than $b^2/4 + a^2 F$ with $F$ the loss at that minimum: one
     unit shrinks to nothing while the others move straight to the minimum over $p - 1$ units, and then grows with the
-    other sign on the last entry. If that minimum is global, the wall is met.
+    other sign on the last entry. If that minimum is global, as it is for $p = 2$, this is the height of the wall.
     """
     import sympy as sp
 
@@ -124,11 +124,11 @@ def two_sided_barrier(bench: Workbench) -> Iterator[Comparison]:
         title="The wall around the valley, by the number of units",
         x="units p",
         y="wall less floor, over a²",
-        caption="Points: losses of p - 1 units against p, enclosed more narrowly than is drawn, and met by a path. No "
-        "path leaves the valley below the line, at any p.",
+        caption="Points: losses of p - 1 units against p, enclosed more narrowly than is drawn; a path leaves the "
+        "valley no higher than there. No path leaves the valley below the line, at any p.",
         y_limits=(0.04, 0.095),
     )
-    figure.points(list(widths), [float(loss) for loss in losses.values()], "minimum over p - 1 units")
+    figure.points(list(widths), [float(loss) for loss in losses.values()], "a path: minimum over p - 1 units")
     figure.line([2, max(widths)], [float(derivation.value)] * 2, "proved: (1 - 2/π)/8")
 
 

@@ -72,26 +72,29 @@ def _of_batch(network: "numerics.Mlp", theta: "Tensor", x: "Tensor", y: "Tensor"
 
 @claim(
     "minima.wide-layer",
-    title="One layer as wide as there are data, and pyramidal from there on, leaves no critical point but fits",
+    title="Critical points are fits where a wide layer's features, and pyramidal weights after it, have full rank",
     source=Source(NGUYEN_HEIN_2017, "on layers wider than the number of data", NOT_COVERED),
     assumptions=(
-        "the loss is the squared error, $|E|^2/(2N)$ with the residuals $E$ of $N$ data",
-        "at the point in question the features $F$ of one hidden layer have rank $N$, which needs $N$ units at least, "
-        "the weights after the next layer have full rank, no layer after the wide one is wider than the one before it, "
-        "and the slope of the activation is nowhere zero, as if it increases strictly",
+        "no biases; the loss is half the mean squared error, $L = |E|^2/(2N)$ with the residuals $E$ of $N$ data",
+        "at the point in question the features $F$ of one hidden layer, its outputs on the data, have rank $N$, which "
+        "needs $N$ units at least; each later layer is at most as wide as the one before it, and its weights have full "
+        "rank, but for the weights right after $F$, which may be any; the slope of the activation is nowhere zero, as "
+        "that of tanh",
     ),
     expects={Verdict.PROVED},
 )
 def wide_layer(bench: Workbench) -> Iterator[Comparison]:
-    r"""Let $s$ be the least singular value of $F$, and let $a$ bound, for each of the $K$ hidden layers after the next
-    weights, the square of its least slope times the least singular value of the weights that follow. Then
+    r"""Let $F$ be the features of a hidden layer on $N$ data, of rank $N$, and $s$ their least singular value. Let $K$
+    hidden layers follow, none wider than the one before. For each of them take the product of its least slope and the
+    least singular value of the weights that lead on from it; let $a$ be the least square of such a product. Then
 
     $$|\nabla L|^2 \ge \frac{2 s^2 a^K}{N} \, L.$$
 
-    So where the gradient is zero the loss is zero: such a point is a global minimum. Everything hangs on the rank of
-    the features. Without it there are critical points that are not global though there are enough units: two tanh units
-    at zero, with output weights $(1, 2)$, on inputs 1 and 2 with labels $2c$ and $-c$, have zero gradient at the loss
-    $5c^2/4$, and other weights fit. That a critical point has the rank is an assumption.
+    If those weights have full rank and no slope is zero, $a$ is positive, and where the gradient is zero the loss is
+    zero: such a point is a global minimum. Everything hangs on the rank of the features. Without it there are critical
+    points that are not global though there are enough units: two tanh units at zero, with output weights $(1, 2)$, on
+    inputs 1 and 2 with labels $2c$ and $-c$, have zero gradient at the loss $5c^2/4$, and other weights fit. That a
+    critical point has the rank is an assumption.
     """
     derivation = theory.wide_layer_gradient()
     symbols = {symbol.name: symbol for symbol in derivation.value.free_symbols}
