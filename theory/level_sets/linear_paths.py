@@ -6,7 +6,9 @@ A_l = W_l ... W_1, n_l x n_0.
 """
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,6 @@ from numpy.typing import NDArray
 from theory.level_sets.parameter_path import (
     Parameter,
     ParameterPath,
-    Piece,
     flat_parameter,
     layers_of,
     polygon,
@@ -26,7 +27,8 @@ __all__ = ["linear_path"]
 
 Matrix = NDArray[np.float64]
 _WELL = 0.1  # singular values of a partial product below this share of the largest are raised
-_TINY = 1e-100
+_TINY = 1e-100  # a partial product below this share of the norm of its last factor counts as 0
+_LARGEST = 1000  # binary exponent; what is raised or inverted grows by less than 2^24
 
 
 def linear_path(widths: Sequence[int], start: Any, end: Any) -> ParameterPath:
@@ -51,8 +53,14 @@ def linear_path(widths: Sequence[int], start: Any, end: Any) -> ParameterPath:
        so a convex loss stays below the larger of its two ends.
     5. Undo steps 2 and 1 for the other end.
 
-    Rounding adds a few eps times the squared norms of the weights: the partial products in steps 2 to 4 have condition
-    numbers of about 10, whatever the ends are.
+    If a layer of either end is 0, the path by way of the parameter 0 does it: P is constant on one half of it, and
+    runs straight on the other.
+
+    Rounding adds a few eps times the product of the largest weights of all layers, whatever their scales are: each is
+    kept as numbers below 1 and a power of two, no rank is decided by a threshold other than relative to these, and the
+    powers are made alike in all layers but the last, with P constant, before step 3. The partial products in steps 2 to
+    4 have condition numbers of about 10, whatever the ends are. Where P underflows it is kept to the least positive
+    number.
 
     Args:
         widths: Units of every layer, inputs and outputs included.
@@ -60,10 +68,11 @@ def linear_path(widths: Sequence[int], start: Any, end: Any) -> ParameterPath:
         end: Another one.
 
     Returns:
-        The path, of at most 4 min(n_0, n_L) (L - 1) + 4 pieces.
+        The path, of at most 4 min(n_0, n_L) (L - 1) + 6 pieces.
 
     Raises:
-        ValueError: If a width is not positive, a hidden layer is too narrow, or a parameter does not fit.
+        ValueError: If a width is not positive, a hidden layer is too narrow, a parameter does not fit, or its weights
+            or their end-to-end matrix reach 2^1000.
 
     Examples:
         >>> path = linear_path((1, 2, 1), [1, 0, 1, 0], [-1, 0, -1, 0])  # both compute x
@@ -74,9 +83,13 @@ def linear_path(widths: Sequence[int], start: Any, end: Any) -> ParameterPath:
     References:
         Freeman and Bruna (2017), arXiv:1611.01540, proposition 2.2, which prints >= for >: at equality it is false.
     """
-    sizes = tuple(widths)
+    try:
+        sizes = tuple(widths)
+    except TypeError as error:
+        raise ValueError(f"widths must be at least two integers >= 1, got {widths!r}.") from error
     if len(sizes) < 2 or any(isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1 for n in sizes):
         raise ValueError(f"widths must be at least two integers >= 1, got {widths!r}.")
+    sizes = tuple(int(n) for n in sizes)
     least = min(sizes[0], sizes[-1])
     for layer, width in enumerate(sizes[1:-1], start=1):
         if width <= least:
@@ -97,73 +110,130 @@ def linear_path(widths: Sequence[int], start: Any, end: Any) -> ParameterPath:
         ordered = [weight.T for weight in reversed(weights)] if mirrored else weights
         return np.concatenate([weight.ravel() for weight in ordered])
 
-    there, back = _raised(read(first)), _raised(read(last))
-    rise = polygon([first, *(written(weights) for weights in there[1:])])
-    fall = polygon([last, *(written(weights) for weights in back[1:])]).reversed()
-    turn, cross = _turned(there[-1], back[-1])
-    middle: list[Piece] = [lambda time: written(turn(time)), lambda time: written(cross(time))]
-    across = ParameterPath(middle[0](0.0), middle[1](1.0), tuple(middle))
-    return rise.then(across).then(fall)
+    if not all(weight.any() for weight in (*read(first), *read(last))):
+        return polygon([first, np.zeros(count), last])
+    climbs = [_Climb(name, read(flat)) for name, flat in (("start", first), ("end", last))]
+    pace = max(climb.exponent for climb in climbs) // (len(sizes) - 1)
+    rise, fall = (
+        polygon([flat, *(written(weights) for weights in climb.corners)]).then(_path(climb.paced(pace), written))
+        for flat, climb in zip((first, last), climbs, strict=True)
+    )
+    turn, cross = _turned(*climbs, pace)
+    return rise.then(_path(turn, written)).then(_path(cross, written)).then(fall.reversed())
 
 
-def _raised(weights: list[Matrix]) -> list[list[Matrix]]:
-    """The corners of steps 1 and 2, as lists of weights."""
-    corners = [weights]
-    weights = list(weights)
-    product = np.eye(weights[0].shape[1])
-    for layer in range(len(weights) - 1):
-        before = np.linalg.pinv(product)
-        for _ in range(4 * len(product.T)):
-            partial = weights[layer] @ product
-            left, values, right = np.linalg.svd(partial, full_matrices=True)
-            low = np.flatnonzero(values < _WELL * values[0]) if values[0] > _TINY else np.arange(len(values))
-            if not len(low):
-                break
-            spare = left[:, len(values) :]
-            raised = low[-spare.shape[1] :]  # the smallest ones, as many as there is room for
-            spare = spare[:, : len(raised)]
-            height = float(values[0]) if values[0] > _TINY else 1.0
-            weights = list(weights)
-            weights[layer + 1] = weights[layer + 1] - (weights[layer + 1] @ spare) @ spare.T
-            corners.append(weights)
-            weights = list(weights)
-            weights[layer] = weights[layer] + height * spare @ (right[raised] @ before)
-            corners.append(weights)
-        product = weights[layer] @ product
-    straight, product = [], np.eye(weights[0].shape[1])
-    for weight in weights:
-        partial = weight @ product
-        straight.append(partial @ np.linalg.pinv(product))
-        product = partial
-    return [*corners, straight]
+class _Climb:
+    """Steps 1 and 2 for one end, with the scale of every layer as a power of two.
+
+    Attributes:
+        corners: The weights after each straight move.
+        products: Partial products A_1, ..., A_L after the last one, each up to the power of two that makes it about 1.
+        factors: The weights that have these for partial products.
+        exponent: P is the last of the products times 2 to this.
+    """
+
+    def __init__(self, name: str, weights: list[Matrix]) -> None:
+        self._exponents = [_exponent(weight) for weight in weights]
+        if max(self._exponents) > _LARGEST:
+            raise ValueError(f"{name} must have weights below 2^{_LARGEST}, got one of 2^{max(self._exponents) - 1}.")
+        parts = [np.ldexp(weight, -power) for weight, power in zip(weights, self._exponents, strict=True)]
+        self.corners: list[list[Matrix]] = []
+        parts = self._raise(parts)
+        self.products: list[Matrix] = []
+        self.factors: list[Matrix] = []
+        product = np.eye(weights[0].shape[1])
+        for place, part in enumerate(parts):
+            partial, before = part @ product, np.linalg.pinv(product)
+            shift = _exponent(partial)
+            product = np.ldexp(partial, -shift)
+            self._exponents[place] += shift
+            self.products.append(product)
+            self.factors.append(product @ before)
+        self.exponent = sum(self._exponents)
+        if self.exponent > _LARGEST:
+            raise ValueError(
+                f"{name} must have an end-to-end matrix below 2^{_LARGEST}, got one of 2^{self.exponent - 1}."
+            )
+        self._keep(self.factors)
+
+    def paced(self, pace: int) -> Callable[[float], list[Matrix]]:
+        """Give all layers but the last one the same power of two, so that A_l is about 2^(l pace)."""
+        last = self.exponent - (len(self.factors) - 1) * pace
+        moves = list(zip(self._exponents, [*[pace] * (len(self.factors) - 1), last], strict=True))
+
+        def weights(time: float) -> list[Matrix]:
+            found = []
+            for factor, (here, there) in zip(self.factors, moves, strict=True):
+                power = here + Fraction(time) * (there - here)  # exact: errors would be multiplied by its size
+                whole = math.floor(power)
+                found.append(np.ldexp(factor * 2.0 ** float(power - whole), whole))
+            return found
+
+        return weights
+
+    def _raise(self, parts: list[Matrix]) -> list[Matrix]:
+        parts = list(parts)
+        product = np.eye(parts[0].shape[1])
+        for layer in range(len(parts) - 1):
+            before = np.linalg.pinv(product)
+            for _ in range(4 * len(product.T)):
+                partial = parts[layer] @ product
+                left, values, right = np.linalg.svd(partial, full_matrices=True)
+                lost = values[0] <= _TINY * abs(parts[layer]).max()
+                low = np.arange(len(values)) if lost else np.flatnonzero(values < _WELL * values[0])
+                if not len(low):
+                    break
+                spare = left[:, len(values) :]
+                raised = low[-spare.shape[1] :]  # the smallest ones, as many as there is room for
+                spare = spare[:, : len(raised)]
+                height = float(abs(parts[layer]).max() if lost else values[0])
+                parts[layer + 1] = parts[layer + 1] - (parts[layer + 1] @ spare) @ spare.T
+                self._keep(parts)
+                parts[layer] = parts[layer] + height * spare @ (right[raised] @ before)
+                self._keep(parts)
+            partial = parts[layer] @ product
+            product = np.ldexp(partial, -_exponent(partial))
+        return parts
+
+    def _keep(self, parts: list[Matrix]) -> None:
+        self.corners.append([np.ldexp(part, power) for part, power in zip(parts, self._exponents, strict=True)])
+
+
+def _exponent(matrix: Matrix) -> int:
+    """The power of two just above the largest entry."""
+    return int(np.frexp(abs(matrix).max())[1])
+
+
+def _path(weights: Callable[[float], list[Matrix]], written: Callable[[Sequence[Matrix]], Parameter]) -> ParameterPath:
+    def piece(time: float) -> Parameter:
+        return written(weights(time))
+
+    return ParameterPath(piece(0.0), piece(1.0), (piece,))
 
 
 def _turned(
-    weights: list[Matrix], others: list[Matrix]
+    first: _Climb, second: _Climb, pace: int
 ) -> tuple[Callable[[float], list[Matrix]], Callable[[float], list[Matrix]]]:
-    """Steps 3 and 4, from straightened weights to others."""
-    first, second = _partial(weights), _partial(others)
-    moves = [_full_rank_path(a, b) for a, b in zip(first[:-1], second[:-1], strict=True)]
-    inputs = np.eye(weights[0].shape[1])
+    """Steps 3 and 4, between weights that are paced alike."""
+    moves = [_full_rank_path(a, b) for a, b in zip(first.products[:-1], second.products[:-1], strict=True)]
+    inputs = np.eye(len(first.products[0].T))
+
+    def last(climb: _Climb, before: Matrix) -> Matrix:
+        whole = climb.products[-1] @ np.linalg.pinv(before)
+        return np.asarray(np.ldexp(whole, climb.exponent - len(moves) * pace))
 
     def turn(time: float) -> list[Matrix]:
-        products = [inputs, *(move(time) for move in moves), first[-1]]
-        return [after @ np.linalg.pinv(before) for before, after in itertools.pairwise(products)]
+        products = [inputs, *(move(time) for move in moves)]
+        weights = [after @ np.linalg.pinv(before) for before, after in itertools.pairwise(products)]
+        return [*(np.ldexp(weight, pace) for weight in weights), last(first, products[-1])]
 
-    last = turn(1.0)
-    inverse = np.linalg.pinv(second[-2])
+    turned = turn(1.0)
+    goal = last(second, second.products[-2])
 
     def cross(time: float) -> list[Matrix]:
-        return [*last[:-1], ((1 - time) * first[-1] + time * second[-1]) @ inverse]
+        return [*turned[:-1], (1 - time) * turned[-1] + time * goal]
 
     return turn, cross
-
-
-def _partial(weights: list[Matrix]) -> list[Matrix]:
-    products: list[Matrix] = []
-    for weight in weights:
-        products.append(weight @ products[-1] if products else weight)
-    return products
 
 
 def _full_rank_path(first: Matrix, second: Matrix) -> Callable[[float], Matrix]:

@@ -8,13 +8,17 @@ one before it ends, up to rounding.
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.real_arrays import positive_integer, real_array
+
 __all__ = ["Parameter", "ParameterPath", "Piece", "flat_parameter", "layers_of", "polygon"]
 
+_MOST_NUMBERS = 10**8  # in one sample
 Parameter = NDArray[np.float64]
 Piece = Callable[[float], Parameter]
 
@@ -44,8 +48,11 @@ class ParameterPath:
         """Return the parameter at a time in [0, 1]; every piece takes equally long.
 
         Raises:
-            ValueError: If the time is not in [0, 1].
+            TypeError: If the time is no real number.
+            ValueError: If it is not in [0, 1].
         """
+        if isinstance(time, bool) or not isinstance(time, Real):
+            raise TypeError(f"time must be a real number, got {time!r}.")
         if not 0 <= time <= 1:
             raise ValueError(f"time must be in [0, 1], got {time}.")
         if time == 0 or not self.pieces:
@@ -65,10 +72,12 @@ class ParameterPath:
             An array of shape (pieces x per_piece + 1, parameters), the start first and the end last.
 
         Raises:
-            ValueError: If ``per_piece`` is < 1.
+            TypeError: If ``per_piece`` is no integer.
+            ValueError: If it is < 1, or the array would have more than 10^8 entries.
         """
-        if per_piece < 1:
-            raise ValueError(f"per_piece must be >= 1, got {per_piece}.")
+        per_piece = positive_integer("per_piece", per_piece)
+        if (numbers := (len(self.pieces) * per_piece + 1) * len(self.start)) > _MOST_NUMBERS:
+            raise ValueError(f"per_piece must leave at most {_MOST_NUMBERS} numbers to sample, got {numbers}.")
         steps = [step / per_piece for step in range(per_piece)]
         inner = [piece(step) for piece in self.pieces for step in steps]
         return np.array([self.start, *inner[1:], self.end])
@@ -116,14 +125,9 @@ def flat_parameter(name: str, value: Any, length: int) -> Parameter:
     Raises:
         ValueError: If it has another shape, or an entry is no finite number.
     """
-    try:
-        vector = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold real numbers, got {type(value).__name__}.") from error
+    vector = real_array(name, value)
     if vector.shape != (length,):
         raise ValueError(f"{name} must be a vector of {length} parameters, got the shape {vector.shape}.")
-    if not np.isfinite(vector).all():
-        raise ValueError(f"{name} must be finite, got a number that is not.")
     return vector
 
 

@@ -39,7 +39,13 @@ def test_bad_arguments_are_refused() -> None:
     path = polygon([[0.0], [1.0]])
     with pytest.raises(ValueError, match=r"time must be in \[0, 1\], got 2"):
         path.at(2)
+    with pytest.raises(TypeError, match="time must be a real number, got 'a'"):
+        path.at("a")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="per_piece must be >= 1, got 0"):
         path.sample(0)
+    with pytest.raises(TypeError, match="per_piece must be an integer, got True"):
+        path.sample(True)
+    with pytest.raises(ValueError, match="per_piece must leave at most 100000000 numbers to sample, got 1000000001"):
+        path.sample(10**9)
     with pytest.raises(ValueError, match="corners must be at least one parameter"):
         polygon([])
