@@ -29,6 +29,7 @@ FLAT_CUT: Final = 0.03
 
 _CORRECTIONS = 30
 _NOWHERE = 1e-6
+_ABOVE_ROUNDING = 100  # FLAT_CUT would take anything nearer for a direction of the set
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def zero_set_dimension(
         theta: Points near the set, one per member; they are corrected first.
         x: Inputs, shared or one set per member.
         y: Targets, shared or one set per member.
-        radius: Standard deviation of the points drawn, in every coordinate, > 0; small, but far above rounding.
+        radius: Standard deviation of the points drawn, in every coordinate, > 0; small, but far above rounding: that
+            of the parameters, and that of the outputs over the largest singular value of J.
         seeds: One per member.
 
     Returns:
@@ -149,7 +151,7 @@ def zero_set_dimension(
 
     Raises:
         ValueError: If the problem's pieces do not fit or are not finite, there is not one seed per member, or the
-            radius is out of range.
+            radius is not positive, lost in rounding, or so large that a point drawn runs away.
 
     Examples:
         >>> x = torch.ones(1, 1, dtype=torch.float64)
@@ -165,16 +167,21 @@ def zero_set_dimension(
     count = 2 * parameters
     base = _corrected(network, theta, x, y)
     jacobian = output_jacobian(network, base, x).flatten(1, 2)
+    _check_radius(size, base, jacobian, y)
     inverse: Tensor = torch.linalg.pinv(jacobian, rtol=RANK_CUT)
     draws = seeded_normal("cloud", (count, parameters), seeds=seeds, dtype=theta.dtype, device=theta.device)
     cloud = base[:, None] + size * draws
     inputs = x.expand(members, *x.shape[-2:]).repeat_interleave(count, dim=0)
     targets = y.expand(members, *y.shape[-2:]).repeat_interleave(count, dim=0)
+    going = torch.ones(members, dtype=torch.bool, device=theta.device)
     for _ in range(_CORRECTIONS):  # the inverse at the base serves the whole cloud, which is small
         residual = (network.forward(cloud.flatten(0, 1), inputs) - targets).reshape(members, count, -1)
-        cloud = cloud - residual @ inverse.mT
-        if bool((residual.abs().amax(dim=(1, 2)) <= _rounding(base, targets)).all()):
+        cloud = torch.where(going[:, None, None], cloud - residual @ inverse.mT, cloud)
+        going &= residual.abs().amax(dim=(1, 2)) > _rounding(base, y)
+        if not bool(going.any()):
             break
+    if not bool(cloud.isfinite().all()):
+        raise ValueError(f"radius must be so small that points drawn within it find back to the set, got {size:g}.")
     worst = _losses(network, cloud.flatten(0, 1), inputs, targets).reshape(members, count).amax(dim=1)
     spread = torch.linalg.svdvals(cloud - cloud.mean(dim=1, keepdim=True))
     relative = spread / spread[:, :1]
@@ -182,20 +189,20 @@ def zero_set_dimension(
 
 
 def _corrected(network: Mlp, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    """Each member moved onto the set, as near as it comes."""
+    """Each member moved onto the set, as near as it comes; none stops or goes on because of the others."""
     best, least = theta, _losses(network, theta, x, y)
+    going = torch.ones(len(theta), dtype=torch.bool, device=theta.device)
     for _ in range(_CORRECTIONS):
         residual = (network.forward(theta, x) - y).flatten(1)
-        if bool((residual.abs().amax(dim=1) <= _rounding(theta, y)).all()):
+        going &= residual.abs().amax(dim=1) > _rounding(theta, y)
+        if not bool(going.any()):
             break
         jacobian = output_jacobian(network, theta, x).flatten(1, 2)
         inverse: Tensor = torch.linalg.pinv(jacobian, rtol=RANK_CUT)
         theta = theta - (inverse @ residual[..., None]).squeeze(-1)
         losses = _losses(network, theta, x, y)
-        better = losses < least
-        best, least = torch.where(better[:, None], theta, best), torch.where(better, losses, least)
-        if not bool(better.any()):
-            break
+        going &= losses < least
+        best, least = torch.where(going[:, None], theta, best), torch.where(going, losses, least)
     return best
 
 
@@ -215,6 +222,20 @@ def _losses(network: Mlp, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return SquaredError().value(network.forward(theta, x), y)
 
 
-def _rounding(theta: Tensor, y: Tensor) -> float:
-    """What rounding may leave of a residual."""
-    return 8 * torch.finfo(theta.dtype).eps * max(1.0, float(y.abs().max()))
+def _rounding(theta: Tensor, y: Tensor) -> Tensor:
+    """What rounding may leave of a residual, member by member, or once where all have the same targets."""
+    return 8 * torch.finfo(theta.dtype).eps * y.abs().amax(dim=(-2, -1)).clamp(min=1.0)
+
+
+def _check_radius(radius: float, base: Tensor, jacobian: Tensor, y: Tensor) -> None:
+    """Refuse a cloud that is as small as the rounding of its parameters, or moves outputs by no more than theirs.
+
+    Raises:
+        ValueError: If it is.
+    """
+    largest = torch.linalg.matrix_norm(jacobian, 2)
+    outputs = torch.where(largest > 0, _rounding(base, y) / largest, 0.0)  # where nothing moves, nothing is corrected
+    parameters = torch.finfo(base.dtype).eps * base.abs().amax(dim=1)
+    least = _ABOVE_ROUNDING * float(torch.maximum(outputs, parameters).max())
+    if not radius >= least:
+        raise ValueError(f"radius must be far above rounding, at least {least:.2g}, got {radius:g}.")

@@ -35,6 +35,19 @@ def test_a_member_walks_alone_as_it_does_in_company() -> None:
     torch.testing.assert_close(both.points[1, :3], alone.points[0, :3], rtol=0, atol=1e-12)
 
 
+def test_a_member_is_moved_onto_the_set_however_large_the_targets_of_another_are() -> None:
+    network, x = Mlp((1, 1, 1), "linear"), torch.ones(2, 1, 1, dtype=torch.float64)
+    theta = torch.tensor([[1.0, 2.0], [1.0, 1e15]], dtype=torch.float64)
+    y = torch.tensor([2.5, 1e15], dtype=torch.float64).reshape(2, 1, 1)
+    walk = walk_on_zero_set(network, theta, x, y, distance=1.0, step=0.1, seeds=[0, 1])
+    assert float(walk.losses[0].max()) < 1e-28
+    mate = [torch.cat([one[:1], one[1:] * 1e-9]) for one in (theta, y)]  # the radius has to suit both
+    together, _, worst = zero_set_dimension(network, mate[0], x, mate[1], radius=1e-4, seeds=[0, 1])
+    alone, _, least = zero_set_dimension(network, theta[:1], x[:1], y[:1], radius=1e-4, seeds=[0])
+    assert int(together[0]) == int(alone[0]) == 1
+    assert float(worst[0]) == float(least[0]) < 1e-27
+
+
 def test_on_the_zero_set_of_two_linear_units_the_product_is_kept() -> None:
     x = torch.ones(1, 1, dtype=torch.float64)
     start = torch.tensor([[1.0, 2.0]], dtype=torch.float64)
@@ -81,6 +94,7 @@ def test_the_zeros_of_a_linear_network_are_those_of_its_product() -> None:
         (walk_on_zero_set, {"max_steps": 0}, "max_steps must be an integer >= 1, got 0"),
         (zero_set_dimension, {"seeds": [1]}, "seeds must have one entry per member, 2, got 1"),
         (zero_set_dimension, {"radius": 0.0}, "radius must be a finite number > 0, got 0.0"),
+        (zero_set_dimension, {"radius": 1e-18}, r"radius must be far above rounding, at least .*e-1., got 1e-18"),
     ],
 )
 def test_bad_arguments_are_refused(function: Any, changed: dict[str, Any], message: str) -> None:
@@ -88,3 +102,9 @@ def test_bad_arguments_are_refused(function: Any, changed: dict[str, Any], messa
     given = {"distance": 1.0, "step": 0.1} if function is walk_on_zero_set else {"radius": 1e-5}
     with pytest.raises(ValueError, match=message):
         function(NET, theta, x, y, **(given | {"seeds": [0, 1]} | changed))
+
+
+def test_points_that_run_away_are_refused() -> None:
+    theta, x = torch.tensor([[1.0, 2.0]], dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"radius must be so small that points drawn within it find back .*, got 100"):
+        zero_set_dimension(Mlp((1, 1, 1), "linear"), theta, x, 2 * x, radius=100.0, seeds=[0])
