@@ -13,6 +13,7 @@ differs by at most delta from the vertices that stand for it, no bar moves by mo
 neighbours there. It is an estimate, halved as the grid is made twice as fine.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -51,12 +52,16 @@ class GridBars:
     def count(self, level: float) -> int:
         """The components of {L <= level} whose bars have been kept; those that join at the level are one.
 
+        Raises:
+            ValueError: If the level is no finite number.
+
         Examples:
             >>> bars = torch.tensor([[0.0, torch.inf], [1.0, 3.0]], dtype=torch.float64)
             >>> grid = GridBars(bars, error=torch.zeros(2), minima=((0,), (2,)), threshold=0.0)
             >>> [grid.count(level) for level in (-1.0, 0.5, 2.0, 3.0)]
             [0, 1, 2, 1]
         """
+        level = checked_number("level", level)
         return int(((self.bars[:, 0] <= level) & (level < self.bars[:, 1])).sum())
 
     def __repr__(self) -> str:
@@ -87,8 +92,8 @@ def loss_grid(
         The losses, with one axis for each parameter; infinite where the loss overflows.
 
     Raises:
-        ValueError: If there is not one axis for each parameter, an axis is no row of finite numbers, or the pieces of
-            the problem do not fit.
+        ValueError: If there is not one axis for each parameter, an axis is no row of finite numbers or has another
+            dtype or device than the first, there are too many points, or the pieces of the problem do not fit.
 
     Examples:
         >>> from numerics import Mlp, SquaredError
@@ -104,9 +109,16 @@ def loss_grid(
         if axis.ndim != 1 or not len(axis):
             raise ValueError(f"axes[{number}] must be a row of at least one number, got shape {tuple(axis.shape)}.")
         checked_finite(**{f"axes[{number}]": axis})
+        if axis.dtype != axes[0].dtype or axis.device != axes[0].device:
+            raise ValueError(
+                f"axes[{number}] must have the dtype and device of axes[0], {axes[0].dtype} on {axes[0].device}, "
+                f"got {axis.dtype} on {axis.device}."
+            )
     sizes = [len(axis) for axis in axes]
+    if math.prod(sizes) >= 2**40:
+        raise ValueError(f"axes must have fewer than 2**40 points in all, got {' x '.join(map(str, sizes))}.")
     problem = LossOfRows(network, torch.stack([axis[0] for axis in axes])[None], x, y, loss)
-    losses = axes[0].new_empty(int(np.prod(sizes)))
+    losses = axes[0].new_empty(math.prod(sizes))
     room = max(1, _POINTS // network.parameters)
     with progress(len(losses), "points of a grid") as bar:
         for numbers in torch.split(torch.arange(len(losses), device=losses.device), room):
@@ -126,7 +138,7 @@ def grid_bars(losses: Float[Tensor, "..."], *, threshold: float = 0.0) -> GridBa
     1 GiB for a million and a half.
 
     Args:
-        losses: One number for each vertex of a grid with one to four axes.
+        losses: One number for each vertex of a grid with one to four axes. Infinite ones belong to no component.
         threshold: Bars whose length is at most this are left out.
 
     Returns:

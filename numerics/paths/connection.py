@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from numerics.arguments import checked_finite
 from numerics.functional_module import Network
 from numerics.loss_of_rows import LossOfRows
 from numerics.losses import Loss, Targets
@@ -17,7 +16,7 @@ from numerics.objective import Inputs
 from numerics.paths.curves import BezierCurve, PolygonalChain
 from numerics.paths.dynamic_string import DynamicString
 from numerics.paths.elastic_band import ElasticBand
-from numerics.paths.matching import By, match_units
+from numerics.paths.matching import By, checked_ends, match_units
 from numerics.paths.path import Path
 from numerics.paths.refreshed_norms import refreshed
 from numerics.seeded import checked_seeds
@@ -50,6 +49,8 @@ class StraightLine:
 @dataclass(frozen=True, kw_only=True)
 class MatchedLine:
     """The straight line to the second network with its hidden units in the order of the first: ``match_units``.
+
+    For perceptrons and modules that are an ``nn.Sequential``.
 
     Args:
         by: "weights" or "activations", those at the training inputs.
@@ -114,7 +115,7 @@ def connect(
 
     Args:
         network: A perceptron, a module or a view of one; a module and its parameters are left as they are.
-        theta_a: Where the paths begin, one row per pair. Fixes dtype and device.
+        theta_a: Where the paths begin, one row of parameters per pair. Fixes dtype and device.
         theta_b: Where they end; a matched line ends at the same networks with their units reordered.
         x: Inputs, shared or one set per pair.
         y: Targets of the loss, shared or one set per pair.
@@ -142,14 +143,8 @@ def connect(
         Path(line, 1 pair, 2 vertices, 2 parameters, barrier median 1, largest 1)
     """
     view = network if isinstance(network, Mlp) else refreshed(network)
+    checked_ends(view, theta_a, theta_b)
     problem = LossOfRows(view, theta_a, x, y, loss, chunk=chunk)
-    view.unflatten(theta_b)
-    if theta_a.shape != theta_b.shape or theta_a.dtype != theta_b.dtype or theta_a.device != theta_b.device:
-        raise ValueError(
-            f"theta_b must have theta_a's shape, dtype and device, {tuple(theta_a.shape)} of {theta_a.dtype} on "
-            f"{theta_a.device}, got {tuple(theta_b.shape)} of {theta_b.dtype} on {theta_b.device}."
-        )
-    checked_finite(theta_b=theta_b)
     if isinstance(method, str):
         if method not in _METHODS:
             raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}.")

@@ -22,13 +22,15 @@ from numerics.paths.path import Path, bernstein, segments
 from numerics.progress import progress
 from numerics.seeded import generators
 
+_MOST_BENDS = 100  # beyond, the binomials of a Bezier curve soon overflow in float32, and cancel before
+
 
 @dataclass(frozen=True, kw_only=True)
 class BezierCurve:
     """A Bezier curve of degree ``bends`` + 1, learnt as the module's heading says.
 
     Args:
-        bends: Inner control points.
+        bends: Inner control points, at most 100.
         steps: Steps of Adam.
         learning_rate: Positive; constant for half of the steps, then falling to 1 %.
         draws: Places on the curve at each step.
@@ -51,6 +53,8 @@ class BezierCurve:
 
     def __post_init__(self) -> None:
         checked_sizes(bends=self.bends, steps=self.steps, draws=self.draws)
+        if self.bends > _MOST_BENDS:
+            raise ValueError(f"bends must be at most {_MOST_BENDS}, got {self.bends!r}.")
         if self.examples is not None:
             checked_sizes(examples=self.examples)
         checked_number("learning_rate", self.learning_rate, above=0.0)
@@ -92,7 +96,7 @@ class PolygonalChain(BezierCurve):
     """A chain of ``bends`` + 1 straight pieces, learnt as the module's heading says.
 
     Args:
-        bends: Inner vertices.
+        bends: Inner vertices, at most 100.
         steps: Steps of Adam.
         learning_rate: Positive; constant for half of the steps, then falling to 1 %.
         draws: Places on the chain at each step.

@@ -127,8 +127,13 @@ def _of_chain(network: FunctionalModule) -> list[HiddenLayer]:
     try:
         found = weight_layers(_skeleton(copy.deepcopy(network.module)))
     except ValueError as error:
+        kind, why = type(network.module), str(error)
+        if kind.forward is not nn.Sequential.forward:
+            why = (
+                f"{kind.__name__} is no nn.Sequential; put its layers into one, in the order in which it applies them."
+            )
         raise ValueError(
-            f"network must be a chain of layers and elementwise activations for its units to be matched: {error}"
+            f"network must be a chain of layers and elementwise activations for its units to be matched: {why}"
         ) from error
     places = network.layers
     frozen = [name for layer in found for name in (layer.weight, layer.bias) if name is not None and name not in places]

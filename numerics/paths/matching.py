@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from numerics.arguments import checked_finite
+from numerics.arguments import checked_finite, checked_tensors
 from numerics.functional_module import FunctionalModule, Network
 from numerics.networks import Mlp
 from numerics.paths.hidden_units import HiddenLayer, hidden_layers
@@ -70,7 +70,7 @@ def match_units(
     forward pass and members x batch x units numbers.
 
     Args:
-        network: A perceptron, or a module that is a chain of layers.
+        network: A perceptron, or an ``nn.Sequential`` that is a chain of layers.
         theta_a: Parameters of the first networks, one row per pair.
         theta_b: Parameters of the second networks.
         by: "weights" or "activations".
@@ -83,8 +83,8 @@ def match_units(
 
     Raises:
         TypeError: If a piece is of the wrong kind.
-        ValueError: If the pieces do not fit or are not finite, there are no inputs to compare activations at, or units
-            of the network cannot be reordered.
+        ValueError: If the pieces do not fit or are not finite, there are no inputs to compare activations at, units of
+            the network cannot be reordered, or their products overflow.
 
     Examples:
         >>> network = Mlp((3, 5, 2), "tanh")
@@ -98,14 +98,7 @@ def match_units(
         Ainsworth, Hayase and Srinivasa (2022), arXiv:2209.04836, sections 3.1 and 3.2.
     """
     view = network if isinstance(network, Mlp) else refreshed(network)
-    for name, theta in (("theta_a", theta_a), ("theta_b", theta_b)):
-        view.unflatten(theta)
-        checked_finite(**{name: theta})
-    if theta_a.shape != theta_b.shape or theta_a.dtype != theta_b.dtype or theta_a.device != theta_b.device:
-        raise ValueError(
-            f"theta_b must have theta_a's shape, dtype and device, {tuple(theta_a.shape)} of {theta_a.dtype} on "
-            f"{theta_a.device}, got {tuple(theta_b.shape)} of {theta_b.dtype} on {theta_b.device}."
-        )
+    checked_ends(view, theta_a, theta_b)
     if by not in ("weights", "activations"):
         raise ValueError(f'by must be "weights" or "activations", got {by!r}.')
     if not isinstance(signs, bool):
@@ -116,12 +109,38 @@ def match_units(
         return _by_weights(layers, theta_a, theta_b, signs)
     if x is None:
         raise ValueError('x must be the inputs at which activations are compared if by is "activations", got None.')
+    checked_tensors(x=x)
+    checked_finite(x=x)
     first, second = _pre_activations(view, layers, theta_a, x), _pre_activations(view, layers, theta_b, x)
     moves = _Moves(layers, theta_b)
     for number, layer in enumerate(layers):
         products = first[number] @ second[number].mT
         moves.apply(number, *_assignment(products, torch.zeros_like(products), layer, signs))
     return moves.matching(theta_a)
+
+
+def checked_ends(network: Network, theta_a: Tensor, theta_b: Tensor) -> None:
+    """Refuse what is not one row of parameters for either network of every pair.
+
+    Raises:
+        TypeError: If one is no tensor.
+        ValueError: If one is not finite, or a shape, dtype or device does not fit.
+    """
+    for name, theta in (("theta_a", theta_a), ("theta_b", theta_b)):
+        if isinstance(theta, nn.Module):
+            raise TypeError(
+                f"{name} must hold rows of parameters, got the module {type(theta).__name__}: its row is "
+                f"torch.nn.utils.parameters_to_vector(module.parameters())[None]."
+            )
+        checked_tensors(**{name: theta})
+        if theta.ndim != 2 or theta.shape[1] != network.parameters:
+            raise ValueError(f"{name} must have shape (pairs, {network.parameters}), got {tuple(theta.shape)}.")
+        checked_finite(**{name: theta})
+    if theta_a.shape != theta_b.shape or theta_a.dtype != theta_b.dtype or theta_a.device != theta_b.device:
+        raise ValueError(
+            f"theta_b must have theta_a's shape, dtype and device, {tuple(theta_a.shape)} of {theta_a.dtype} on "
+            f"{theta_a.device}, got {tuple(theta_b.shape)} of {theta_b.dtype} on {theta_b.device}."
+        )
 
 
 class _Moves:
@@ -194,6 +213,8 @@ def _assignment(rows: Tensor, columns: Tensor, layer: HiddenLayer, signs: bool) 
         score, flip = score.abs(), torch.where(score < 0, -flip, flip)
     elif signs and layer.parity == "even":
         score, flip = rows.abs() + columns, torch.where(rows < 0, -flip, flip)
+    if not bool(score.isfinite().all()):
+        raise ValueError("theta_a, theta_b and x must leave finite products of units, but they overflow.")
     picked = [linear_sum_assignment(one, maximize=True)[1] for one in score.double().cpu().numpy()]
     order = torch.stack([torch.as_tensor(one) for one in picked]).to(device=rows.device)
     return order, flip.gather(2, order[..., None])[..., 0]

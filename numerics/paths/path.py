@@ -157,13 +157,16 @@ class Path:
 
     @cached_property
     def distance(self) -> Float[Tensor, " pairs"]:
-        """The Euclidean distance between the ends."""
+        """The Euclidean distance between the ends, infinite where its square overflows."""
         norms: Tensor = (self.points[:, -1] - self.points[:, 0]).norm(dim=1)
         return norms
 
     @cached_property
     def length(self) -> Float[Tensor, " pairs"]:
-        """The Euclidean length: of a polygon exact, of a curve by 64 Gauss nodes on each of 8 parts."""
+        """The Euclidean length: of a polygon exact, of a curve by 64 Gauss nodes on each of 8 parts.
+
+        Infinite where the square of a part's overflows.
+        """
         if self.knots is not None:
             pieces: Tensor = self.points.diff(dim=1).norm(dim=2)
             return pieces.sum(dim=1)

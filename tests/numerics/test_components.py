@@ -99,6 +99,13 @@ def test_what_is_no_grid_is_refused(unchecked: None, monkeypatch: pytest.MonkeyP
         loss_grid(network, [_axis(2), _axis(0)], one, one, SquaredError())
     with pytest.raises(ValueError, match=r"axes\[1\] must be finite"):
         loss_grid(network, [_axis(2), _axis(2) / 0], one, one, SquaredError())
+    with pytest.raises(ValueError, match=r"axes\[1\] must have the dtype and device of axes\[0\], torch.float64 .*32"):
+        loss_grid(network, [_axis(2), _axis(2).float()], one, one, SquaredError())
+    with pytest.raises(ValueError, match=r"axes must have fewer than 2\*\*40 points in all, got 1048576 x 1048576"):
+        loss_grid(network, [torch.zeros(2**20).double()] * 2, one, one, SquaredError())
+    for level in ("a", math.nan, math.inf):
+        with pytest.raises(ValueError, match=f"level must be a finite number, got {level!r}"):
+            grid_bars(torch.tensor([1.0])).count(level)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"losses must lie on a grid with one to four axes, got shape \(\)"):
         grid_bars(torch.tensor(1.0))
     with pytest.raises(ValueError, match=r"losses must be numbers or \+infinity, got NaN or -infinity"):

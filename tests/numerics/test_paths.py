@@ -405,8 +405,14 @@ def test_what_does_not_fit_is_refused(unchecked: None) -> None:
     loss = SquaredError()
     with pytest.raises(ValueError, match=r"theta_b must have theta_a's shape, .* got \(2, 32\)"):
         connect(network, begin, end[:2], x, y, loss)
-    with pytest.raises(ValueError, match=r"theta must have shape \(members, 32\), got \(3, 31\)"):
+    with pytest.raises(ValueError, match=r"theta_b must have shape \(pairs, 32\), got \(3, 31\)"):
         connect(network, begin, end[:, 1:], x, y, loss)
+    with pytest.raises(ValueError, match=r"theta_a must have shape \(pairs, 32\), got \(32,\)"):
+        connect(network, begin[0], end[0], x, y, loss)
+    with pytest.raises(TypeError, match=r"theta_a must hold rows of parameters, got the module Linear: its row is"):
+        connect(nn.Linear(3, 2), nn.Linear(3, 2), nn.Linear(3, 2), x, y, loss)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="theta_b must be a torch tensor, got list"):
+        connect(network, begin, [end], x, y, loss)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="theta_b must be finite, got NaN or infinity"):
         connect(network, begin, end / 0, x, y, loss)
     with pytest.raises(ValueError, match=r"method must be one of line, matched-line, .* got 'spline'"):
@@ -456,6 +462,7 @@ def test_places_outside_the_path_are_refused(unchecked: None) -> None:
     [
         (lambda: BezierCurve(steps=0), "steps must be an integer >= 1, got 0"),
         (lambda: BezierCurve(examples=0), "examples must be an integer >= 1, got 0"),
+        (lambda: BezierCurve(bends=10**9), "bends must be at most 100, got 1000000000"),
         (lambda: PolygonalChain(learning_rate=0.0), "learning_rate must be a finite number > 0, got 0"),
         (lambda: ElasticBand(pivots=0), "pivots must be an integer >= 1, got 0"),
         (lambda: ElasticBand(examples=0), "examples must be an integer >= 1, got 0"),

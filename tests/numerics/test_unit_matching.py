@@ -134,6 +134,12 @@ def test_what_cannot_be_matched_is_refused(unchecked: None) -> None:
         match_units(network, theta, theta, signs=1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"x must be the inputs at which activations are compared .* got None"):
         match_units(network, theta, theta, by="activations")
+    with pytest.raises(ValueError, match="x must be finite"):
+        match_units(network, theta, theta, by="activations", x=torch.full((2, 3), torch.nan).double())
+    with pytest.raises(ValueError, match="theta_a, theta_b and x must leave finite products of units, but they over"):
+        match_units(network, 1e200 * theta, 1e200 * theta)
+    with pytest.raises(TypeError, match=r"theta_b must hold rows of parameters, got the module Linear"):
+        match_units(network, theta, nn.Linear(3, 2))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match='by must be "weights" or "activations", got 3'):
         MatchedLine(by=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="signs must be True or False, got 1"):
@@ -145,7 +151,7 @@ def test_what_cannot_be_matched_is_refused(unchecked: None) -> None:
     [
         (nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(4), nn.Linear(4, 2)), "network must be a chain of layers and"),
         (nn.Sequential(nn.Linear(3, 4), nn.PReLU(4), nn.Linear(4, 2)), r"1 \(PReLU\) has a slope for each unit"),
-        (nn.Bilinear(3, 3, 2), "network must be a chain of layers and elementwise activations"),
+        (nn.Bilinear(3, 3, 2), r"elementwise activations .*: Bilinear is no nn.Sequential; put its layers into one"),
         (
             nn.Sequential(nn.Conv1d(2, 4, 1), nn.ReLU(), nn.Conv1d(4, 4, 1, groups=2)),
             r"those of 0.weight cannot: its convolutions are grouped",
