@@ -7,7 +7,7 @@ import pytest
 
 import theory
 from verify import Claim, Verdict, Workbench, discover
-from verify.claims.level_sets import linear, quadratic, relu
+from verify.claims.level_sets import linear, quadratic, relu, unbroken
 from verify.report.formulas import refuse_bad_formula
 
 MakeBench = Callable[[str], Workbench]
@@ -85,3 +85,21 @@ def test_every_kind_of_start_descends_and_the_straight_line_to_the_same_end_rise
     assert max(found["descent"].max(), found["path"].max()) <= quadratic.ROUNDING
     assert found["descent line"].max() > 0.01
     assert found["path line"].max() > 0.01
+
+
+def test_a_path_that_jumps_or_stays_or_leads_elsewhere_is_told_from_one_that_arrives() -> None:
+    start, end = np.zeros(3), np.ones(3)
+    whole = theory.ParameterPath(start, end, (lambda t: start + t * (end - start),))
+    jumps = theory.ParameterPath(start, end, (lambda t: start if t < 0.4 else end,))
+    joint = theory.ParameterPath(start, end, (lambda t: start * t, lambda t: end))
+    stays = theory.ParameterPath(start, start, (lambda t: start,))
+    seen = [unbroken.unbroken(path, path.sample(4), start, end) for path in (whole, jumps, joint, stays)]
+    assert [each["part"] for each in seen] == pytest.approx([1 / 8, 1, 1, 0])
+    assert [each["missed"] for each in seen] == [0, 0, 0, 1]
+    verdicts = []
+    for each in seen:
+        values = {key: np.array([value]) for key, value in each.items()}
+        verdicts.append([rule.decide().verdict for rule in unbroken.whole_paths("here", **values)])
+    good, bad = Verdict.SUPPORTED, Verdict.REFUTED
+    assert verdicts[:3] == [[good, good], [good, bad], [good, bad]]
+    assert verdicts[3][0] is bad

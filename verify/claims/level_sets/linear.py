@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.claims.level_sets.unbroken import unbroken, whole_paths
 from verify.lectures.level_sets import COMPLEX, PATHS
 from verify.sources import FREEMAN_BRUNA_2017
 
@@ -28,13 +29,14 @@ NOISE = 0.1
 def pairs(seed: int, count: int, widths: str) -> dict[str, Array]:
     """The largest loss on the path above the larger end, for random pairs; beside it that of the straight line.
 
-    Both are over max(1, loss of the larger end). Every second pair has an end of less than full rank; of four
-    pairs two are independent, and two compute nearly the same. The targets are those of the first end, with noise.
+    And what tells whether the path is one: see `unbroken`. Losses are over max(1, loss of the larger end). Every second
+    pair has an end of less than full rank; of four pairs two are independent, and two compute nearly the same. The
+    targets are those of the first end, with noise.
     """
     source = np.random.default_rng(seed)
     sizes = tuple(int(width) for width in widths.split())
     steps = np.linspace(0, 1, 65)[:, None]
-    found: dict[str, list[float]] = {"path": [], "line": []}
+    found: dict[str, list[float]] = {"path": [], "line": [], "missed": [], "apart": [], "part": []}
     for place in range(count):
         start, end = _weights(source, sizes), _weights(source, sizes)
         if place % 2:
@@ -45,8 +47,12 @@ def pairs(seed: int, count: int, widths: str) -> dict[str, Array]:
         x = source.normal(size=(sizes[0], SAMPLES))
         y = _outputs(first, sizes, x) + NOISE * source.normal(size=(sizes[-1], SAMPLES))
         ends = [_loss(theta, sizes, x, y) for theta in (first, last)]
+        path = theory.linear_path(sizes, first, last)
+        samples = path.sample(PER_PIECE)
+        for name, value in unbroken(path, samples, first, last).items():
+            found[name].append(value)
         for name, way in (
-            ("path", theory.linear_path(sizes, first, last).sample(PER_PIECE)),
+            ("path", samples),
             ("line", (1 - steps) * first + steps * last),
         ):
             top = max(_loss(theta, sizes, x, y) for theta in way)
@@ -199,15 +205,16 @@ def linear_connected(bench: Workbench) -> Iterator[Comparison]:
             for seed in bench.seeds(name, batches)
         ]
         results = bench.map(name, pairs, items)
-        excess, line = (np.concatenate([result[key] for result in results]) for key in ("path", "line"))
+        found = {key: np.concatenate([result[key] for result in results]) for key in results[0]}
         yield Agrees(
             f"loss on the path above the larger end, over max(1, that end's loss): {name}, widths {widths}",
-            measured=np.maximum(excess, 0),
+            measured=np.maximum(found["path"], 0),
             predicted=0,
             tolerance=1e-12,
             reason="rounding in products of the weights, over the larger of 1 and the loss",
-            rival=Rival("as on the straight line between the ends", np.maximum(line, 0)),
+            rival=Rival("as on the straight line between the ends", np.maximum(found["line"], 0)),
         )
+        yield from whole_paths(name, found["missed"], found["apart"], found["part"])
     figure = bench.figure(
         "wall",
         title="Linear networks between the two signs of a hidden unit",

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.claims.level_sets.unbroken import unbroken, whole_paths
 from verify.lectures.level_sets import OVER_PARAMETERISED
 from verify.sources import VENTURI_BANDEIRA_BRUNA_2019
 
@@ -25,13 +26,13 @@ def rises(seed: int, inputs: int) -> dict[str, Array]:
     the losses where that way begins and ends. "path": with one unit more, the largest loss above the larger end. Every
     second start computes nearly the target already, and the path leads from there to the same weights with units
     negated. Beside them stand the rises of straight lines: to the global minimum with units negated, and between the
-    ends of the path.
+    ends of the path. "missed", "apart" and "part" tell whether both are paths, see `unbroken`.
     """
     source = np.random.default_rng(seed)
     drawn = source.normal(size=(inputs, inputs))
     steps = np.linspace(0, 1, 33)[:, None]
     found: dict[str, list[float]] = {"descent": [], "descent line": [], "path": [], "path line": []}
-    found |= {"left": [], "first": []}
+    found |= {"left": [], "first": [], "missed": [], "apart": [], "part": []}
     kinds = theory.QUADRATIC_KINDS
     for place, kind in enumerate(kinds):
         target = goal = drawn + drawn.T
@@ -44,11 +45,15 @@ def rises(seed: int, inputs: int) -> dict[str, Array]:
             other = _negated(across, inputs)
         descent = theory.quadratic_descent(first, target, inputs)
         path = theory.quadratic_path(across, other, inputs)
+        down, along = descent.sample(PER_PIECE), path.sample(PER_PIECE)
+        for way, samples, begin, end in ((descent, down, first, descent.end), (path, along, across, other)):
+            for name, value in unbroken(way, samples, begin, end).items():
+                found[name].append(value)
         minimum = _negated(descent.end, inputs)
         for name, points, aim in (
-            ("descent", descent.sample(PER_PIECE), target),
+            ("descent", down, target),
             ("descent line", (1 - steps) * first + steps * minimum, target),
-            ("path", path.sample(PER_PIECE), goal),
+            ("path", along, goal),
             ("path line", (1 - steps) * across + steps * other, goal),
         ):
             values = _losses(points, aim)
@@ -157,6 +162,7 @@ def quadratic(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding; the loss is a square",
             rival=Rival("as at the start", found["first"]),
         )
+        yield from whole_paths(f"{inputs} inputs", found["missed"], found["apart"], found["part"])
     figure = bench.figure(
         "profile",
         title="From the valley of one unit to the global minimum, and with one unit more",

@@ -33,7 +33,8 @@ def joined(seed: int, pairs: int) -> dict[str, Array]:
     Inputs are equally spaced on half a circle, the target is a random form of degree 4 of mean square 1. Networks that
     do not get below the level are left out; there are some to spare. A polynomial of degree d is on a segment nowhere
     above its largest modulus at m Chebyshev nodes over cos(d pi/(2 m)) (Ehlich and Zeller 1964): "string" is that
-    bound, "line" a sampled maximum. "along string" and "along line" are losses along those of the first pair.
+    bound, "line" a sampled maximum; "missed" is how far a string's ends are from the two networks, "apart" how far
+    these are from one another. "along string" and "along line" are losses along those of the first pair.
     """
     import torch
 
@@ -58,8 +59,11 @@ def joined(seed: int, pairs: int) -> dict[str, Array]:
     before, after = knots[:, :-1, None], knots[:, 1:, None]
     places = (before + (after - before) * nodes).flatten(start_dim=1)
     bound = string.losses(places).amax(dim=1) / math.cos(DEGREE * math.pi / (2 * NODES))
+    two = torch.stack([first, last], dim=1)
     return {
         "string": bound.numpy(),
+        "missed": (string.at([0.0, 1.0]) - two).abs().amax(dim=(1, 2)).numpy(),
+        "apart": two.diff(dim=1).abs().amax(dim=(1, 2)).numpy(),
         "line": line.peak.loss.numpy(),
         "along string": string.losses(DRAWN)[0].numpy(),
         "along line": line.losses(DRAWN)[0].numpy(),
@@ -102,6 +106,14 @@ def quadratic_deep_strings(bench: Workbench) -> Iterator[Comparison]:
         tolerance=1e-9,
         reason="rounding; a bound and not a sample",
         rival=Rival("as on the straight line between the two", np.maximum(found["line"] - LEVEL, 0)),
+    )
+    yield Agrees(
+        "distance of the polygon's ends from the two networks, in any parameter",
+        measured=found["missed"],
+        predicted=0,
+        tolerance=0,
+        reason="ends are kept bit for bit",
+        rival=Rival("the polygon comes back to where it begins", found["apart"]),
     )
     figure = bench.figure(
         "profile",

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Comparison, Identity, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.claims.level_sets.unbroken import unbroken, whole_paths
 from verify.lectures.level_sets import LEVEL_SETS
 from verify.sources import VENTURI_BANDEIRA_BRUNA_2019
 
@@ -118,7 +119,8 @@ def descent_stalls(bench: Workbench) -> Iterator[Comparison]:
         )
         ends = found["parameters"][:PATHS_FROM]
         paths = [theory.quadratic_descent(end, TARGET, 2) for end in ends]
-        rises = [_rise(_losses(path.sample(4))) for path in paths]
+        samples = [path.sample(4) for path in paths]
+        rises = [_rise(_losses(each)) for each in samples]
         shares = np.linspace(0, 1, 33)[:, None]
         lines = [_rise(_losses((1 - shares) * path.start + shares * _negated(path.end))) for path in paths]
         yield Agrees(
@@ -137,6 +139,9 @@ def descent_stalls(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding",
             rival=Rival("that of the plateau", PLATEAUS[0]),
         )
+        seen = [unbroken(path, *rest, path.end) for path, *rest in zip(paths, samples, ends, strict=True)]
+        missed, apart, part = (np.array([each[key] for each in seen]) for key in ("missed", "apart", "part"))
+        yield from whole_paths(f"from where {units} units stopped", missed, apart, part)
     trials = bench.size(quick=200, standard=4000, full=20_000)
     stopped: dict[int, int] = {}
     for units in bench.size(quick=TRIED, standard=WIDTHS, full=WIDTHS):

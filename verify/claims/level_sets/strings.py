@@ -31,7 +31,8 @@ def strings(seed: int, pairs: int) -> dict[str, Array]:
     Returns:
         For each target and level, by name and number, of each pair: by how much the bound on its ``string`` and the
         largest loss found on its ``line`` exceed the level, relative to it, the former infinite where the search gave
-        up; ``beads``; ``stretch``, the length over the distance of the ends. NaN where an end lies above the level.
+        up; how far the ends of the string are from the two networks, ``missed``, and these ``apart``; ``beads``;
+        ``stretch``, the length over the distance of the ends. NaN where an end lies above the level.
     """
     import torch
 
@@ -46,9 +47,12 @@ def strings(seed: int, pairs: int) -> dict[str, Array]:
         fits = line.ends.amax(dim=1) <= level
         method = numerics.DynamicString(level=level, steps=1000, learning_rate=0.02)
         string = numerics.connect(network, theta[::2][fits], theta[1::2][fits], x, y[fits], loss, method=method)
+        two = torch.stack([theta[::2][fits], theta[1::2][fits]], dim=1)
         ceiling = numerics.loss_ceiling(string, level=(1 + ALLOWED) * level, halvings=12).loss
         row = {
             "string": (ceiling / level - 1).clamp(min=0.0),
+            "missed": (string.at([0.0, 1.0]) - two).abs().amax(dim=(1, 2)),
+            "apart": two.diff(dim=1).abs().amax(dim=(1, 2)),
             "line": (line.peak.loss[fits] / level - 1).clamp(min=0.0),
             "beads": string.bends.double(),
             "stretch": string.length / string.distance,
@@ -100,6 +104,18 @@ def strings_of_beads(bench: Workbench) -> Iterator[Comparison]:
                 reason="what is allowed above the level",
                 rival=Rival("as on the straight line", line[fits]),
             )
+    missed, apart = (
+        np.concatenate([found[f"{name} {kind} {number}"] for name in TARGETS for number in range(len(LEVELS))])
+        for kind in ("missed", "apart")
+    )
+    yield Agrees(
+        "distance of the ends of a string from the two networks, in any parameter",
+        measured=missed[np.isfinite(missed)],
+        predicted=0,
+        tolerance=0,
+        reason="ends are kept bit for bit",
+        rival=Rival("the string comes back to where it begins", apart[np.isfinite(apart)]),
+    )
     lowest = np.concatenate([found[f"{name} string {len(LEVELS) - 1}"] for name in TARGETS])
     fits = np.isfinite(lowest)
     yield Proportion(
