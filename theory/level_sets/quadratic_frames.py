@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from theory.level_sets.parameter_path import Parameter, ParameterPath, Piece, flat_parameter
 from theory.level_sets.rotations import rotation_path
 
-__all__ = ["QuadraticUnits", "Walk", "to_frame"]
+__all__ = ["QuadraticUnits", "Walk", "binary_exponent", "to_frame"]
 
 Matrix = NDArray[np.float64]
 _NEGLIGIBLE = 1e-8  # a column below this share of the largest at the start adds a part in 1e16 to A
@@ -49,9 +49,32 @@ class QuadraticUnits:
         return np.concatenate([self.columns.T.ravel(), self.outer])
 
     @property
+    def parts(self) -> Matrix:
+        """The columns of M |D|^(1/2), which the scale of A is the square of."""
+        with np.errstate(over="ignore"):
+            return np.asarray(self.columns * np.sqrt(abs(self.outer)))
+
+    @property
+    def exponent(self) -> int:
+        """The power of two just above the largest entry of ``parts``."""
+        return binary_exponent(self.parts)
+
+    def rescaled(self, power: int) -> "QuadraticUnits":
+        """Multiply all columns by a power of two, and so A by its square."""
+        return QuadraticUnits(self.outer, np.ldexp(self.columns, power))
+
+    @property
     def matrix(self) -> Matrix:
         """A, symmetric."""
         return np.asarray((self.columns * self.outer) @ self.columns.T)
+
+
+def binary_exponent(matrix: Matrix) -> int:
+    """Return the power of two just above the largest entry; -1074 if all are 0, 1025 if one is infinite."""
+    largest = float(abs(matrix).max(initial=0.0))
+    if not np.isfinite(largest):
+        return 1025
+    return int(np.frexp(largest)[1]) if largest else -1074
 
 
 class Walk:
@@ -96,6 +119,27 @@ class Walk:
 
         self.follow(move)
 
+    def rescaled(self, power: int) -> "Walk":
+        """Return the walk with all columns multiplied by a power of two."""
+        columns = self.start.columns.size
+
+        def scaled(piece: Piece) -> Piece:
+            def moved(time: float) -> Parameter:
+                flat = piece(time)
+                return np.concatenate([np.ldexp(flat[:columns], power), flat[columns:]])
+
+            return moved
+
+        walk = Walk(self.start.rescaled(power))
+        walk.now = self.now.rescaled(power)
+        walk.pieces = [scaled(piece) for piece in self.pieces]
+        return walk
+
+    def append(self, walk: "Walk") -> None:
+        """Go on along another walk, which starts where this one is."""
+        self.pieces += walk.pieces
+        self.now = walk.now
+
     def path(self) -> ParameterPath:
         """Return the path so far."""
         return ParameterPath(self.start.flat(), self.now.flat(), tuple(self.pieces))
@@ -121,7 +165,8 @@ def to_frame(units: QuadraticUnits) -> Walk:
        method on the couplings M_+' M_-: Y_ij = -(m_i . k_j)/(|m_i|^2 + |k_j|^2), exp of which is exactly
        pseudo-orthogonal however far the iteration has come, with step 2 in between.
 
-    Along exact pieces A is constant; rounding adds a few eps |M|^2. No rank is decided: where step 3 meets columns that
+    Steps 2 to 4 are taken with M divided by a power of two, so that they do not depend on its scale. Along exact pieces
+    A is constant; rounding adds a few eps |M|^2. No rank is decided: where step 3 meets columns that
     are dependent but for rounding, they shrink to the root of the rounding, and columns below 1e-8 of the
     largest at the start, whose part in A is 1e-16 of its scale, are moved to 0.
 
@@ -134,8 +179,17 @@ def to_frame(units: QuadraticUnits) -> Walk:
     Raises:
         ArithmeticError: If the iteration has not come to an end, which no finite input is known to bring about.
     """
-    walk = Walk(units)
-    _normalise(walk)
+    outside = Walk(units)
+    _normalise(outside)
+    power = outside.now.exponent
+    walk = Walk(outside.now.rescaled(-power))
+    _orthogonal(walk)
+    outside.append(walk.rescaled(power))
+    return outside
+
+
+def _orthogonal(walk: Walk) -> None:
+    """Steps 2 to 4, for columns whose largest entry is about 1."""
     scale = float(np.linalg.norm(walk.now.columns, axis=0).max(initial=0.0))
     room = _DONE * len(walk.now.columns) * scale**2
     for _ in range(_TURNS):
@@ -146,9 +200,9 @@ def to_frame(units: QuadraticUnits) -> Walk:
         columns, lengths = walk.now.columns, np.linalg.norm(walk.now.columns, axis=0)
         above, below = (np.flatnonzero((walk.now.outer == sign) & (lengths > 0)) for sign in (1.0, -1.0))
         if not len(above) or not len(below):
-            return walk
+            return
         if abs(columns[:, above].T @ columns[:, below]).max() <= room:
-            return walk
+            return
         cosines = (columns[:, above] / lengths[above]).T @ (columns[:, below] / lengths[below])
         left, values, right = np.linalg.svd(cosines)
         if values[0] > _CLOSE:
@@ -165,13 +219,13 @@ def _normalise(walk: Walk) -> None:
         walk.straight(columns=np.where(zero, 0.0, units.columns))
         walk.straight(outer=np.where(zero, 1.0, units.outer))
     units = walk.now
-    factors = 1 / abs(units.outer)
-    if (factors == 1).all():
+    sizes = abs(units.outer)
+    if (sizes == 1).all():
         return
 
     def move(time: float) -> QuadraticUnits:
-        scale = factors**time
-        return QuadraticUnits(units.outer * scale, units.columns / np.sqrt(scale))
+        root = sizes ** (time / 2)
+        return QuadraticUnits(units.outer / root / root, units.columns * root)
 
     walk.follow(move)
     walk.now = QuadraticUnits(np.sign(units.outer), walk.now.columns)

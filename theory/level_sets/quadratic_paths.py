@@ -10,21 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.level_sets.parameter_path import ParameterPath
-from theory.level_sets.quadratic_frames import QuadraticUnits, Walk, to_frame
+from theory.level_sets.quadratic_frames import QuadraticUnits, Walk, binary_exponent, to_frame
 from theory.level_sets.quadratic_tracking import assign, follow_segment, turn_towards
-from theory.real_arrays import symmetric_matrix
+from theory.real_arrays import positive_integer, real_array, symmetric_matrix
 
 __all__ = ["output_matrix", "quadratic_descent", "quadratic_path"]
 
 Matrix = NDArray[np.float64]
 _ROUNDING = 1e-15  # eigenvalues below this share of the sum of |u| |w|^2 are not told from 0
+_LARGEST = 500  # binary exponent of |u|^(1/2) |w|, the square of which A has
 
 
 def output_matrix(parameter: Any, inputs: int) -> Matrix:
     """Return A, for which the outputs are x'A x.
 
     Raises:
-        ValueError: If no number of units has a parameter of that length.
+        TypeError: If ``inputs`` is no integer.
+        ValueError: If no number of units has a parameter of that length, or A reaches 2^1000.
 
     Examples:
         >>> output_matrix([1.0, 1.0, 2.0], 2)  # one unit, w = (1, 1), u = 2
@@ -50,10 +52,12 @@ def quadratic_descent(start: Any, target: Any, inputs: int) -> ParameterPath:
         inputs: n.
 
     Returns:
-        A path from the start to a parameter with A = A*, up to rounding.
+        A path from the start to a parameter with A = A*, up to a few eps times the larger of |A*| and the sum of
+        |u_j| |w_j|^2 at the start, whatever their scale.
 
     Raises:
-        ValueError: If shapes do not fit or there are fewer units than inputs.
+        TypeError: If ``inputs`` is no integer.
+        ValueError: If shapes do not fit, there are fewer units than inputs, or a matrix reaches 2^1000.
 
     Examples:
         >>> path = quadratic_descent([1, 0, 0, 1, 1, 1], [[0, 1], [1, 0]], 2)  # from A = 1
@@ -66,8 +70,14 @@ def quadratic_descent(start: Any, target: Any, inputs: int) -> ParameterPath:
         raise ValueError(f"target must be a matrix of shape {(inputs, inputs)}, got {goal.shape}.")
     if len(units.outer) < inputs:
         raise ValueError(f"width must be at least the number {inputs} of inputs, got {len(units.outer)}.")
+    height = binary_exponent(goal)
+    if height > 2 * _LARGEST:
+        raise ValueError(f"target must be below 2^{2 * _LARGEST}, got an entry of 2^{height - 1}.")
+    power = max(units.exponent, (height + 1) // 2)
     walk = to_frame(units)
-    follow_segment(walk, goal)
+    inside = Walk(walk.now.rescaled(-power))
+    follow_segment(inside, np.ldexp(goal, -2 * power))
+    walk.append(inside.rescaled(power))
     return walk.path()
 
 
@@ -92,10 +102,11 @@ def quadratic_path(start: Any, end: Any, inputs: int) -> ParameterPath:
         inputs: n.
 
     Returns:
-        The path.
+        The path. Rounding adds to A a few eps times the larger sum of |u_j| |w_j|^2 of both ends, whatever its scale.
 
     Raises:
-        ValueError: If shapes do not fit or there are not more units than inputs.
+        TypeError: If ``inputs`` is no integer.
+        ValueError: If shapes do not fit, there are not more units than inputs, or a matrix A reaches 2^1000.
 
     Examples:
         >>> path = quadratic_path([1, 0, 2, 0], [-1, 0, 2, 0], 1)  # two units of one input: w = 1 and w = -1
@@ -106,18 +117,22 @@ def quadratic_path(start: Any, end: Any, inputs: int) -> ParameterPath:
     first = _read("start", start, inputs)
     units = len(first.outer)
     last = QuadraticUnits.read("end", end, inputs, units)
+    _representable("end", last)
     if units <= inputs:
         raise ValueError(f"width must exceed the number {inputs} of inputs, got {units}.")
-    walk, other = to_frame(first), to_frame(last)
-    _exact_frame(other)
+    power = max(first.exponent, last.exponent)
+    there, back = to_frame(first), to_frame(last)
+    walk, other = (Walk(end.now.rescaled(-power)) for end in (there, back))
+    _exact_frame(other, float((np.ldexp(last.parts, -power) ** 2).sum()))
     follow_segment(walk, other.now.matrix)
     _match(walk, other.now)
-    return walk.path().then(other.path().reversed())
+    there.append(walk.rescaled(power))
+    back.append(other.rescaled(power))
+    return there.path().then(back.path().reversed())
 
 
-def _exact_frame(walk: Walk) -> None:
+def _exact_frame(walk: Walk, size: float) -> None:
     """Walk from a frame to the eigenvectors themselves, at most n columns, without what is rounding."""
-    size = float((abs(walk.start.outer) * walk.start.columns**2).sum())
     values, vectors = np.linalg.eigh(walk.now.matrix)
     scaled = vectors * np.sqrt(abs(values))
     kept = [scaled[:, sign * values > _ROUNDING * size] for sign in (1.0, -1.0)]
@@ -170,9 +185,16 @@ def _permute(walk: Walk, holds: NDArray[np.intp]) -> None:
 
 
 def _read(name: str, parameter: Any, inputs: int) -> QuadraticUnits:
-    if inputs < 1:
-        raise ValueError(f"inputs must be >= 1, got {inputs}.")
-    units, rest = divmod(int(np.size(parameter)), inputs + 1)
+    inputs = positive_integer("inputs", inputs)
+    flat = real_array(name, parameter)
+    units, rest = divmod(flat.size, inputs + 1)
     if rest or units < 1:
-        raise ValueError(f"{name} must have {inputs + 1} parameters per unit, got {np.size(parameter)} parameters.")
-    return QuadraticUnits.read(name, parameter, inputs, units)
+        raise ValueError(f"{name} must have {inputs + 1} parameters per unit, got {flat.size} parameters.")
+    read = QuadraticUnits.read(name, flat, inputs, units)
+    _representable(name, read)
+    return read
+
+
+def _representable(name: str, units: QuadraticUnits) -> None:
+    if units.exponent > _LARGEST:
+        raise ValueError(f"{name} must have an output matrix below 2^{2 * _LARGEST}, got a larger one.")

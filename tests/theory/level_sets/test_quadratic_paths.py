@@ -52,6 +52,33 @@ def test_a_path_connects_everything_at_width_n_plus_one(place: int, inputs: int)
         assert max(losses) - max(losses[0], losses[-1]) <= 1e-13 * max(1.0, losses[0], losses[-1])
 
 
+@pytest.mark.parametrize(
+    "scales", [(1e-100, 1e-100, 1e-100, 1e-100), (1e60, 1e60, 1, 1), (1, 1, 1e-100, 1e200), (1e-105, 1, 1e90, 1e90)]
+)
+@pytest.mark.parametrize("kind", ["random", "cancelling but for rounding", "outer scales"])
+def test_no_scale_of_the_weights_takes_the_paths_off(kind: str, scales: tuple[float, ...]) -> None:
+    """Outer weights and columns of both ends are multiplied by large or small numbers."""
+    inputs = 2
+    start, end = (
+        degenerate_start(kind, inputs, 3, seed) * np.repeat(factors, [6, 3])
+        for seed, factors in ((7, (scales[1], scales[0])), (8, (scales[3], scales[2])))
+    )
+    target = scales[2] * scales[3] * scales[3] * _targets(inputs)[0]
+    size = max(
+        float(((theta[:6].reshape(3, 2) * abs(theta[6:, None]) ** 0.5) ** 2).sum()) for theta in (start, end)
+    )  # an upper bound of both matrices, and the scale of rounding
+    sample = quadratic_path(start, end, inputs).sample(3)
+    assert np.array_equal(sample[[0, -1]], [start, end])
+    first, last = output_matrix(start, inputs) / size, output_matrix(end, inputs) / size
+    squares = [float(((output_matrix(theta, inputs) / size - last) ** 2).sum()) for theta in sample]
+    assert max(squares) <= ((first - last) ** 2).sum() + 1e-13
+    path = quadratic_descent(start, target, inputs)
+    unit = max(size, float(abs(target).max()))
+    losses = [float((((output_matrix(theta, inputs) - target) / unit) ** 2).sum()) for theta in path.sample(3)]
+    assert np.diff(losses).max() <= 1e-13
+    assert losses[-1] <= 1e-26
+
+
 @pytest.mark.parametrize("kinds", [("random", "random"), ("cancelling", "one line"), ("nearly one line", "idle units")])
 def test_the_path_is_continuous(kinds: tuple[str, str]) -> None:
     """Pieces join, and within each the largest step falls when it is cut in 64."""
@@ -112,15 +139,25 @@ def test_at_width_n_two_minima_may_have_no_path() -> None:
 def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="inputs must be >= 1, got 0"):
         quadratic_descent([1, 1], [[1]], 0)
+    with pytest.raises(TypeError, match="inputs must be an integer, got '1'"):
+        quadratic_path([1] * 4, [1] * 4, "1")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="start must have 3 parameters per unit, got 4 parameters"):
         quadratic_descent([1, 1, 1, 1], np.eye(2), 2)
+    with pytest.raises(ValueError, match="start must hold real numbers in equal rows"):
+        quadratic_path([[1], [1, 2]], [1] * 4, 1)
     with pytest.raises(ValueError, match="width must be at least the number 2 of inputs, got 1"):
         quadratic_descent([1, 1, 1], np.eye(2), 2)
     with pytest.raises(ValueError, match=r"target must be a matrix of shape \(1, 1\), got \(2, 2\)"):
         quadratic_descent([1, 1], np.eye(2), 1)
+    with pytest.raises(ValueError, match=r"target must be below 2\^1000, got an entry of 2\^1023"):
+        quadratic_descent([1, 1], [[1e308]], 1)
     with pytest.raises(ValueError, match="target must be symmetric"):
         quadratic_descent([1.0] * 6, [[0, 1], [0, 0]], 2)
     with pytest.raises(ValueError, match="end must be a vector of 4 parameters"):
         quadratic_path([1, 2, 1, 1], [1, 2, 1], 1)
+    with pytest.raises(ValueError, match=r"end must have an output matrix below 2\^1000, got a larger one"):
+        quadratic_path([1] * 4, [1e200] * 4, 1)
+    with pytest.raises(ValueError, match=r"parameter must have an output matrix below 2\^1000, got a larger one"):
+        output_matrix([1e308] * 4, 1)
     with pytest.raises(ValueError, match=r"width must be at least 2 \+ 1, got 2"):
         assign(to_frame(QuadraticUnits.read("start", [1, 1, 1, 1], 1, 2)), 2, 1)
