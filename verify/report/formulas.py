@@ -13,6 +13,7 @@ import warnings
 import xml.etree.ElementTree as ET
 from functools import lru_cache
 from html import escape
+from itertools import pairwise
 from types import ModuleType
 from typing import NamedTuple
 
@@ -35,6 +36,9 @@ _ENVIRONMENTS = (
     *("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "smallmatrix", "array"),
     *("cases", "split", "align", "align*", "aligned"),
 )
+_SIGNS = frozenset("-+\N{MINUS SIGN}\N{PLUS-MINUS SIGN}")
+_BEFORE_A_SIGN = frozenset("([{⟨,;:=<>~≠≤≥≪≫≈∼≡∝∈·×→↦⇒")
+"""Operators after which a minus belongs to what follows: it makes a number negative and subtracts nothing."""
 _UNDRAWN = re.compile(r"\\(?:[A-Za-z]+\*?|.|$)", re.DOTALL)
 
 
@@ -121,6 +125,10 @@ def _drawing(latex: str, display: bool) -> _Drawing:
     for letter in mathml.iter():
         if letter.tag.endswith("mi") and "mathvariant" not in letter.attrib:
             letter.text = _ITALIC.get(letter.text or "", letter.text)
+    for row in mathml.iter():
+        for before, sign in pairwise(row):  # ziamath sets every minus inside a row as one that subtracts
+            if sign.text in _SIGNS and before.tag.endswith("mo") and before.text in _BEFORE_A_SIGN:
+                sign.set("form", "prefix")
     try:
         picture = _ziamath().Math(mathml, size=_SIZE).svgxml()
     except Exception as error:  # ziamath raises whatever its parser stumbles over

@@ -8,6 +8,11 @@ from verify.report.formulas import Formulas, refuse_bad_formula
 from verify.report.prose import Prose
 
 
+def width_of(latex: str) -> float:
+    """Return the width of a drawn formula, in em."""
+    return float(re.findall(r"width:([\d.]+)em", str(Formulas().draw(latex)))[0])
+
+
 @pytest.mark.parametrize(
     ("latex", "rule"),
     [
@@ -78,6 +83,15 @@ def test_phi_is_italic_as_other_variables_are() -> None:
     assert Formulas().draw(r"\phi") == Formulas().draw("\N{MATHEMATICAL ITALIC PHI SYMBOL}").replace(
         "\N{MATHEMATICAL ITALIC PHI SYMBOL}", r"\phi"
     )
+
+
+@pytest.mark.parametrize(
+    "latex", ["(%s1, 2)", "(2, %s1)", "x = %s1", r"x \le %s1", r"\left[%s1, 2\right]", r"a \cdot %sb"]
+)
+def test_a_sign_stands_close_to_its_number_and_a_minus_that_subtracts_does_not(latex: str) -> None:
+    sign = width_of(r"{-1}") - width_of("1")
+    assert width_of(latex % "-") - width_of(latex % "") == pytest.approx(sign, abs=0.05)
+    assert width_of("(x - 1)") - width_of("(x1)") > sign + 0.2
 
 
 def test_dollars_make_formulas_and_prices_stay_prices() -> None:
