@@ -8,11 +8,11 @@ without common factor. N hyperplanes in general position in R^d have 2 (C(N - 1,
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd
+from math import comb, gcd
 
 import flint
 
-__all__ = ["Chamber", "chambers", "coordinates", "primitive", "walls"]
+__all__ = ["Chamber", "chambers", "coordinates", "most_chambers", "primitive", "walls"]
 
 Vector = tuple[int, ...]
 
@@ -28,6 +28,16 @@ class Chamber:
 
     signs: tuple[int, ...]
     rays: tuple[Vector, ...]
+
+
+def most_chambers(hyperplanes: int, dimension: int) -> int:
+    """Return how many chambers there are in general position; never more otherwise.
+
+    Examples:
+        >>> most_chambers(3, 2), most_chambers(40, 5)
+        (6, 184342)
+    """
+    return 2 * sum(comb(hyperplanes - 1, faces) for faces in range(dimension)) if hyperplanes else 1
 
 
 def chambers(normals: Sequence[Vector]) -> tuple[Chamber, ...]:

@@ -42,7 +42,7 @@ class ConeDistance:
             if len(generator) != len(target) or not any(generator):
                 raise ValueError(f"generators must be vectors of length {len(target)} other than 0, got {generator}.")
         self._square = flint.fmpq(_dot(target, target))
-        self._gram = [[flint.fmpq(_dot(first, second)) for second in generators] for first in generators]
+        self._gram = [_Products(generator, generators) for generator in generators]
         self._products = [flint.fmpq(_dot(generator, target)) for generator in generators]
         self._solved: dict[int, tuple[Any, dict[int, Any]]] = {}
 
@@ -107,6 +107,18 @@ class ConeDistance:
         matrix = flint.fmpq_mat([[self._gram[row][column] for column in active] for row in active])
         right = flint.fmpq_mat([[self._products[row]] for row in active])
         return list(matrix.solve(right).entries())
+
+
+class _Products(dict[int, Any]):
+    """The inner products of one generator with those by whose places they are asked for, each taken once."""
+
+    def __init__(self, generator: Sequence[int], generators: Sequence[Sequence[int]]) -> None:
+        super().__init__()
+        self._generator, self._generators = generator, generators
+
+    def __missing__(self, place: int) -> Any:
+        self[place] = found = flint.fmpq(_dot(self._generator, self._generators[place]))
+        return found
 
 
 def _dot(first: Sequence[int], second: Sequence[int]) -> int:

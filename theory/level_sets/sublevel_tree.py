@@ -17,12 +17,14 @@ from operator import or_
 from typing import Any
 
 from theory.exact_numbers import as_fraction, exact_number
-from theory.level_sets.chambers import Chamber, chambers, coordinates, primitive, walls
+from theory.level_sets.chambers import Chamber, chambers, coordinates, most_chambers, primitive, walls
 from theory.level_sets.nearest_in_cone import ConeDistance
+from theory.real_arrays import positive_integer
 
 __all__ = ["MergeTree", "merge_tree"]
 
 _MOST_CELLS = 10**6
+_MOST_CHAMBERS = 10**4
 Vector = tuple[int, ...]
 
 
@@ -107,8 +109,9 @@ def merge_tree(x: Any, y: Any, width: int, bias: bool, *, output_bias: bool = Fa
         position c = 2 (C(N-1, 0) + ... + C(N-1, d-1)), d the number of weights of a unit. Memory and time grow with it.
 
     Raises:
-        ValueError: If shapes do not fit, a number is not rational, the width is < 1, only the output has a bias, or
-            there are more than a million cells.
+        ValueError: If shapes do not fit, a number is not rational, the width is < 1, only the output has a bias, so
+            many inputs in general position would make more than ten thousand chambers, or there are more than a million
+            cells.
         TypeError: If an entry is no number or ``width``, ``bias`` are of another type.
 
     Examples:
@@ -124,16 +127,13 @@ def merge_tree(x: Any, y: Any, width: int, bias: bool, *, output_bias: bool = Fa
         arXiv:1802.06384, for spurious valleys; Lawson and Hanson, Solving Least Squares Problems, chapter 23.
     """
     rows, targets = _data(x, y)
-    if isinstance(width, bool) or not isinstance(width, int):
-        raise TypeError(f"width must be an integer, got {width!r}.")
-    if width < 1:
-        raise ValueError(f"width must be >= 1, got {width}.")
+    width = positive_integer("width", width)
     for name, flag in (("bias", bias), ("output_bias", output_bias)):
         if not isinstance(flag, bool):
             raise TypeError(f"{name} must be True or False, got {flag!r}.")
     if output_bias and not bias:
         raise ValueError("output_bias must be False where bias is False: an Mlp has biases in all layers or in none.")
-    states = _States.of([(*row, Fraction(1)) for row in rows] if bias else rows, targets, output_bias)
+    states = _States.of([(*row, Fraction(1)) for row in rows] if bias else rows, targets, output_bias, width)
     return _Graph(states, width).tree(len(rows[0]), bias)
 
 
@@ -150,12 +150,22 @@ class _States:
     scale: int  # of the targets
 
     @classmethod
-    def of(cls, rows: list[tuple[Fraction, ...]], targets: list[Fraction], output_bias: bool) -> "_States":
+    def of(cls, rows: list[tuple[Fraction, ...]], targets: list[Fraction], output_bias: bool, width: int) -> "_States":
         factor = math.lcm(*(entry.denominator for row in rows for entry in row))
         whole = [tuple(int(entry * factor) for entry in row) for row in rows]
         columns = coordinates([tuple(column) for column in zip(*whole, strict=True)])
         seen = [tuple(row[column] for column in columns) for row in whole]
         normals = sorted({max(primitive(row), primitive([-entry for entry in row])) for row in seen if any(row)})
+        most = most_chambers(len(normals), len(columns))
+        if most > _MOST_CHAMBERS:
+            raise ValueError(
+                f"x must cut the weights of a unit into at most {_MOST_CHAMBERS} chambers, got up to {most}, as "
+                f"{len(normals)} hyperplanes in {len(columns)} dimensions make."
+            )
+        if width * (len(columns) + 1) > math.log2(_MOST_CELLS):  # there are 2^dimensions chambers at least
+            raise ValueError(
+                f"width must leave at most {_MOST_CELLS} cells, got at least {2 ** (len(columns) + 1)}^{width}."
+            )
         cells = chambers(normals)
         generators: dict[Vector, int] = {}
         if output_bias:
@@ -197,7 +207,7 @@ class _Graph:
     def __init__(self, states: _States, width: int) -> None:
         self.states, self.width = states, width
         count = len(states.masks)
-        if count**width > _MOST_CELLS:
+        if width * math.log2(count) > math.log2(_MOST_CELLS):
             raise ValueError(f"width must leave at most {_MOST_CELLS} cells, got {count}^{width}.")
         self.cells = [reduce(or_, masks, states.base) for masks in product(states.masks, repeat=width)]
         others = [reduce(or_, masks, states.base) for masks in product(states.masks, repeat=width - 1)]
@@ -272,7 +282,7 @@ class _Graph:
 
 
 def _data(x: Any, y: Any) -> tuple[list[tuple[Fraction, ...]], list[Fraction]]:
-    if not isinstance(x, Iterable) or not isinstance(y, Iterable):
+    if not _is_row(x) or not _is_row(y):
         raise TypeError(f"x and y must be sequences, got {type(x).__name__} and {type(y).__name__}.")
     given = list(x)
     rows = [tuple(_number("x", entry) for entry in (row if _is_row(row) else [row])) for row in given]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory.level_sets.chambers import chambers, coordinates, primitive, walls
+from theory.level_sets.chambers import chambers, coordinates, most_chambers, primitive, walls
 
 
 def _moment_curve(count: int, dimension: int) -> list[tuple[int, ...]]:
@@ -17,7 +17,7 @@ def _moment_curve(count: int, dimension: int) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize(("count", "dimension"), [(1, 1), (3, 2), (5, 2), (4, 3), (6, 3), (5, 4), (6, 4)])
 def test_hyperplanes_in_general_position_have_as_many_chambers_as_schlaefli_says(count: int, dimension: int) -> None:
     cells = chambers(_moment_curve(count, dimension))
-    assert len(cells) == 2 * sum(comb(count - 1, i) for i in range(dimension))
+    assert len(cells) == most_chambers(count, dimension) == 2 * sum(comb(count - 1, i) for i in range(dimension))
 
 
 @settings(max_examples=30)
@@ -32,6 +32,7 @@ def test_every_generic_point_is_in_one_chamber_and_every_ray_on_its_side(
     if len(coordinates(rows)) < 3:
         return
     cells = chambers(rows)
+    assert len(cells) <= most_chambers(len(rows), 3)
     assert len({cell.signs for cell in cells}) == len(cells)
     assert {tuple(-sign for sign in cell.signs) for cell in cells} == {cell.signs for cell in cells}
     values = [sum(a * b for a, b in zip(row, point, strict=True)) for row in rows]
