@@ -11,7 +11,7 @@ occurs infinitely often, and the limit computes that f_k. A quotient map takes c
 closed sets: this one does not, and no inverse is continuous, whatever one identifies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import cache
 
@@ -19,6 +19,7 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
+from theory.exact_numbers import as_fraction, exact_number
 from theory.proof import Relation
 
 __all__ = ["hats", "least_step_distance", "midpoint_kinks", "relu_kinks", "step_as_limit"]
@@ -38,17 +39,20 @@ def relu_kinks(units: Sequence[tuple[Fraction | int, ...]]) -> tuple[tuple[Fract
         Pairs (place, jump) from left to right; jumps that cancel are left out.
 
     Raises:
-        ValueError: If a unit is no triple.
+        TypeError: If ``units`` is no sequence or an entry is no number.
+        ValueError: If a unit is no triple, or a number is not rational.
 
     Examples:
         >>> [(str(place), str(jump)) for place, jump in relu_kinks([(1, 2, -1), (3, 1, 0), (-1, 2, -1)])]
         [('0', '3')]
     """
+    if isinstance(units, str) or not isinstance(units, Iterable):
+        raise TypeError(f"units must be a sequence of triples, got {type(units).__name__}.")
     jumps: dict[Fraction, Fraction] = {}
     for unit in units:
-        if len(unit) != 3:
+        if isinstance(unit, str) or not isinstance(unit, Sequence) or len(unit) != 3:
             raise ValueError(f"a unit must be (outer weight, inner weight, bias), got {unit!r}.")
-        outer, inner, bias = (Fraction(number) for number in unit)
+        outer, inner, bias = (as_fraction(exact_number("a number of a unit", number)) for number in unit)
         if inner:  # a unit without one is a constant
             place = -bias / inner
             jumps[place] = jumps.get(place, Fraction(0)) + outer * abs(inner)

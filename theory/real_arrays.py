@@ -23,6 +23,7 @@ __all__ = [
     "real_array",
     "real_vector",
     "symmetric_matrix",
+    "truth_value",
 ]
 
 _ASYMMETRY = 1e-8
@@ -66,6 +67,17 @@ def positive_integer(name: str, value: Any) -> int:
     if value < 1:
         raise ValueError(f"{name} must be >= 1, got {value}.")
     return int(value)
+
+
+def truth_value(name: str, value: Any) -> bool:
+    """Read True or False.
+
+    Raises:
+        TypeError: If it is anything else, 0 and 1 included.
+    """
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, got {value!r}.")
+    return bool(value)
 
 
 def real_vector(name: str, value: Any) -> NDArray[np.float64]:

@@ -58,6 +58,10 @@ def test_between_its_kinks_a_network_is_linear_and_at_them_it_bends(network: Net
 def test_a_unit_must_be_a_triple() -> None:
     with pytest.raises(ValueError, match=r"a unit must be \(outer weight, inner weight, bias\), got \(1, 2\)"):
         theory.relu_kinks([(1, 2)])
+    with pytest.raises(ValueError, match="a number of a unit must be an integer, a decimal or p/q"):
+        theory.relu_kinks([(1, 2, "a")])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="units must be a sequence of triples, got int"):
+        theory.relu_kinks(5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("power", [1, 2, 3])

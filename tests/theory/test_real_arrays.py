@@ -13,6 +13,7 @@ from theory.real_arrays import (
     positive_number,
     real_vector,
     symmetric_matrix,
+    truth_value,
 )
 
 
@@ -89,3 +90,9 @@ def test_a_result_that_doubles_do_not_hold_is_refused() -> None:
     assert finite_result("the rise", 2.0) == 2.0
     with pytest.raises(ValueError, match=r"the rise must be finite in double precision, got inf for radius = 1e\+200"):
         finite_result("the rise", float("inf"), radius=1e200)
+
+
+def test_a_truth_value_is_true_or_false_and_no_number() -> None:
+    assert truth_value("bias", True) is truth_value("bias", np.bool_(True)) is True
+    with pytest.raises(TypeError, match="bias must be True or False, got 1"):
+        truth_value("bias", 1)

@@ -8,7 +8,7 @@ every point of its box: J has rank r N at the zero, around which the set of zero
 P - r N, regular labels or not.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -76,6 +76,7 @@ def certify_zero(
         The certificate. 0.1 s for 40 parameters and 10 labels.
 
     Raises:
+        TypeError: If the widths are no sequence of integers.
         ValueError: If shapes do not fit, a number is not finite, no real number or would have to be rounded, there are
             more labels than parameters, or the activation is unknown.
         NoCertificateError: If nothing is proved: there is no zero so near, or J has not full rank there, or hardly.
@@ -87,6 +88,8 @@ def certify_zero(
     """
     if activation not in _ACTIVATIONS:
         raise ValueError(f"activation must be one of {', '.join(_ACTIVATIONS)}, got {activation!r}.")
+    if not isinstance(widths, Iterable):
+        raise TypeError(f"widths must be a sequence of integers, got {widths!r}.")
     sizes = [positive_integer(f"widths[{place}]", width) for place, width in enumerate(widths)]
     if len(sizes) < 2:
         raise ValueError(f"widths must name at least inputs and outputs, got {widths!r}.")

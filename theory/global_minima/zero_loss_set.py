@@ -21,6 +21,7 @@ from theory.rescaling.block_matrix import exact_eigenvalue_count
 
 __all__ = ["kernel_at_a_fit", "zero_loss_dimension"]
 
+_MOST_ENTRIES = 10**6
 _SHAPES = (((1, 2, 1), 3), ((2, 4, 2), 4), ((3, 6, 2), 5))  # inputs, hidden units, outputs; data
 
 
@@ -175,8 +176,8 @@ def kernel_at_a_fit(inputs: int, hidden: int, outputs: int, *, samples: int, see
         P less the rank of the Jacobian, P = hidden (inputs + 1 + outputs).
 
     Raises:
-        ValueError: If a size is less than 1.
-        TypeError: If one is no integer.
+        ValueError: If a size is less than 1, or P r N is above a million.
+        TypeError: If one, or the seed, is no integer.
 
     Examples:
         >>> kernel_at_a_fit(3, 6, 2, samples=5), kernel_at_a_fit(1, 1, 1, samples=4)
@@ -184,6 +185,10 @@ def kernel_at_a_fit(inputs: int, hidden: int, outputs: int, *, samples: int, see
     """
     for name, size in (("inputs", inputs), ("hidden", hidden), ("outputs", outputs), ("samples", samples)):
         positive_integer(name, size)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise TypeError(f"seed must be an integer, got {seed!r}.")
+    if (entries := hidden * (inputs + 1 + outputs) * outputs * samples) > _MOST_ENTRIES:
+        raise ValueError(f"samples must leave the Jacobian at most {_MOST_ENTRIES} entries, got {entries}.")
     net = fitting_net(inputs, hidden, outputs, samples=samples, seed=seed)
     return len(net.first) + len(net.second) - exact_rank(net.jacobian())
 

@@ -20,9 +20,11 @@ from theory.balls_of_expressions import ball_from_arb
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
+from theory.real_arrays import positive_integer
 
 __all__ = ["BisectorGaps", "bisector_correlation", "bisector_gaps", "merging_change"]
 
+_MOST_PIECES = 10**5
 _TERMS = 24  # of the power series; at angles up to pi the rest is below 1e-40
 
 
@@ -264,10 +266,11 @@ def bisector_gaps(pieces: int = 128) -> BisectorGaps:
     and the rest is bounded by twice the first term left out. All balls exclude 0 already with a few dozen pieces.
 
     Args:
-        pieces: How many intervals of equal length, even.
+        pieces: How many intervals of equal length, even, at most 100000.
 
     Raises:
-        ValueError: If ``pieces`` is not even and >= 2.
+        TypeError: If ``pieces`` is no integer.
+        ValueError: If it is not even, < 2 or too large.
 
     Examples:
         >>> gaps = bisector_gaps()
@@ -277,8 +280,9 @@ def bisector_gaps(pieces: int = 128) -> BisectorGaps:
     References:
         Freeman and Bruna (2017), arXiv:1611.01540, proposition 2.3, with norm 1 of the second moments.
     """
-    if pieces < 2 or pieces % 2:
-        raise ValueError(f"pieces must be even and >= 2, got {pieces}.")
+    pieces = positive_integer("pieces", pieces)
+    if pieces % 2 or pieces > _MOST_PIECES:
+        raise ValueError(f"pieces must be even and from 2 to {_MOST_PIECES}, got {pieces}.")
     upper, lower, sharp = [], [], []
     with flint.ctx.workprec(128):
         pi = flint.arb.pi()

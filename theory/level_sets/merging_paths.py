@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from theory.level_sets.disjoint_units import HiddenUnits, crossing
 from theory.level_sets.parameter_path import ParameterPath, polygon
-from theory.level_sets.wide_paths import inputs_matrix, network_sizes
+from theory.level_sets.wide_paths import network_sizes
+from theory.real_arrays import positive_integer, real_array
 
 __all__ = ["merging_path"]
 
@@ -56,6 +57,7 @@ def merging_path(
         A polygon.
 
     Raises:
+        TypeError: If ``inputs`` is no integer or ``bias`` is not True or False.
         ValueError: If shapes do not fit.
 
     Examples:
@@ -68,8 +70,7 @@ def merging_path(
     References:
         Freeman and Bruna (2017), arXiv:1611.01540, theorem 2.4.
     """
-    if inputs < 1:
-        raise ValueError(f"inputs must be >= 1, got {inputs}.")
+    inputs = positive_integer("inputs", inputs)
     sizes = network_sizes(start, inputs, 1, bias)
     data = None if refit is None else _data(refit, inputs, bias)
     ends = [HiddenUnits.read(name, value, sizes, bias) for name, value in (("start", start), ("end", end))]
@@ -143,8 +144,10 @@ def _refitted(
 
 
 def _data(refit: tuple[Any, Any], inputs: int, bias: bool) -> tuple[Matrix, Matrix]:
-    rows, targets = inputs_matrix(refit[0]), np.asarray(refit[1], dtype=np.float64)
-    if rows.shape[1] != inputs or targets.shape != (len(rows),) or not np.isfinite(targets).all():
+    if not isinstance(refit, tuple | list) or len(refit) != 2:
+        raise ValueError(f"refit must be a pair (x, y), got {type(refit).__name__}.")
+    rows, targets = real_array("refit[0]", refit[0]), real_array("refit[1]", refit[1])
+    if rows.ndim != 2 or not rows.size or rows.shape[1] != inputs or targets.shape != (len(rows),):
         raise ValueError(
             f"refit must be finite data of shapes (batch, {inputs}) and (batch,), got {rows.shape} and {targets.shape}."
         )

@@ -7,6 +7,8 @@ without biases. Every kind departs in its own way from u_j and w_j that are inde
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.real_arrays import positive_integer
+
 __all__ = ["QUADRATIC_KINDS", "degenerate_start"]
 
 Parameter = NDArray[np.float64]
@@ -27,6 +29,7 @@ QUADRATIC_KINDS = (
     "blind to an input",
     "outer scales",
 )
+_MOST_PARAMETERS = 10**7
 _NOISE = {"cancelling": 0.0, "cancelling but for rounding": 1e-13, "nearly cancelling": 1e-9}
 _SPREAD = 1e-7  # of directions that are nearly one line, relative to their length
 
@@ -44,16 +47,23 @@ def degenerate_start(kind: str, inputs: int, units: int, seed: int) -> Parameter
         A flat parameter, shape (p (n + 1),).
 
     Raises:
-        ValueError: If the kind is unknown, or a number is < 1.
+        TypeError: If a number is no integer.
+        ValueError: If the kind is unknown, the seed is negative, another number is < 1, or there are more than 10^7
+            parameters.
 
     Examples:
         >>> degenerate_start("all zero", 2, 1, seed=0).round(2)
         array([0.  , 0.  , 0.24])
     """
-    if kind not in QUADRATIC_KINDS:
+    if not isinstance(kind, str) or kind not in QUADRATIC_KINDS:
         raise ValueError(f"kind must be one of {', '.join(QUADRATIC_KINDS)}, got {kind!r}.")
-    if min(inputs, units) < 1:
-        raise ValueError(f"inputs and units must be >= 1, got {inputs} and {units}.")
+    inputs, units = positive_integer("inputs", inputs), positive_integer("units", units)
+    if (count := units * (inputs + 1)) > _MOST_PARAMETERS:
+        raise ValueError(f"units must leave at most {_MOST_PARAMETERS} parameters, got {count}.")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be an integer, got {seed!r}.")
+    if seed < 0:
+        raise ValueError(f"seed must be >= 0, got {seed}.")
     source = np.random.default_rng([seed, inputs, units])
     outer, columns = source.normal(size=units), source.normal(size=(inputs, units))
     half = units // 2

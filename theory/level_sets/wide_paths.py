@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from theory.level_sets.disjoint_units import HiddenUnits, crossing
 from theory.level_sets.parameter_path import ParameterPath, polygon
+from theory.real_arrays import positive_integer, real_array, truth_value
 
 __all__ = ["inputs_matrix", "network_sizes", "wide_path"]
 
@@ -49,6 +50,7 @@ def wide_path(
         A polygon of at most 7 segments.
 
     Raises:
+        TypeError: If the activation is no function of numpy arrays, or ``outputs`` or ``bias`` are of another type.
         ValueError: If shapes do not fit, the activation does not give finite numbers of the same shape, or the width
             is less than the sum of the two ranks.
 
@@ -75,8 +77,8 @@ def inputs_matrix(x: Any) -> Matrix:
     Raises:
         ValueError: If they have another shape or are not finite.
     """
-    rows = np.asarray(x, dtype=np.float64)
-    if rows.ndim != 2 or not rows.size or not np.isfinite(rows).all():
+    rows = real_array("x", x)
+    if rows.ndim != 2 or not rows.size:
         raise ValueError(f"x must be finite numbers of shape (batch, inputs), got the shape {rows.shape}.")
     return rows
 
@@ -85,16 +87,17 @@ def network_sizes(parameter: Any, inputs: int, outputs: int, bias: bool) -> tupl
     """Return (inputs, units, outputs), the units from the length of a parameter.
 
     Raises:
+        TypeError: If ``outputs`` is no integer or ``bias`` is not True or False.
         ValueError: If ``outputs`` is < 1 or no number of units has that length.
     """
-    if outputs < 1:
-        raise ValueError(f"outputs must be >= 1, got {outputs}.")
-    length = int(np.size(parameter)) - outputs * bias
+    outputs, bias = positive_integer("outputs", outputs), truth_value("bias", bias)
+    size = real_array("start", parameter).size
+    length = size - outputs * bias
     units, rest = divmod(length, inputs + outputs + bias)
     if rest or units < 1:
         raise ValueError(
             f"start must have {inputs + outputs + bias} parameters per unit"
-            f"{f' and {outputs} biases of the outputs' if bias else ''}, got {np.size(parameter)} parameters."
+            f"{f' and {outputs} biases of the outputs' if bias else ''}, got {size} parameters."
         )
     return inputs, units, outputs
 
@@ -102,7 +105,10 @@ def network_sizes(parameter: Any, inputs: int, outputs: int, bias: bool) -> tupl
 def _features(rows: Matrix, units: HiddenUnits, activation: Callable[[Matrix], Matrix]) -> Matrix:
     inputs = rows if units.offset is None else np.hstack([rows, np.ones((len(rows), 1))])
     before = inputs @ units.first.T
-    after = np.asarray(activation(before), dtype=np.float64)
+    try:
+        after = np.asarray(activation(before), dtype=np.float64)
+    except TypeError as error:
+        raise TypeError(f"activation must be a function of numpy arrays, got {activation!r}.") from error
     if after.shape != before.shape or not np.isfinite(after).all():
         raise ValueError(
             f"activation must return finite numbers of the shape {before.shape}, got {after.shape}"

@@ -20,6 +20,7 @@ from theory.real_arrays import positive_integer
 
 __all__ = ["LogisticMinima", "axis_examples", "logistic_minima"]
 
+_MOST_EXAMPLES = 10**4
 Row = tuple[Fraction, ...]
 
 
@@ -62,7 +63,7 @@ def axis_examples(
     left over lies at the origin, where it adds a constant.
 
     Args:
-        examples: At least 1.
+        examples: From 1 to 10000; examples times inputs at most a million.
         inputs: From 1 to the number of examples.
         ratio: Between successive inputs, above 1. With five examples on an axis the count of minima is 2, 4, 5 at the
             ratios 3, 5, 8 for the label 3/4, and 1, 1, 4, 5 at 3, 5, 8, 10 for the label 7/10.
@@ -86,6 +87,11 @@ def axis_examples(
     count, axes = positive_integer("examples", examples), positive_integer("inputs", inputs)
     if axes > count:
         raise ValueError(f"inputs must be at most the number of examples, got {inputs} and {examples}.")
+    if count > _MOST_EXAMPLES or count * axes > _MOST_EXAMPLES * 100:
+        raise ValueError(
+            f"examples must be at most {_MOST_EXAMPLES}, and {100 * _MOST_EXAMPLES} times inputs, got {count} and "
+            f"{axes}."
+        )
     steps, target = _number("ratio", ratio), _number("label", label)
     if steps <= 1:
         raise ValueError(f"ratio must be above 1, got {ratio}.")

@@ -15,9 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.real_arrays import real_array
+
 __all__ = ["read_units", "relu_teacher_gradient", "relu_teacher_hessian", "relu_teacher_loss"]
 
 Array = NDArray[np.float64]
+_LARGEST = 1e150
 
 
 def relu_teacher_loss(weights: Any, teacher: Any = None) -> Any:
@@ -104,11 +107,20 @@ def read_units(weights: Any, teacher: Any, *, nonzero: bool = False) -> tuple[Ar
     """Read learner and teacher as arrays of float64.
 
     Raises:
-        ValueError: If shapes do not fit, a number is not finite, or a unit is 0 and ``nonzero`` is asked for.
+        ValueError: If shapes do not fit, a number is not finite, a unit is so long or short that squares of its
+            length are none in double precision, or a unit is 0 and ``nonzero`` is asked for.
     """
     learner = _table("weights", weights)
     inputs = learner.shape[-1]
     target = np.eye(inputs) if teacher is None else _table("teacher", teacher)
+    for name, table in (("weights", learner), ("teacher", target)):
+        sizes = abs(table).max(-1)
+        outside = sizes[(sizes > _LARGEST) | ((sizes < 1 / _LARGEST) & (sizes > 0))]
+        if len(outside):
+            raise ValueError(
+                f"{name} must have units of 0 or with a largest entry from {1 / _LARGEST:g} to {_LARGEST:g}, got one "
+                f"of {outside[0]:g}."
+            )
     if target.ndim != 2 or target.shape[-1] != inputs:
         raise ValueError(f"teacher must have the shape units x {inputs}, as weights have, got {target.shape}.")
     if nonzero and not (learner != 0).any(-1).all():
@@ -167,14 +179,9 @@ def _own(pairs: _Pairs, place: int) -> Array:
 
 
 def _table(name: str, values: Any) -> Array:
-    try:
-        table = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must be an array of real numbers, got {type(values).__name__}.") from error
+    table = real_array(name, values)
     if table.ndim < 2 or not table.shape[-1] or not table.shape[-2]:
         raise ValueError(f"{name} must have the shape units x inputs, got {table.shape}.")
-    if not np.isfinite(table).all():
-        raise ValueError(f"{name} must be finite, got a number that is not.")
     return table
 
 

@@ -64,6 +64,11 @@ def test_a_repeated_input_is_not_certified() -> None:
         theory.certify_zero(WIDTHS, theta, x, y)
 
 
+def test_widths_that_are_no_sequence_are_refused() -> None:
+    with pytest.raises(TypeError, match="widths must be a sequence of integers, got 3"):
+        theory.certify_zero(3, [1.0], [[1.0]], [[1.0]])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [

@@ -92,6 +92,10 @@ def test_a_fit_has_flat_directions_exactly_if_parameters_exceed_labels(
 def test_a_network_without_data_is_refused() -> None:
     with pytest.raises(ValueError, match="samples must be >= 1, got 0"):
         theory.kernel_at_a_fit(1, 1, 1, samples=0)
+    with pytest.raises(ValueError, match="samples must leave the Jacobian at most 1000000 entries, got 3000000000"):
+        theory.kernel_at_a_fit(1, 1, 1, samples=10**9)
+    with pytest.raises(TypeError, match="seed must be an integer, got 'a'"):
+        theory.kernel_at_a_fit(1, 1, 1, samples=1, seed="a")  # type: ignore[arg-type]
 
 
 def test_all_weights_of_a_dead_unit_are_in_the_kernel_at_a_fit() -> None:

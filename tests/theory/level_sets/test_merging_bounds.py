@@ -69,9 +69,13 @@ def test_near_both_ends_the_upper_gap_is_an_eighth_of_the_square_of_the_angle() 
 
 
 def test_a_number_of_pieces_that_is_odd_or_zero_is_refused() -> None:
-    for pieces in (0, 7):
-        with pytest.raises(ValueError, match=f"pieces must be even and >= 2, got {pieces}"):
+    for pieces in (7, 10**9):
+        with pytest.raises(ValueError, match=f"pieces must be even and from 2 to 100000, got {pieces}"):
             bisector_gaps(pieces)
+    with pytest.raises(ValueError, match="pieces must be >= 1, got 0"):
+        bisector_gaps(0)
+    with pytest.raises(TypeError, match="pieces must be an integer, got '4'"):
+        bisector_gaps("4")  # type: ignore[arg-type]
 
 
 def _risk(outer: np.ndarray, first: np.ndarray, x: np.ndarray, y: np.ndarray) -> float:

@@ -77,3 +77,9 @@ def test_bad_input_is_refused() -> None:
         merging_path([1, 1, 1, 1], [1, 1, 1, 1], 2)
     with pytest.raises(ValueError, match="refit must be finite data of shapes"):
         merging_path([1, 1], [1, 1], 1, refit=([[1.0], [2.0]], [1.0]))
+    with pytest.raises(ValueError, match=r"refit must be a pair \(x, y\), got tuple"):
+        merging_path([1, 1], [1, 1], 1, refit=([[1.0]], [1.0], [1.0]))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"refit\[1\] must hold real numbers in equal rows, got 'b'"):
+        merging_path([1, 1], [1, 1], 1, refit=([[1.0]], ["b"]))
+    with pytest.raises(TypeError, match="inputs must be an integer, got '1'"):
+        merging_path([1, 1], [1, 1], "1")  # type: ignore[arg-type]

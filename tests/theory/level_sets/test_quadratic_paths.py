@@ -126,8 +126,14 @@ def test_kinds_of_start_are_what_they_are_called() -> None:
     np.testing.assert_allclose(output_matrix(cancelling, 3), np.zeros((3, 3)), atol=1e-12)
     with pytest.raises(ValueError, match=r"kind must be one of random, .* got 'hopeless'"):
         degenerate_start("hopeless", 2, 2, 0)
-    with pytest.raises(ValueError, match="inputs and units must be >= 1, got 0 and 2"):
+    with pytest.raises(ValueError, match="inputs must be >= 1, got 0"):
         degenerate_start("random", 0, 2, 0)
+    with pytest.raises(ValueError, match="units must leave at most 10000000 parameters, got 3000000000000"):
+        degenerate_start("random", 2, 10**12, 0)
+    with pytest.raises(ValueError, match="seed must be >= 0, got -1"):
+        degenerate_start("random", 2, 2, -1)
+    with pytest.raises(TypeError, match=r"seed must be an integer, got 1\.5"):
+        degenerate_start("random", 2, 2, 1.5)  # type: ignore[arg-type]
 
 
 def test_at_width_n_two_minima_may_have_no_path() -> None:

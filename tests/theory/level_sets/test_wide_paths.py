@@ -72,6 +72,8 @@ def test_less_width_does_where_the_features_are_dependent() -> None:
         ({"end": [1, 2]}, "end must be a vector of 4 parameters"),
         ({"outputs": 0}, "outputs must be >= 1, got 0"),
         ({"x": [[1.0], [2.0]]}, "width must be at least the 4 units of both supports, got 2"),
+        ({"x": [[1.0], [1.0, 2.0]]}, "x must hold real numbers in equal rows"),
+        ({"start": None}, "start must hold real numbers in equal rows"),
         ({"activation": np.sum}, "activation must return finite numbers of the shape \\(1, 2\\)"),
         ({"activation": lambda z: z / 0 * np.inf}, "with numbers that are not finite"),
     ],
@@ -86,3 +88,17 @@ def test_bad_input_is_refused(change: dict[str, Any], message: str) -> None:
     } | change
     with pytest.raises(ValueError, match=message):
         wide_path(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"activation": "tanh"}, "activation must be a function of numpy arrays, got 'tanh'"),
+        ({"outputs": True}, "outputs must be an integer, got True"),
+        ({"bias": "no"}, "bias must be True or False, got 'no'"),
+    ],
+)
+def test_what_is_of_another_type_is_refused(change: dict[str, Any], message: str) -> None:
+    arguments: dict[str, Any] = {"x": [[1.0]], "start": [1, 2, 1, 2], "end": [2, 1, 1, 1], "activation": np.tanh}
+    with pytest.raises(TypeError, match=message):
+        wide_path(**(arguments | change))

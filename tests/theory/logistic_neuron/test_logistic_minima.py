@@ -206,6 +206,7 @@ def test_what_is_no_sequence_is_refused(inputs: Any, labels: Any) -> None:
     [
         ((2, 3), {}, "inputs must be at most the number of examples, got 3 and 2"),
         ((0, 1), {}, "examples must be >= 1"),
+        ((10**8, 1), {}, "examples must be at most 10000, and 1000000 times inputs, got 100000000 and 1"),
         ((3, 1), {"ratio": 1}, "ratio must be above 1, got 1"),
         ((3, 1), {"label": "1/2"}, "label must lie between 1/2 and 1, got 1/2"),
     ],

@@ -210,7 +210,17 @@ def test_the_derived_parts_are_those_that_the_code_uses() -> None:
     ("weights", "teacher", "message"),
     [
         ([1.0, 2.0], None, r"weights must have the shape units x inputs, got \(2,\)"),
-        ([["a"]], None, "weights must be an array of real numbers"),
+        ([["a"]], None, "weights must hold real numbers in equal rows"),
+        (
+            [[1e200, 1.0]],
+            None,
+            r"weights must have units of 0 or with a largest entry from 1e-150 to 1e\+150, got one of",
+        ),
+        (
+            [[1.0, 1.0]],
+            [[1e-200, 0.0]],
+            "teacher must have units of 0 or with a largest entry from .* got one of 1e-200",
+        ),
         ([[1.0, np.nan]], None, "weights must be finite"),
         ([[1.0, 2.0]], [[1.0]], r"teacher must have the shape units x 2, as weights have, got \(1, 1\)"),
         ([[1.0, 0.0], [0.0, 0.0]], None, "weights must have no unit of zeros"),
