@@ -90,6 +90,6 @@ def test_one_unit_has_a_valley_on_every_data_set_and_as_many_units_as_examples_h
 
 def test_points_of_a_slice_that_no_search_has_led_to_are_not_called_its_minima(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "TURNS", 0)
-    found = slices.minima_of_slices(seed=7, nets=3, steps=60)
-    assert found["ended"].sum() > 2
+    found = slices.minima_of_slices(seed=7, nets=5, steps=60)
+    assert found["ended"].any()
     assert not found["minima"].any()
