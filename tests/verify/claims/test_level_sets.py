@@ -32,7 +32,8 @@ def test_statements_are_complete_and_their_formulas_can_be_drawn(claim: Claim) -
 def test_what_is_printed_wrongly_is_expected_to_be_refuted() -> None:
     printed = {id_ for id_ in CLAIMS if id_.endswith("as-printed")}
     assert {id_ for id_, claim in CLAIMS.items() if claim.expects == frozenset({Verdict.REFUTED})} == printed
-    assert {claim.corrects for claim in CLAIMS.values() if claim.corrects} <= printed
+    everywhere = {claim.id for claim in discover() if claim.id.endswith("as-printed")}
+    assert {claim.corrects for claim in CLAIMS.values() if claim.corrects} <= everywhere
 
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=str)

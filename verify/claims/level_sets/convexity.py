@@ -11,7 +11,7 @@ from verify.sources import BERNER_2022
 
 @claim(
     "level-sets.convexity-classes",
-    title="Local minima of convex functions are global, and one negative curvature is enough for not convex",
+    title="Local minima of convex functions are global, and one negative curvature rules convexity out",
     source=Source(BERNER_2022, "section 1.2", CONVEX),
     assumptions=("the function is defined on all of $R^n$; for the second part it is three times differentiable",),
     expects={Verdict.PROVED},
@@ -108,8 +108,9 @@ def positive_semidefinite_as_printed(bench: Workbench) -> Iterator[Comparison]:
     r"""As printed: a function whose Hessian is positive semidefinite has a single global minimum and, because of the
     null space, more than one minimiser.
 
-    (The null space of the Hessian tells of second order only. $x^4 + y^2$ has a null space of dimension one at its only
-    minimiser; and the function $x$, whose Hessian is zero everywhere, has the slope 1, and no minimiser at all.)
+    (The Hessian and its null space describe the function to second order only. That of $x^4 + y^2$ has a null space of
+    dimension one at its only minimiser; and the function $x$, whose Hessian is zero everywhere, has the slope 1, and no
+    minimiser at all.)
     """
     yield Identity(
         "dimension of the minimisers of $x^4 + y^2$, as that of the null space of the Hessian",

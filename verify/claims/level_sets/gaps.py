@@ -260,15 +260,16 @@ def _draw_gaps(bench: Workbench, ends: str, widths: Sequence[int], found: dict[i
         y="excess of the mean squared error",
         x_scale="log",
         y_scale="log",
-        caption=f"Medians with standard errors. Lines: upper bounds for n = {most} inputs, through the first point.",
+        caption=f"Medians with standard errors. Lines: upper bounds for $n = {most}$ inputs, through the first point "
+        "of these; with fewer inputs they fall faster.",
     )
     for inputs, values in found.items():
         figure.points(widths, np.median(values, axis=0), f"{inputs} inputs", errors=_errors(values))
     first = float(np.median(found[most], axis=0)[0])
     for label, power in (
-        ("m^(-1/n)", 1 / most),
-        ("m^(-1/(n-1)), on a sphere", 1 / (most - 1)),
-        ("m^(-2/(n-1)), second order", 2 / (most - 1)),
-        ("m^(-1/2), dropping the smallest", 0.5),
+        ("$m^{-1/n}$", 1 / most),
+        ("$m^{-1/(n-1)}$, on a sphere", 1 / (most - 1)),
+        ("$m^{-2/(n-1)}$, second order", 2 / (most - 1)),
+        ("$m^{-1/2}$, dropping the smallest", 0.5),
     ):
         figure.line(widths, [first * (width / widths[0]) ** -power for width in widths], label)

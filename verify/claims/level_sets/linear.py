@@ -64,16 +64,18 @@ def walls(seed: int, count: int) -> dict[str, Array]:
     """Largest losses between the two signs of a unit at equality, over the exact barrier, for random target matrices.
 
     The loss is |W_2 W_1 - Y|^2. "straight": on the path that shrinks the unit of the least singular value to 0 and lets
-    it grow again with both signs turned. "detour": on polygons with corners moved off that path, by more and more. On
+    it grow again with both signs turned. "wider": on the constructed path between the same two networks with a third
+    hidden unit, idle at both. "detour": on polygons with corners moved off that path, by more and more. On
     each segment the largest loss is taken over its ends and the zeros of det W_2, which every such path passes.
     """
     source = np.random.default_rng(seed)
-    found: dict[str, list[float]] = {"straight": [], "detour": []}
+    found: dict[str, list[float]] = {"straight": [], "wider": [], "detour": []}
     for place in range(count):
         target, singular, corner = factored(source.normal(size=(EQUALITY[2], EQUALITY[0])))
         barrier = 2 * float(theory.minimiser_barrier().at(part="no further direction", s=float(singular)))
         shares = np.linspace(1, -1, CORNERS)
         found["straight"].append(max(_gap(*corner(share), target) for share in shares) / barrier)
+        found["wider"].append(_with_idle_unit(corner, target).max() / barrier)
         scale = DETOURS[place % len(DETOURS)]
         polygon = [corner(1.0)]
         for outer, inner in map(corner, shares[1:-1]):
@@ -156,6 +158,8 @@ def _loss(theta: Array, sizes: tuple[int, ...], x: Array, y: Array) -> float:
         "the loss is a convex function of the product of all layers, without weight decay; in the measurement, the "
         "squared error, a mean over examples",
         "every hidden layer is wider than the inputs or the outputs, whichever are fewer",
+        "where widths are equal: one hidden layer and the loss $|W_2 W_1 - Y|^2$, as on whitened inputs; the "
+        "derivation for larger networks has half of that",
     ),
     expects={Verdict.SUPPORTED},
     corrects="level-sets.linear-equality-as-printed",
@@ -167,9 +171,10 @@ def linear_connected(bench: Workbench) -> Iterator[Comparison]:
     product stays as it is, then they turn from those of one end to those of the other, and in the end the last layer
     moves straight.
 
-    More than $\min(n_0, n_L)$ it must be. With $n_\ell = \min(n_0, n_L)$ one hidden unit fits $y$ by $w_2 w_1$ at both
-    signs of the weights, and every path between the two passes the loss $y^2$. In larger networks it is the square of
-    the least singular value of the matrix that is fitted: a path meets it, and none undercuts it.
+    A width of $\min(n_0, n_L)$ is not enough. One hidden unit fits $y$ by $w_2 w_1$ at both signs of the weights, and
+    every path between the two passes the loss $y^2$. With one hidden layer of $\min(n_0, n_2)$ units and the loss
+    $|W_2 W_1 - Y|^2$, two minimisers that differ by the sign of one unit are separated by the square of the least
+    singular value of $Y$: a path meets it, and none undercuts it. One unit more takes the wall away.
     """
     equality = theory.linear_equality_case()
     (y,) = equality.value.free_symbols
@@ -189,6 +194,14 @@ def linear_connected(bench: Workbench) -> Iterator[Comparison]:
         tolerance=1e-12,
         reason="rounding in products of the weights",
         rival=Rival("none: connected at equality too", 0),
+    )
+    yield Agrees(
+        f"the same with one hidden unit more, idle at both ends, instead of widths {EQUALITY}",
+        measured=walls_found["wider"],
+        predicted=0,
+        tolerance=1e-12,
+        reason="rounding in products of the weights",
+        rival=Rival("as at equality", walls_found["straight"]),
     )
     yield Bounds(
         f"the exact barrier, over the largest loss on random detours at equality, widths {EQUALITY}",
@@ -231,13 +244,17 @@ def profiles() -> dict[str, Array]:
     """Losses between the two signs of a unit: the best path of two hidden units, the constructed one of three."""
     target, _, corner = factored(np.array([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]]))
     alone = np.array([_gap(*corner(share), target) for share in np.linspace(1, -1, 65)])
+    return {"two hidden units": alone, "three hidden units": _with_idle_unit(corner, target)}
+
+
+def _with_idle_unit(corner: Callable[[float], tuple[Array, Array]], target: Array) -> Array:
+    """Losses on the constructed path between the two signs, with a third hidden unit that is idle at both ends."""
     ends = []
     for share in (1.0, -1.0):
         outer, inner = corner(share)
         ends.append(np.concatenate([inner.ravel(), np.zeros(3), np.pad(outer, ((0, 0), (0, 1))).ravel()]))
     path = theory.linear_path((3, 3, 2), *ends).sample(PER_PIECE)
-    wider = np.array([_gap(theta[9:].reshape(2, 3), theta[:9].reshape(3, 3), target) for theta in path])
-    return {"two hidden units": alone, "three hidden units": wider}
+    return np.array([_gap(theta[9:].reshape(2, 3), theta[:9].reshape(3, 3), target) for theta in path])
 
 
 @claim(

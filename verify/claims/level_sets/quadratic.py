@@ -66,6 +66,23 @@ def rises(seed: int, inputs: int) -> dict[str, Array]:
     return {name: np.array(values) for name, values in found.items()}
 
 
+def between_signs(inputs: int) -> Array:
+    """The largest loss on the path between global minima of n + 1 units that differ by the sign of one of n, each.
+
+    The target is diag(2, ..., 2, -1), a unit for each entry, and one more is idle at both ends.
+    """
+    values = np.append(np.full(inputs - 1, 2.0), -1.0)
+    weights = np.vstack([np.diag(np.sqrt(abs(values))), np.zeros(inputs)])
+    outer = np.append(np.sign(values), 0.0)
+    tops = []
+    for unit in range(inputs):
+        turned = weights.copy()
+        turned[unit] *= -1
+        ends = (np.concatenate([each.ravel(), outer]) for each in (weights, turned))
+        tops.append(_losses(theory.quadratic_path(*ends, inputs).sample(PER_PIECE), np.diag(values)).max())
+    return np.array(tops)
+
+
 def _negated(parameter: Array, inputs: int) -> Array:
     """The parameter with all weights of units negated, which computes the same."""
     units = len(parameter) // (inputs + 1)
@@ -161,6 +178,15 @@ def quadratic(bench: Workbench) -> Iterator[Comparison]:
             tolerance=ROUNDING,
             reason="rounding; the loss is a square",
             rival=Rival("as at the start", found["first"]),
+        )
+        yield Agrees(
+            f"largest loss between two global minima that differ by the sign of one unit, a unit idle at both beside "
+            f"the {inputs} on {inputs} inputs",
+            measured=between_signs(inputs),
+            predicted=0,
+            tolerance=ROUNDING,
+            reason="rounding in sums of products of weights",
+            rival=Rival("the wall there is without the idle unit", 2 + 2 / (inputs + 1)),
         )
         yield from whole_paths(f"{inputs} inputs", found["missed"], found["apart"], found["part"])
     figure = bench.figure(

@@ -30,7 +30,8 @@ def quadratic_width_as_printed(bench: Workbench) -> Iterator[Comparison]:
 
     (The source counts inputs. The loss is a convex function of an $n \times n$ matrix, for whatever number of examples;
     from $n + 1$ units on all sublevel sets are connected, and with $n$ units the global minima may have several
-    components. Counted in data the condition would be true but empty, as as many hold for any activation.)
+    components. Counted in data the condition would be true, and say nothing of quadratic units: with $2N$ units it
+    holds for any activation.)
     """
     derivation = theory.connected_quadratic_width()
     (n,) = derivation.value.free_symbols

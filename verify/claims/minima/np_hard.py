@@ -1,4 +1,4 @@
-"""How hard it is to fit three threshold units: as hard as to split sets."""
+"""How hard it is to fit three threshold units: as hard as splitting sets."""
 
 from collections.abc import Iterator
 
@@ -10,12 +10,12 @@ from verify.sources import BLUM_RIVEST_1992
 
 @claim(
     "minima.np-hard",
-    title="To fit three threshold units is to split a family of sets",
+    title="Three threshold units fit certain examples if and only if a family of sets can be split",
     source=Source(BLUM_RIVEST_1992, "the reduction from set splitting", FUNCTION_SET),
     assumptions=(
         "the network has two threshold units on the inputs and a third one on their outputs; what is to be decided is "
         "whether weights exist that fit all examples",
-        "that it is NP-complete to split sets is taken from the literature; the equivalence is decided for families on "
+        "that splitting sets is NP-complete is taken from the literature; the equivalence is decided for families on "
         "up to four elements (three in a quick run) in which no set contains another one",
     ),
     expects={Verdict.CERTIFIED},
