@@ -14,7 +14,7 @@ PARTS = 8
 """Into so many parts the longest step of each piece is divided."""
 
 
-def unbroken(path: theory.ParameterPath, samples: Array, start: Array, end: Array) -> dict[str, float]:
+def unbroken(path: "theory.ParameterPath", samples: Array, start: Array, end: Array) -> dict[str, float]:
     """How far a path's ends are from two parameters, how far these are from one another, and how finely it divides.
 
     Args:
