@@ -21,6 +21,8 @@ LEAST_WIDTH: Final = 8
 """Units from which on pairs are compared. With four a curve with one bend is too stiff, and matching may mislead."""
 
 POINTS: Final = 41
+LEAST_PAIRS: Final = 20
+"""Pairs from which on a spread is drawn."""
 
 
 def barriers(seed: int, pairs: int, width: int, samples: int, steps: int, plane: bool) -> dict[str, Array]:
@@ -116,40 +118,43 @@ def _draw(bench: Workbench, found: dict[int, dict[str, Array]], plane: Mapping[s
     widths = list(found)
     shown = next(width for width in widths if width >= LEAST_WIDTH)
     pairs = len(found[shown]["line.barrier"])
+    many = pairs >= LEAST_PAIRS
+    toy = "" if many else " Toy size: curves are hardly trained, and nothing can be said of their order."
     figure = bench.figure(
         "profiles",
         title=f"Loss along paths between networks of {shown} units",
         x="place on the path, from one network to the other",
         y="mean cross-entropy",
-        caption=f"Medians of {pairs} pairs, and between which values nine of ten pairs lie.",
+        caption=f"Medians of {pairs} pairs{', and between which values nine of ten pairs lie' if many else ''}.{toy}",
         y_scale="log",
     )
     places = np.linspace(0, 1, POINTS)
     for name, label in METHODS.items():
         profiles = found[shown][f"{name}.profile"]
         low, middle, high = np.quantile(profiles, (0.05, 0.5, 0.95), axis=0)
-        figure.band(places, low, high, f"{label}, spread")
+        if many:
+            figure.band(places, low, high, f"{label}, spread")
         figure.line(places, middle, label)
     figure = bench.figure(
         "widths",
         title="Barriers of paths, by width",
         x="hidden units",
         y="barrier",
-        caption=f"Medians of {pairs} pairs; bars from the tenth to the ninetieth percentile.",
+        caption=f"Medians of {pairs} pairs{'; bars from the tenth to the ninetieth percentile' if many else ''}.{toy}",
         x_scale="log",
         y_scale="log",
     )
     for name, label in METHODS.items():
         rows = np.array([np.quantile(found[width][f"{name}.barrier"], (0.1, 0.5, 0.9)) for width in widths])
         floor = np.maximum(rows, 1e-6)  # a curve without a barrier has none to draw
-        figure.points(widths, floor[:, 1], label, errors=np.abs(floor[:, [0, 2]] - floor[:, 1:2]).T)
+        figure.points(widths, floor[:, 1], label, np.abs(floor[:, [0, 2]] - floor[:, 1:2]).T if many else None)
     along, across, (u, v) = (plane[f"plane.{part}"][0] for part in ("along", "across", "bend"))
     figure = bench.figure(
         "plane",
         title=f"The plane through two networks of {widths[-1]} units and the bend between them",
         x="along the straight line, in distances of the networks",
         y="towards the bend",
-        caption="Colours: the decimal logarithm of the loss. The curve is learnt; one pair.",
+        caption=f"Colours: the decimal logarithm of the loss. The curve is learnt; one pair.{toy}",
     )
     figure.heat(along, across, np.log10(plane["plane.losses"][0]), "decimal logarithm of the loss")
     share = np.linspace(0, 1, POINTS)
