@@ -122,9 +122,9 @@ def certify_critical_point(
         distance = max((abs(entry).upper() for entry in (near - start).entries()), key=float) + tiny
         unique = _widest(network, start, inverse, distance)
         if not distance < _exactly(unique):
+            alone = f"a proof that it is alone within {float(unique):.3g}" if unique else "no proof that it is alone"
             raise NoCertificateError(
-                f"theta must be closer to a critical point, got one at the distance {float(distance):.3g} and a proof "
-                f"that it is the only one within {float(unique):.3g}."
+                f"theta must be closer to a critical point, got one at the distance {float(distance):.3g} and {alone}."
             )
         box = flint.arb_mat(len(point), 1, [flint.arb(entry, tiny) for entry in near.entries()])
         signs = signs_of_balls(network.hessian(box))

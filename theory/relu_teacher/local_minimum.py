@@ -38,6 +38,8 @@ _PRECISION = 128
 _DIGITS = 15
 _STEPS = 60
 _MOST_WEIGHTS = 600
+_ORDINARY = 10  # binary exponents of teachers that are taken as they are
+_GLOBAL = 1e-12  # of the loss without units
 _POWERS = range(4, 45, 2)  # boxes have half-widths 2^-4, 2^-6, ...
 
 
@@ -66,7 +68,8 @@ def certify_teacher_minimum(weights: Any, teacher: Any = None) -> TeacherMinimum
     """Prove that the population loss has a strict local minimum, and enclose its loss.
 
     It is that to which a descent by Newton steps leads from the given weights: near them, if they are near one. Nothing
-    is proved of the global minima, whose units are parallel to the teacher's; their loss is 0.
+    is proved of the global minima, whose units are parallel to the teacher's; their loss is 0. Very large or small
+    teachers are multiplied by a power of two first, and what is found is scaled back, exactly.
 
     Args:
         weights: Units x inputs, at most 600 numbers. The time grows with the cube of their number: 0.1 s for 36, 10 s
@@ -75,7 +78,8 @@ def certify_teacher_minimum(weights: Any, teacher: Any = None) -> TeacherMinimum
             give both in coordinates of that span: what is proved then holds with any number of further inputs.
 
     Raises:
-        ValueError: If shapes do not fit, a number is not finite, a unit is 0 or there are too many weights.
+        ValueError: If shapes do not fit, a number is not finite, a unit is 0 or there are too many weights, or units
+            are longer or shorter than the loss takes.
         NoCertificateError: If nothing is proved: the descent has not ended at a strict minimum, or at a global one.
 
     Examples:
@@ -89,7 +93,15 @@ def certify_teacher_minimum(weights: Any, teacher: Any = None) -> TeacherMinimum
         raise ValueError(f"weights must have the shape units x inputs, without a batch, got {learner.shape}.")
     if learner.size > _MOST_WEIGHTS:
         raise ValueError(f"weights must be at most {_MOST_WEIGHTS} numbers, got {learner.size}.")
+    power = int(np.frexp(abs(target).max())[1])
+    if abs(power) > _ORDINARY and target.any():
+        return _scaled(certify_teacher_minimum(np.ldexp(learner, -power), np.ldexp(target, -power)), power)
     place = _descended(learner, target)
+    if (level := float(relu_teacher_loss(place, target))) <= _GLOBAL * float(relu_teacher_loss(0 * place, target)):
+        raise NoCertificateError(
+            f"weights must lead to a minimum that is not global, got a descent to the loss {max(level, 0.0):.3g}: a "
+            "global minimum, of which nothing is proved, as its units are parallel to the teacher's."
+        )
     with flint.ctx.workprec(_PRECISION):
         fixed = flint.arb_mat(target.tolist())
         point = TeacherBalls(flint.arb_mat(place.tolist()), fixed)
@@ -103,8 +115,9 @@ def certify_teacher_minimum(weights: Any, teacher: Any = None) -> TeacherMinimum
                 break
         else:
             raise NoCertificateError(
-                f"weights must be close to a local minimum with a positive definite Hessian, got a gradient of the "
-                f"norm {float(slope):.3g} and a least eigenvalue of at least {float(least):.3g}."
+                f"weights must be close to a local minimum with a box in which the Hessian stays positive definite, "
+                f"got a gradient of the norm {float(slope):.3g} and a least eigenvalue of at least {float(least):.3g} "
+                "where the descent ends, and no box that is large enough for both."
             )
         distance = (slope / convexity).abs_upper()
         fall = (slope * slope / (2 * convexity)).abs_upper()
@@ -118,6 +131,19 @@ def certify_teacher_minimum(weights: Any, teacher: Any = None) -> TeacherMinimum
             ball_from_arb(there, _DIGITS).lower,
             ball_from_arb(outside, _DIGITS).lower,
         )
+
+
+def _scaled(found: TeacherMinimum, power: int) -> TeacherMinimum:
+    """What is proved where all weights and the teacher's are multiplied by 2^power: the loss is homogeneous."""
+    factor = Fraction(2) ** power
+    return TeacherMinimum(
+        tuple(tuple(row) for row in np.ldexp(np.array(found.weights), power).tolist()),
+        found.distance * factor,
+        found.unique_within * factor,
+        Ball(found.loss.midpoint * factor**2, found.loss.radius * factor**2, found.loss.digits),
+        found.least_eigenvalue,
+        found.least_outside,
+    )
 
 
 def _descended(learner: Array, target: Array) -> Array:

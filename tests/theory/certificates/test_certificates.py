@@ -242,3 +242,9 @@ def test_the_largest_numbers_have_signs_too() -> None:
 def test_a_singular_jacobian_has_no_inverse() -> None:
     with pytest.raises(NoCertificateError, match="invertible at the point"):
         rough_inverse(flint.arb_mat([[1, 1], [1, 1]]))
+
+
+def test_a_point_far_from_the_one_that_it_leads_to_is_refused() -> None:
+    """Without inputs the loss is quadratic: one Newton step leads to 0 from anywhere, but that is no certificate."""
+    with pytest.raises(NoCertificateError, match=r"got one at the distance 3 and no proof that it is alone"):
+        certify_critical_point((1, 1, 1), [3.0, 3.0], [[0.0]], [[1.0]], weight_decay=1)

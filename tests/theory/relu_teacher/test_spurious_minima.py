@@ -146,10 +146,22 @@ def test_a_teacher_that_is_nearly_orthonormal_has_the_minimum_too() -> None:
 def test_no_minimum_is_proved_at_a_saddle_a_global_minimum_or_far_from_any() -> None:
     with pytest.raises(NoCertificateError, match="a Hessian with 1 negative eigenvalue"):
         certify_teacher_minimum([[1.0, 1.0], [-1.0, -1.0]])
-    with pytest.raises(NoCertificateError, match="no two parallel units"):
-        certify_teacher_minimum(np.eye(3))
+    for start in (np.eye(3), np.random.default_rng(0).normal(size=(6, 6))):
+        with pytest.raises(NoCertificateError, match=r"a descent to the loss .*: a global minimum, of which nothing"):
+            certify_teacher_minimum(start)
     with pytest.raises(NoCertificateError, match="close to a local minimum"):
         certify_teacher_minimum([[4000.0, 1.0]], [[1.0, 0.0], [0.0, 1.0]])
+
+
+def test_a_minimum_is_proved_at_every_scale() -> None:
+    """One unit that learns from two, at 1/2 + 1/pi of their sum; the loss grows with the square of the scale."""
+    ordinary = certify_teacher_minimum([[1.0, 1.1]])
+    for power in (-40, 400):
+        scaled = certify_teacher_minimum([[2.0**power, 1.1 * 2.0**power]], np.eye(2) * 2.0**power)
+        # the teacher is brought to 1/2 and not to 1
+        assert abs(scaled.loss.midpoint / Fraction(4) ** power - ordinary.loss.midpoint) < 1e-15
+        assert scaled.weights[0][0] == pytest.approx(ordinary.weights[0][0] * 2.0**power, rel=1e-12)
+        assert 0 < scaled.distance < scaled.unique_within < Fraction(2) ** power
 
 
 @pytest.mark.parametrize(
