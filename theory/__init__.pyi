@@ -169,6 +169,8 @@ from .proof import Relation as Relation
 from .proof import exact_difference as exact_difference
 from .rank_at_interpolation import interpolation_rank as interpolation_rank
 from .rank_at_interpolation import wider_layer as wider_layer
+from .relu_teacher.continuation import ContinuedMinimum as ContinuedMinimum
+from .relu_teacher.continuation import continue_spurious_minimum as continue_spurious_minimum
 from .relu_teacher.gaussian_integrals import arc_cosine_kernel as arc_cosine_kernel
 from .relu_teacher.local_minimum import TeacherMinimum as TeacherMinimum
 from .relu_teacher.local_minimum import certify_teacher_minimum as certify_teacher_minimum

@@ -80,8 +80,8 @@ EXPECTED: dict[str, str | None] = {
     "level-sets.convexity-classes": "PROVED",
     "level-sets.descent-stalls": "SUPPORTED",
     "level-sets.example-midpoint": "PROVED",
-    "level-sets.freeman-bruna-gap": "SUPPORTED",
     "level-sets.fixed-output-signs": "SUPPORTED",
+    "level-sets.freeman-bruna-gap": "SUPPORTED",
     "level-sets.grid-persistence": "SUPPORTED",
     "level-sets.linear-connected": "SUPPORTED",
     "level-sets.linear-equality-as-printed": "REFUTED",
@@ -114,6 +114,7 @@ EXPECTED: dict[str, str | None] = {
     "minima.np-hard": "CERTIFIED",
     "minima.relu-teacher": "CERTIFIED",
     "minima.relu-teacher-hits": None,  # decided from the standard profile on
+    "minima.relu-teacher-random-targets": None,  # decided from the standard profile on
     "minima.slow-saddles": "SUPPORTED",
     "minima.square-activation-as-printed": "REFUTED",
     "minima.wide-layer": "PROVED",
@@ -191,6 +192,7 @@ DECIDED_LATER = {  # no open questions, but too small in quick
     "connectivity.learnt-paths": "SUPPORTED",
     "index.gradient-flat": "SUPPORTED",
     "minima.relu-teacher-hits": "SUPPORTED",
+    "minima.relu-teacher-random-targets": "SUPPORTED",
 }
 
 

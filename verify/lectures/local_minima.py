@@ -181,6 +181,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         RELU_TEACHER,
+        r"In high input dimension nearly all target networks of these sizes lead to spurious local minima.",
+        ("minima.relu-teacher-random-targets",),
+    ),
+    Statement(
+        RELU_TEACHER,
         r"Such minima are hit with a high probability, which grows with the size; a few more units make them rare.",
         ("minima.relu-teacher-hits",),
     ),

@@ -101,6 +101,16 @@ def relu_teacher(bench: Workbench) -> Iterator[Comparison]:
         ("least eigenvalue outside the span", [minimum.least_outside for minimum in found.values()]),
     ):
         figure.points(list(sizes), [float(value) for value in values], label)
+    boxes = bench.figure(
+        "certified-boxes",
+        title="How large a box is proved to hold no second critical point",
+        x="units k",
+        y="half-width of the box",
+        y_scale="log",
+        caption="In every one of the $k^2$ coordinates a weight may be changed by as much, and the Hessian stays "
+        "positive definite. Only powers of two are tried, from the largest down.",
+    )
+    boxes.points(list(sizes), [float(minimum.unique_within) for minimum in found.values()], "proved")
 
 
 def ends_of_descents(seed: int, starts: int, units: int, teachers: int) -> dict[str, NDArray[np.float64]]:
