@@ -108,8 +108,8 @@ def relu_teacher_random_targets(bench: Workbench) -> Iterator[Comparison]:
         y="share of the targets",
         x_scale="log",
         y_limits=(0, 1.05),
-        caption=f"{trials} targets of k = {UNITS} units for each dimension, with intervals of 95 %. Where a target is "
-        "counted a strict minimum is proved, and its loss to be above 0.",
+        caption=f"Targets of k = {UNITS} units, {trials} for each dimension; intervals of 95 %. Where a target is "
+        "counted, a strict minimum of a loss above 0 is proved.",
     )
     figure.points(DIMENSIONS, shares, "followed and proved", errors=[shares - lower, upper - shares])
     figure.line([DIMENSIONS[0], DIMENSIONS[-1]], [1, 1], "all, the limit of high dimension")
