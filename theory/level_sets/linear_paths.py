@@ -112,13 +112,13 @@ def linear_path(widths: Sequence[int], start: Any, end: Any) -> ParameterPath:
 
     if not all(weight.any() for weight in (*read(first), *read(last))):
         return polygon([first, np.zeros(count), last])
-    climbs = [_Climb(name, read(flat)) for name, flat in (("start", first), ("end", last))]
-    pace = max(climb.exponent for climb in climbs) // (len(sizes) - 1)
+    up, down = _Climb("start", read(first)), _Climb("end", read(last))
+    pace = max(up.exponent, down.exponent) // (len(sizes) - 1)
     rise, fall = (
         polygon([flat, *(written(weights) for weights in climb.corners)]).then(_path(climb.paced(pace), written))
-        for flat, climb in zip((first, last), climbs, strict=True)
+        for flat, climb in ((first, up), (last, down))
     )
-    turn, cross = _turned(*climbs, pace)
+    turn, cross = _turned(up, down, pace)
     return rise.then(_path(turn, written)).then(_path(cross, written)).then(fall.reversed())
 
 
@@ -144,7 +144,8 @@ class _Climb:
         product = np.eye(weights[0].shape[1])
         for place, part in enumerate(parts):
             partial, before = part @ product, np.linalg.pinv(product)
-            shift = _exponent(partial)
+            # where P is 0 its scale is none, and holds up nothing
+            shift = _exponent(partial) if partial.any() else -_LARGEST - sum(self._exponents)
             product = np.ldexp(partial, -shift)
             self._exponents[place] += shift
             self.products.append(product)

@@ -107,6 +107,13 @@ def test_no_scale_of_a_layer_takes_the_path_off(widths: tuple[int, ...], scales:
     assert abs(path.sample(3)).max() <= 100 * max(abs(start).max(), abs(end).max())
 
 
+def test_large_weights_that_annihilate_each_other_are_joined() -> None:
+    widths = (2, 3, 3, 2)
+    start = 1e150 * _parameter(widths, 1, "annihilating")
+    path = linear_path(widths, start, 1e150 * _parameter(widths, 2, "annihilating"))
+    assert max(abs(_product(theta / 1e150, widths)).max() for theta in path.sample(4)) < 1e-13
+
+
 def test_the_pieces_join_and_are_continuous() -> None:
     path = linear_path((2, 3, 4, 3), _parameter((2, 3, 4, 3), 3, "rank one"), _parameter((2, 3, 4, 3), 4, "full"))
     for before, after in zip(path.pieces[:-1], path.pieces[1:], strict=True):
