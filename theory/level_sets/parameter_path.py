@@ -9,12 +9,15 @@ import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.real_arrays import positive_integer, real_array
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Parameter", "ParameterPath", "Piece", "flat_parameter", "layers_of", "polygon"]
 
@@ -23,7 +26,7 @@ Parameter = NDArray[np.float64]
 Piece = Callable[[float], Parameter]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ParameterPath:
     """A path from one parameter to another.
 
@@ -34,6 +37,8 @@ class ParameterPath:
 
     Examples:
         >>> path = polygon([[0, 0], [1, 0], [1, 2]])
+        >>> path
+        ParameterPath(pieces=2, parameters=2)
         >>> path.at(0.75), path.sample(2).shape
         (array([1., 1.]), (5, 2))
         >>> float(path.length(1))
@@ -100,6 +105,30 @@ class ParameterPath:
         if not gap <= 1e-6 * max(1.0, float(abs(self.end).max(initial=0.0))):
             raise ValueError(f"the other path must start where this one ends, got a gap of {gap:.3g}.")
         return ParameterPath(self.start, other.end, (*self.pieces, *other.pieces))
+
+    def plot(self, loss: Callable[[Parameter], float], *, axes: "Axes | None" = None, per_piece: int = 32) -> "Axes":
+        """Draw a loss along the path, every piece equally long, and the larger of its values at the ends.
+
+        Args:
+            loss: The loss of one flat parameter, a number.
+            axes: Where to draw; a new figure if None.
+            per_piece: Steps in each piece, >= 1.
+
+        Raises:
+            TypeError: If the loss cannot be called, or ``per_piece`` is no integer.
+            ValueError: If ``per_piece`` is < 1.
+
+        Examples:
+            >>> axes = polygon([[1, 1], [0, 2], [-1, -1]]).plot(lambda theta: (theta[0] * theta[1] - 1) ** 2)
+            >>> axes.get_ylabel()
+            'loss'
+        """
+        from theory.level_sets.picture import plot_losses
+
+        return plot_losses(self, loss, axes=axes, per_piece=per_piece)
+
+    def __repr__(self) -> str:
+        return f"ParameterPath(pieces={len(self.pieces)}, parameters={len(self.start)})"
 
 
 def polygon(corners: Iterable[Any]) -> ParameterPath:

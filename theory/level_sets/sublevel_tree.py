@@ -14,12 +14,15 @@ from fractions import Fraction
 from functools import reduce
 from itertools import product
 from operator import or_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from theory.exact_numbers import as_fraction, exact_number
 from theory.level_sets.chambers import Chamber, chambers, coordinates, most_chambers, primitive, walls
 from theory.level_sets.nearest_in_cone import ConeDistance
 from theory.real_arrays import positive_integer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["MergeTree", "merge_tree"]
 
@@ -70,6 +73,21 @@ class MergeTree:
         """
         height = as_fraction(exact_number("level", level))
         return sum(1 for birth, death in self.bars if birth <= height < death)
+
+    def plot(self, *, axes: "Axes | None" = None) -> "Axes":
+        """Draw the bar code: every component from the level of its birth to that of its death, in order of birth.
+
+        Args:
+            axes: Where to draw; a new figure if None.
+
+        Examples:
+            >>> axes = merge_tree([-1, 1], [1, 2], 1, bias=False).plot()
+            >>> axes.get_xlabel()
+            'level of the sum of squares'
+        """
+        from theory.level_sets.picture import plot_bars
+
+        return plot_bars(self.bars, axes=axes)
 
     def __str__(self) -> str:
         """Spell the bars out, as in (1, inf), (4, 5)."""

@@ -1,9 +1,12 @@
 """Paths made of pieces."""
 
+import matplotlib
 import numpy as np
 import pytest
 
 from theory.level_sets.parameter_path import polygon
+
+matplotlib.use("Agg")
 
 
 def test_a_polygon_passes_through_its_corners() -> None:
@@ -35,6 +38,14 @@ def test_paths_are_put_together_where_they_meet() -> None:
         path.then(polygon([[2.0], [3.0]]))
 
 
+def test_a_picture_of_a_path_shows_its_loss_and_the_larger_end() -> None:
+    axes = polygon([[0.0], [1.0], [3.0]]).plot(lambda theta: theta[0] ** 2, per_piece=2)
+    curve, level = axes.lines
+    np.testing.assert_array_equal(curve.get_xydata(), [[0, 0], [0.25, 0.25], [0.5, 1], [0.75, 4], [1, 9]])
+    assert list(level.get_ydata()) == [9, 9]
+    assert polygon([[0.0], [1.0]]).plot(len, axes=axes) is axes
+
+
 def test_bad_arguments_are_refused() -> None:
     path = polygon([[0.0], [1.0]])
     with pytest.raises(ValueError, match=r"time must be in \[0, 1\], got 2"):
@@ -47,5 +58,7 @@ def test_bad_arguments_are_refused() -> None:
         path.sample(True)
     with pytest.raises(ValueError, match="per_piece must leave at most 100000000 numbers to sample, got 1000000001"):
         path.sample(10**9)
+    with pytest.raises(TypeError, match="loss must be a function of a parameter, got 3"):
+        path.plot(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="corners must be at least one parameter"):
         polygon([])

@@ -5,6 +5,7 @@ import time
 from fractions import Fraction
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 from scipy.ndimage import label
 
 from theory.level_sets import merge_tree
+
+matplotlib.use("Agg")
 
 _TRIANGLE = [(1, 0), (0, 1), (-1, -1)]
 
@@ -149,6 +152,16 @@ def test_a_level_must_be_rational() -> None:
         tree.components(sp.sqrt(2))
     with pytest.raises(TypeError, match="level must be a real number"):
         tree.components(None)
+
+
+def test_a_picture_has_one_bar_for_each_component_and_an_arrow_for_the_one_that_stays() -> None:
+    tree = merge_tree([-1, 1], [1, 2], 1, bias=False)
+    axes = tree.plot()
+    first, arrow, second = axes.lines
+    assert list(second.get_xdata()) == [4, 5]
+    assert first.get_xdata()[0] == 1
+    assert first.get_xdata()[1] == arrow.get_xdata()[0] > 5
+    assert merge_tree([1], [1], 1, bias=False).plot(axes=axes) is axes
 
 
 def _loss(theta: tuple[Fraction, ...], rows: Any, targets: Any, width: int, bias: bool) -> Fraction:
