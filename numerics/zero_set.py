@@ -16,10 +16,10 @@ from torch import Tensor
 
 from numerics.arguments import checked_number, checked_sizes
 from numerics.curvature.assembly import output_jacobian
-from numerics.losses import SquaredError
-from numerics.networks import Mlp
-from numerics.objective import check_problem
-from numerics.seeded import seeded_normal
+from numerics.functional_module import FunctionalModule, Network
+from numerics.losses import SquaredError, Targets
+from numerics.objective import Inputs, check_problem, has_own_targets
+from numerics.seeded import checked_seeds, seeded_normal
 
 RANK_CUT: Final = 1e-10
 """Singular values of J below this part of the largest one count as zero."""
@@ -49,9 +49,9 @@ class ZeroSetWalk:
 
 @torch.no_grad()
 def walk_on_zero_set(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
+    x: Inputs,
     y: Float[Tensor, "*members batch outputs"],
     *,
     distance: float,
@@ -66,7 +66,7 @@ def walk_on_zero_set(
     numbers each, and the points.
 
     Args:
-        network: The network.
+        network: A perceptron or a view of a module.
         theta: Points near the set, one per member; they are corrected first.
         x: Inputs, shared or one set per member.
         y: Targets, shared or one set per member.
@@ -84,6 +84,7 @@ def walk_on_zero_set(
             is out of range.
 
     Examples:
+        >>> from numerics import Mlp
         >>> x = torch.ones(1, 1, dtype=torch.float64)
         >>> start = torch.tensor([[1.0, 2.0]], dtype=torch.float64)  # two linear units of product 2
         >>> walk = walk_on_zero_set(Mlp((1, 1, 1), "linear"), start, x, 2 * x, distance=1.0, step=0.1, seeds=[0])
@@ -93,36 +94,37 @@ def walk_on_zero_set(
     check_problem(network, theta, x, y, SquaredError())
     far, length = checked_number("distance", distance, above=0.0), checked_number("step", step, above=0.0)
     checked_sizes(max_steps=max_steps)
-    if len(seeds) != len(theta):
+    if len(checked_seeds(seeds)) != len(theta):
         raise ValueError(f"seeds must have one entry per member, {len(theta)}, got {len(seeds)}.")
     heading = seeded_normal("walk", (theta.shape[1],), seeds=seeds, dtype=theta.dtype, device=theta.device)
-    here = _corrected(network, theta, x, y)
+    fits = _Fits(network, x, y)
+    here = _corrected(fits, theta)
     points = [here]
     for _ in range(max_steps):
         going = (here - points[0]).norm(dim=1, keepdim=True) < far
         if not bool(going.any()):
             break
-        rows = _moving_directions(network, here, x)
+        rows = _moving_directions(fits.jacobian(here))
         along = heading - _within(rows, heading)
         size = along.norm(dim=1, keepdim=True)
         going &= size > _NOWHERE * heading.norm(dim=1, keepdim=True)  # else the kernel has no such direction
         if not bool(going.any()):
             break
         along = along / size
-        there = _corrected(network, here + length * along, x, y)
+        there = _corrected(fits, here + length * along)
         here = torch.where(going, there, here)
         heading = along
         points.append(here)
     path = torch.stack(points, dim=1)
-    losses = torch.stack([_losses(network, point, x, y) for point in points], dim=1)
+    losses = torch.stack([fits.losses(point) for point in points], dim=1)
     return ZeroSetWalk(path, losses, (path - path[:, :1]).norm(dim=2))
 
 
 @torch.no_grad()
 def zero_set_dimension(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "*members batch inputs"],
+    x: Inputs,
     y: Float[Tensor, "*members batch outputs"],
     *,
     radius: float,
@@ -137,7 +139,7 @@ def zero_set_dimension(
     Allocates members x (2 parameters) x (widest layer) x batch numbers for the outputs.
 
     Args:
-        network: The network.
+        network: A perceptron or a view of a module.
         theta: Points near the set, one per member; they are corrected first.
         x: Inputs, shared or one set per member.
         y: Targets, shared or one set per member.
@@ -154,6 +156,7 @@ def zero_set_dimension(
             radius is not positive, lost in rounding, or so large that a point drawn runs away.
 
     Examples:
+        >>> from numerics import Mlp
         >>> x = torch.ones(1, 1, dtype=torch.float64)
         >>> start = torch.tensor([[1.0, 2.0]], dtype=torch.float64)  # two linear units of product 2
         >>> zero_set_dimension(Mlp((1, 1, 1), "linear"), start, x, 2 * x, radius=1e-4, seeds=[0])[0]
@@ -161,54 +164,94 @@ def zero_set_dimension(
     """
     check_problem(network, theta, x, y, SquaredError())
     size = checked_number("radius", radius, above=0.0)
-    if len(seeds) != len(theta):
+    if len(checked_seeds(seeds)) != len(theta):
         raise ValueError(f"seeds must have one entry per member, {len(theta)}, got {len(seeds)}.")
     members, parameters = theta.shape
     count = 2 * parameters
-    base = _corrected(network, theta, x, y)
-    jacobian = output_jacobian(network, base, x).flatten(1, 2)
-    _check_radius(size, base, jacobian, y)
+    fits = _Fits(network, x, y)
+    base = _corrected(fits, theta)
+    jacobian = fits.jacobian(base)
+    _check_radius(size, base, jacobian, fits.rounding(base))
     inverse: Tensor = torch.linalg.pinv(jacobian, rtol=RANK_CUT)
     draws = seeded_normal("cloud", (count, parameters), seeds=seeds, dtype=theta.dtype, device=theta.device)
-    cloud = base[:, None] + size * draws
-    inputs = x.expand(members, *x.shape[-2:]).repeat_interleave(count, dim=0)
-    targets = y.expand(members, *y.shape[-2:]).repeat_interleave(count, dim=0)
+    cloud, each = base[:, None] + size * draws, fits.repeated(members, count)
     going = torch.ones(members, dtype=torch.bool, device=theta.device)
     for _ in range(_CORRECTIONS):  # the inverse at the base serves the whole cloud, which is small
-        residual = (network.forward(cloud.flatten(0, 1), inputs) - targets).reshape(members, count, -1)
+        residual = each.residuals(cloud.flatten(0, 1)).reshape(members, count, -1)
         cloud = torch.where(going[:, None, None], cloud - residual @ inverse.mT, cloud)
-        going &= residual.abs().amax(dim=(1, 2)) > _rounding(base, y)
+        going &= residual.abs().amax(dim=(1, 2)) > fits.rounding(base)
         if not bool(going.any()):
             break
     if not bool(cloud.isfinite().all()):
         raise ValueError(f"radius must be so small that points drawn within it find back to the set, got {size:g}.")
-    worst = _losses(network, cloud.flatten(0, 1), inputs, targets).reshape(members, count).amax(dim=1)
+    worst = each.losses(cloud.flatten(0, 1)).reshape(members, count).amax(dim=1)
     spread = torch.linalg.svdvals(cloud - cloud.mean(dim=1, keepdim=True))
     relative = spread / spread[:, :1]
     return (relative > FLAT_CUT).sum(dim=1), relative, worst
 
 
-def _corrected(network: Mlp, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class _Fits:
+    """What has to vanish on the set."""
+
+    network: Network
+    x: Inputs
+    y: Targets
+
+    def outputs(self, theta: Tensor) -> Tensor:
+        """Outputs of every member."""
+        if isinstance(self.network, FunctionalModule):
+            return self.network.forward(theta, self.x, shared=not has_own_targets(self.y))
+        return self.network.forward(theta, self.x)
+
+    def residuals(self, theta: Tensor) -> Tensor:
+        """The residuals of every member in one vector."""
+        return (self.outputs(theta) - self.y).flatten(1)
+
+    def losses(self, theta: Tensor) -> Tensor:
+        """The loss of every member, infinite where it overflows."""
+        return SquaredError().value(self.outputs(theta), self.y).nan_to_num(torch.inf, torch.inf)
+
+    def jacobian(self, theta: Tensor) -> Tensor:
+        """J of every member; what overflows is 0 there and infinite in the losses."""
+        found = output_jacobian(self.network, theta, self.x, shared=not has_own_targets(self.y))
+        return found.flatten(1, 2).nan_to_num(0.0, 0.0, 0.0)
+
+    def rounding(self, theta: Tensor) -> Tensor:
+        """What rounding may leave of a residual, member by member, or once where all have the same targets."""
+        return 8 * torch.finfo(theta.dtype).eps * self.y.abs().amax(dim=(-2, -1)).clamp(min=1.0)
+
+    def repeated(self, members: int, count: int) -> "_Fits":
+        """The same for so many points of each member, one member after the other."""
+        own_y = has_own_targets(self.y)
+        own_x = own_y if isinstance(self.network, FunctionalModule) else self.x.ndim == 3
+        x, y = (
+            (data if own else data.expand(members, *data.shape)).repeat_interleave(count, dim=0)
+            for data, own in ((self.x, own_x), (self.y, own_y))
+        )
+        return _Fits(self.network, x, y)
+
+
+def _corrected(fits: _Fits, theta: Tensor) -> Tensor:
     """Each member moved onto the set, as near as it comes; none stops or goes on because of the others."""
-    best, least = theta, _losses(network, theta, x, y)
+    best, least = theta, fits.losses(theta)
     going = torch.ones(len(theta), dtype=torch.bool, device=theta.device)
     for _ in range(_CORRECTIONS):
-        residual = (network.forward(theta, x) - y).flatten(1)
-        going &= residual.abs().amax(dim=1) > _rounding(theta, y)
+        residual = fits.residuals(theta)
+        going &= residual.abs().amax(dim=1) > fits.rounding(theta)
         if not bool(going.any()):
             break
-        jacobian = output_jacobian(network, theta, x).flatten(1, 2)
-        inverse: Tensor = torch.linalg.pinv(jacobian, rtol=RANK_CUT)
+        inverse: Tensor = torch.linalg.pinv(fits.jacobian(theta), rtol=RANK_CUT)
         theta = theta - (inverse @ residual[..., None]).squeeze(-1)
-        losses = _losses(network, theta, x, y)
+        losses = fits.losses(theta)
         going &= losses < least
         best, least = torch.where(going[:, None], theta, best), torch.where(going, losses, least)
     return best
 
 
-def _moving_directions(network: Mlp, theta: Tensor, x: Tensor) -> Tensor:
+def _moving_directions(jacobian: Tensor) -> Tensor:
     """The right singular vectors of J that move outputs, others zeroed; members x residuals x parameters."""
-    _, values, rows = torch.linalg.svd(output_jacobian(network, theta, x).flatten(1, 2), full_matrices=False)
+    _, values, rows = torch.linalg.svd(jacobian, full_matrices=False)
     moved: Tensor = rows * (values > RANK_CUT * values[:, :1])[..., None]
     return moved
 
@@ -218,23 +261,14 @@ def _within(rows: Tensor, vectors: Tensor) -> Tensor:
     return (rows.mT @ (rows @ vectors[..., None])).squeeze(-1)
 
 
-def _losses(network: Mlp, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
-    return SquaredError().value(network.forward(theta, x), y)
-
-
-def _rounding(theta: Tensor, y: Tensor) -> Tensor:
-    """What rounding may leave of a residual, member by member, or once where all have the same targets."""
-    return 8 * torch.finfo(theta.dtype).eps * y.abs().amax(dim=(-2, -1)).clamp(min=1.0)
-
-
-def _check_radius(radius: float, base: Tensor, jacobian: Tensor, y: Tensor) -> None:
+def _check_radius(radius: float, base: Tensor, jacobian: Tensor, rounding: Tensor) -> None:
     """Refuse a cloud that is as small as the rounding of its parameters, or moves outputs by no more than theirs.
 
     Raises:
         ValueError: If it is.
     """
     largest = torch.linalg.matrix_norm(jacobian, 2)
-    outputs = torch.where(largest > 0, _rounding(base, y) / largest, 0.0)  # where nothing moves, nothing is corrected
+    outputs = torch.where(largest > 0, rounding / largest, 0.0)  # where nothing moves, nothing is corrected
     parameters = torch.finfo(base.dtype).eps * base.abs().amax(dim=1)
     least = _ABOVE_ROUNDING * float(torch.maximum(outputs, parameters).max())
     if not radius >= least:

@@ -33,7 +33,7 @@ class Ceiling:
     """What bounds the loss on each path.
 
     Attributes:
-        loss: A number that the loss exceeds nowhere on the path.
+        loss: A number that the loss exceeds nowhere on the path, infinite where the bound overflows.
         largest: The largest loss that was met, a lower bound on the same.
         settled: Whether the bound came down to the goal before the pieces ran out.
         pieces: Into how many the path was cut.
@@ -63,7 +63,7 @@ def loss_ceiling(
         The bounds, valid whether or not they came down to the goal.
 
     Raises:
-        TypeError: If the network is no perceptron, or the loss another one.
+        TypeError: If it is no path, the network is no perceptron, or the loss another one.
         ValueError: If the path is curved, the activation is not among linear, relu, tanh and sigmoid, or a number is
             out of range.
 
@@ -76,6 +76,8 @@ def loss_ceiling(
         >>> bool(1 <= ceiling.loss <= 1 + 2e-6), float(ceiling.largest)
         (True, 1.0)
     """
+    if not isinstance(path, Path):
+        raise TypeError(f"path must be a Path, got {type(path).__name__}.")
     network, loss = path.problem.network, path.problem.loss
     if not isinstance(network, Mlp) or not isinstance(loss, SquaredError):
         raise TypeError(
@@ -133,7 +135,7 @@ def _bounds(
         value, steepest = _steepest(network, loss, theta, chord, radius, x, y)
         values.append(value)
         bounds.append(value + radius * steepest)
-    return torch.cat(values), torch.cat(bounds)
+    return torch.cat(values).nan_to_num(torch.inf, torch.inf), torch.cat(bounds).nan_to_num(torch.inf, torch.inf)
 
 
 def _steepest(

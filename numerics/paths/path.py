@@ -16,6 +16,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -26,6 +27,9 @@ from numerics.arguments import checked_finite, checked_sizes, integer
 from numerics.loss_of_rows import LossOfRows
 from numerics.paths.matching import UnitMatching
 from numerics.progress import progress
+
+if TYPE_CHECKING:
+    import matplotlib.axes
 
 Places = float | int | Sequence[float] | Float[Tensor, " points"] | Float[Tensor, "pairs points"]
 
@@ -128,14 +132,16 @@ class Path:
     def slack(self) -> Float[Tensor, " pairs"]:
         """By how much the loss could exceed the peak between grid points, if nowhere steeper than at them.
 
-        One gradient for each point of the peak's grid.
+        Nothing exceeds an infinite one. One gradient for each point of the peak's grid.
         """
         grid, losses = self.peak.grid, self.peak.losses
         slopes = self.slopes(grid).abs().nan_to_num(torch.inf)
         # at a knot the slope is that of the segment on the right
         steepest = slopes.amax(dim=1, keepdim=True)
-        highest = (losses[:, 1:] + losses[:, :-1] + steepest * grid.diff(dim=1)) / 2
-        return (highest.amax(dim=1) - self.peak.loss).clamp(min=0.0)
+        gaps = grid.diff(dim=1)
+        rises = torch.where(gaps > 0, steepest * gaps, 0.0)
+        highest = ((losses[:, 1:] + losses[:, :-1] + rises) / 2).amax(dim=1)
+        return torch.where(self.peak.loss.isinf(), 0.0, (highest - self.peak.loss).clamp(min=0.0))
 
     def slopes(self, grid: Places) -> Float[Tensor, " pairs"] | Float[Tensor, "pairs points"]:
         """The derivative of the loss by t at each point of a grid, on a vertex that from the right.
@@ -201,6 +207,39 @@ class Path:
         if self.reached is not None:
             found["reached"] = self.reached
         return found
+
+    def plot(self, *, axes: "matplotlib.axes.Axes | None" = None, points: int = 101) -> "matplotlib.axes.Axes":
+        """Draw the loss along every path, one curve for each pair of ends.
+
+        Args:
+            axes: Where to draw; a new figure if None.
+            points: Equal steps' ends at which the loss is computed, >= 2.
+
+        Raises:
+            ValueError: If ``points`` is no integer or < 2.
+
+        Examples:
+            >>> from numerics.networks import Mlp
+            >>> from numerics.losses import SquaredError
+            >>> from numerics.paths.connection import connect
+            >>> network, x = Mlp((1, 1, 1), "linear"), torch.ones(1, 1, dtype=torch.float64)
+            >>> ends = torch.tensor([[1.0, 1.0], [-1.0, -1.0]], dtype=torch.float64)
+            >>> axes = connect(network, ends[:1], ends[1:], x, x, SquaredError()).plot()
+            >>> axes.get_ylabel()
+            'loss'
+        """
+        if (count := integer(points)) is None or count < 2:
+            raise ValueError(f"points must be an integer >= 2, got {points!r}.")
+        places = torch.linspace(0, 1, count, dtype=self.points.dtype)
+        losses = self.losses(places)
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            axes = plt.figure().add_subplot()
+        axes.plot(places.numpy(), losses.cpu().numpy().T)
+        axes.set_xlabel("place on the path")
+        axes.set_ylabel("loss")
+        return axes
 
     def __repr__(self) -> str:
         pairs, vertices, parameters = self.points.shape

@@ -51,6 +51,7 @@ def path_plane(path: Path, *, points: int = 25, margin: float = 0.25) -> PathPla
         Grids, rows across and columns along the chord.
 
     Raises:
+        TypeError: If it is no path.
         ValueError: If the paths have no inner point or several, two ends are one point or a bend lies on their line, or
             a number is out of range.
 
@@ -66,6 +67,8 @@ def path_plane(path: Path, *, points: int = 25, margin: float = 0.25) -> PathPla
     References:
         Garipov et al. (2018), arXiv:1802.10026, figure 1.
     """
+    if not isinstance(path, Path):
+        raise TypeError(f"path must be a Path, got {type(path).__name__}.")
     checked_sizes(points=points)
     if points < 2:
         raise ValueError(f"points must be at least 2, got {points}.")

@@ -52,8 +52,10 @@ def test_a_string_is_below_its_level_everywhere_and_a_line_is_not() -> None:
     assert bool((below.loss >= top * (1 - 1e-12)).all())
 
 
-def test_what_intervals_cannot_bound_is_refused() -> None:
+def test_what_intervals_cannot_bound_is_refused(unchecked: None) -> None:
     path = _line("tanh")
+    with pytest.raises(TypeError, match="path must be a Path, got int"):
+        loss_ceiling(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="level must be a finite number > 0, got 0"):
         loss_ceiling(path, level=0.0)
     with pytest.raises(ValueError, match="halvings must be an integer >= 1, got 0"):

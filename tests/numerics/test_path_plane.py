@@ -37,8 +37,10 @@ def test_corners_without_a_margin_are_the_ends_and_losses_lie_where_coordinates_
         torch.testing.assert_close(plane.losses[pair, 0, [0, 2]], path.ends[pair])
 
 
-def test_what_spans_no_plane_is_refused() -> None:
+def test_what_spans_no_plane_is_refused(unchecked: None) -> None:
     line, _, _ = _curve("line")
+    with pytest.raises(TypeError, match="path must be a Path, got int"):
+        path_plane(3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"path must have one inner point, got \[0, 0\] of them"):
         path_plane(line)
     path, _, _ = _curve(BezierCurve(steps=1))

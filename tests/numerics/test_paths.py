@@ -2,6 +2,7 @@
 
 import math
 
+import matplotlib
 import pytest
 import torch
 from hypothesis import given, settings
@@ -23,10 +24,13 @@ from numerics import (
     gaussian_clusters,
     levenberg_marquardt,
     loss_and_gradient,
+    loss_ceiling,
 )
 from numerics.paths.connection import Method
 from numerics.paths.elastic_band import at_shares, band_tangents
 from numerics.paths.path import arc_knots
+
+matplotlib.use("Agg")
 
 SHORT: list[Method] = [
     StraightLine(),
@@ -388,11 +392,22 @@ def test_a_path_is_kept_as_flat_arrays_and_said_in_one_line() -> None:
     )
 
 
+def test_a_picture_has_one_curve_for_each_pair() -> None:
+    network, begin, end, x, y = _problem()
+    path = connect(network, begin, end, x, y, SquaredError())
+    axes = path.plot(points=5)
+    assert len(axes.lines) == len(begin)
+    torch.testing.assert_close(torch.tensor(axes.lines[0].get_ydata()), path.losses(5)[0])
+    assert path.plot(axes=axes, points=2) is axes
+
+
 def test_a_loss_that_overflows_is_an_infinite_barrier_and_no_error() -> None:
     network, x, y = _double_well()
     ends = torch.tensor([[1e100, 1e-100], [1e-100, 1e100]], dtype=torch.float64)
     line = connect(network, ends[:1], ends[1:], x, y, SquaredError())
     assert line.barrier.tolist() == [math.inf]
+    assert line.slack.tolist() == [0.0]
+    assert loss_ceiling(line).loss.tolist() == [math.inf]
     assert (
         connect(network, ends[:1], ends[1:], x, y, SquaredError(), method=BezierCurve(steps=2), seeds=[0])
         .points.isfinite()
@@ -455,6 +470,8 @@ def test_places_outside_the_path_are_refused(unchecked: None) -> None:
         path.at(torch.zeros(2, 4))
     with pytest.raises(ValueError, match=r"t must be a number in \[0, 1\] or some of them, got 'half'"):
         path.at("half")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="points must be an integer >= 2, got 1"):
+        path.plot(points=1)
 
 
 @pytest.mark.parametrize(

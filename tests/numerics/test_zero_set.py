@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from numerics import Mlp, gaussian_memorisation, walk_on_zero_set, zero_set_dimension
+from numerics import FunctionalModule, Mlp, gaussian_memorisation, walk_on_zero_set, zero_set_dimension
 
 NET = Mlp((2, 5, 1), "tanh", bias=True)  # 21 parameters
 
@@ -71,6 +71,30 @@ def test_the_dimension_is_parameters_less_data(samples: int) -> None:
     assert float(worst.max()) < 1e-24
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_module_has_the_set_of_the_perceptron_that_it_is(shared: bool) -> None:
+    theta, x, y = _problem()
+    if shared:
+        x, y = x[0], y[0]  # the second member then is moved onto the set first
+    module = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 1)).double()
+    (first, *_), (second, *_) = (
+        zero_set_dimension(one, theta, x, y, radius=1e-5, seeds=[0, 1]) for one in (NET, FunctionalModule(module))
+    )
+    assert first.tolist() == second.tolist() == [17, 17]
+    one, other = (
+        walk_on_zero_set(each, theta, x, y, distance=0.3, step=0.1, seeds=[0, 1])
+        for each in (NET, FunctionalModule(module))
+    )
+    torch.testing.assert_close(one.points, other.points, rtol=0, atol=1e-9)
+
+
+def test_a_walk_that_overflows_has_infinite_losses() -> None:
+    theta, x = torch.tensor([[1.0, 2.0]], dtype=torch.float64), torch.ones(1, 1, dtype=torch.float64)
+    walk = walk_on_zero_set(Mlp((1, 1, 1), "linear"), theta, x, 2 * x, distance=1e300, step=1e200, seeds=[0])
+    assert not bool(walk.losses.isnan().any())
+    assert float(walk.losses[0, -1]) == torch.inf
+
+
 def test_a_datum_twice_counts_once() -> None:
     theta, x, y = _problem(4)
     twice = [torch.cat([each, each[:, :1]], dim=1) for each in (x, y)]
@@ -85,10 +109,12 @@ def test_the_zeros_of_a_linear_network_are_those_of_its_product() -> None:
     assert zero_set_dimension(network, theta, x, targets, radius=1e-5, seeds=[0])[0].tolist() == [9 - 2]
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("function", "changed", "message"),
     [
         (walk_on_zero_set, {"seeds": [1]}, "seeds must have one entry per member, 2, got 1"),
+        (walk_on_zero_set, {"seeds": None}, "seeds must be a sequence of one integer"),
         (walk_on_zero_set, {"distance": 0.0}, "distance must be a finite number > 0, got 0.0"),
         (walk_on_zero_set, {"step": -1.0}, "step must be a finite number > 0, got -1.0"),
         (walk_on_zero_set, {"max_steps": 0}, "max_steps must be an integer >= 1, got 0"),
