@@ -100,7 +100,7 @@ def test_a_path_that_jumps_or_stays_or_leads_elsewhere_is_told_from_one_that_arr
     verdicts = []
     for each in seen:
         values = {key: np.array([value]) for key, value in each.items()}
-        verdicts.append([rule.decide().verdict for rule in unbroken.whole_paths("here", **values)])
+        verdicts.append([rule.decide().verdict for rule in unbroken.whole_paths([values])])
     good, bad = Verdict.SUPPORTED, Verdict.REFUTED
     assert verdicts[:3] == [[good, good], [good, bad], [good, bad]]
     assert verdicts[3][0] is bad

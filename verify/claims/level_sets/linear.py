@@ -153,12 +153,12 @@ def _loss(theta: Array, sizes: tuple[int, ...], x: Array, y: Array) -> float:
 @claim(
     "level-sets.linear-connected",
     title="Wide enough linear networks have connected sublevel sets",
-    source=Source(FREEMAN_BRUNA_2017, "proposition 2.2, which prints at least for more than", COMPLEX),
+    source=Source(FREEMAN_BRUNA_2017, "proposition 2.2, which prints “at least” for “more than”", COMPLEX),
     assumptions=(
         "the loss is a convex function of the product of all layers, without weight decay; in the measurement, the "
         "squared error, a mean over examples",
         "every hidden layer is wider than the inputs or the outputs, whichever are fewer",
-        "where widths are equal: one hidden layer and the loss $|W_2 W_1 - Y|^2$, as on whitened inputs; the "
+        "at equality: one hidden layer and the loss $|W_2 W_1 - Y|^2$, as on whitened inputs; the "
         "derivation for larger networks has half of that",
     ),
     expects={Verdict.SUPPORTED},
@@ -212,6 +212,7 @@ def linear_connected(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("the barrier is twice as high", 0.5),
     )
     batches = bench.size(quick=2, standard=8, full=32)
+    seen = []
     for name, widths in SHAPES.items():
         items = [
             {"seed": seed, "count": bench.size(quick=8, standard=24, full=24), "widths": " ".join(map(str, widths))}
@@ -227,7 +228,8 @@ def linear_connected(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding in products of the weights, over the larger of 1 and the loss",
             rival=Rival("as on the straight line between the ends", np.maximum(found["line"], 0)),
         )
-        yield from whole_paths(name, found["missed"], found["apart"], found["part"])
+        seen.append(found)
+    yield from whole_paths(seen)
     figure = bench.figure(
         "wall",
         title="Linear networks between the two signs of a hidden unit",

@@ -154,6 +154,7 @@ def quadratic(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("its floor: no wall", sp.Integer(4)),
     )
     sizes = bench.size(quick=(2, 3), standard=(1, 2, 3, 4, 5), full=(1, 2, 3, 4, 5, 6))
+    seen = []
     for inputs in sizes:
         seeds = bench.seeds(f"inputs {inputs}", bench.size(quick=1, standard=4, full=16))
         items = [{"seed": seed, "inputs": inputs} for seed in seeds]
@@ -188,7 +189,8 @@ def quadratic(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding in sums of products of weights",
             rival=Rival("the wall there is without the idle unit", 2 + 2 / (inputs + 1)),
         )
-        yield from whole_paths(f"{inputs} inputs", found["missed"], found["apart"], found["part"])
+        seen.append(found)
+    yield from whole_paths(seen)
     figure = bench.figure(
         "profile",
         title="From the valley of one unit to the global minimum, and with one unit more",

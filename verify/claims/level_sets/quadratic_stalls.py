@@ -74,7 +74,7 @@ def _losses(parameters: Array) -> Array:
 
 @claim(
     "level-sets.descent-stalls",
-    title="Gradient descent of quadratic units stops on plateaus, where a path that never rises leads on",
+    title="Gradient descent of quadratic units may stop on plateaus, from which a path that never rises leads on",
     source=Source(VENTURI_BANDEIRA_BRUNA_2019, "on spurious valleys, which do not exclude plateaus", LEVEL_SETS),
     assumptions=(
         "the outputs are $\\sum_j u_j (w_j \\cdot x)^2$ with $p$ units on $n$ inputs of the standard normal law; the "
@@ -94,8 +94,8 @@ def descent_stalls(bench: Workbench) -> Iterator[Comparison]:
     the least of networks with positive $u_j$. Where it stops, units with $w_j = 0$ may change $u_j$ at no cost: a local
     minimum that is neither strict nor global. The constructed path from there never rises and ends at loss 0.
 
-    From random starts it is rarer the more units there are: on two inputs between 5 % and a half stop with two units,
-    and less than 4 % with four. (Of four units quick runs draw too few starts to tell.)
+    Of random starts on two inputs fewer stop with four units, less than 4 %, than with two, 5 % to a half. (With four
+    units quick runs draw too few of them to tell.)
     """
     derivation = theory.plateau_of_quadratic_units()
     (n,) = derivation.value.free_symbols
@@ -106,6 +106,7 @@ def descent_stalls(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("zero: no level is disconnected, so descent arrives", 0 * n),
     )
     steps = bench.size(quick=700, standard=2500, full=4000)
+    seen = []
     for units in (5, 20):
         (seed,) = bench.seeds(f"large {units}", 1)
         item = {"seed": seed, "count": bench.size(quick=40, standard=200, full=1000), "units": units}
@@ -140,9 +141,9 @@ def descent_stalls(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding",
             rival=Rival("that of the plateau", PLATEAUS[0]),
         )
-        seen = [unbroken(path, *rest, path.end) for path, *rest in zip(paths, samples, ends, strict=True)]
-        missed, apart, part = (np.array([each[key] for each in seen]) for key in ("missed", "apart", "part"))
-        yield from whole_paths(f"from where {units} units stopped", missed, apart, part)
+        walked = [unbroken(path, *rest, path.end) for path, *rest in zip(paths, samples, ends, strict=True)]
+        seen.append({name: np.array([each[name] for each in walked]) for name in walked[0]})
+    yield from whole_paths(seen)
     trials = bench.size(quick=200, standard=4000, full=20_000)
     stopped: dict[int, int] = {}
     for units in bench.size(quick=TRIED, standard=WIDTHS, full=WIDTHS):

@@ -57,7 +57,7 @@ def two_sided_barrier(bench: Workbench) -> Iterator[Comparison]:
 
     $c_p$ does not grow with $p$, and no width makes it small: $c_p \ge \frac{1}{8} (1 - \frac{2}{\pi}) > 0.045$, in
     any dimension. Losses at strict local minima bound it from above, $c_3 \le 0.07683386$ and $c_4 \le 0.06974294$;
-    $c_2$ is known in closed form. That the others are global minima, too, search suggests and nobody has proved here.
+    $c_2$ is known in closed form. Search suggests that the others are global minima too, which is not proved.
 
     A path from the valley to a lower risk climbs no higher than $b^2/4 + a^2 F$ with $F$ the loss at that minimum: one
     unit shrinks to nothing while the others move straight to the minimum over $p - 1$ units, and then grows with the

@@ -1,6 +1,6 @@
 """Whether a path leads from where it should to where it should, in small steps: no loss on it means anything if not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,21 +43,22 @@ def unbroken(path: "theory.ParameterPath", samples: Array, start: Array, end: Ar
     }
 
 
-def whole_paths(name: str, missed: Array, apart: Array, part: Array) -> Iterator[Comparison]:
+def whole_paths(seen: Sequence[Mapping[str, Array]]) -> Iterator[Comparison]:
     """Compare what `unbroken` measures with what it is on a path that jumps, or that does not lead to its end."""
+    missed, apart, part = (np.concatenate([each[name] for each in seen]) for name in ("missed", "apart", "part"))
     yield Agrees(
-        f"distance of the ends of the path from where it should begin and end, {name}",
+        "distance of the ends of all these paths from where they should begin and end, in any parameter",
         measured=missed,
         predicted=0,
         tolerance=0,
         reason="ends are kept bit for bit",
-        rival=Rival("the path stays where it begins", apart),
+        rival=Rival("they stay where they begin", apart),
     )
     yield Bounds(
-        f"longest eighth of the longest step of any piece, over the longest step, {name}",
+        "the longest eighth of the longest step of a piece, over the longest step of its path, on all these paths",
         smaller=part,
         larger=0.8,
         tolerance=0.01,
         reason="steps are not equally long; it is 1 where a path jumps",
-        rival=Rival("nothing: the path stays where it begins", 0.0),
+        rival=Rival("nothing: they stay where they begin", 0.0),
     )
