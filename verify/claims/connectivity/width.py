@@ -90,6 +90,9 @@ def width_helps(bench: Workbench) -> Iterator[Comparison]:
 
     It is not so for every width: on most sets of five examples two units have more spurious valleys than one, even if
     those that differ by the order of units are counted once.
+
+    Barriers, hits and five examples are decided from the standard profile on; the quick one decides three examples and
+    the wall.
     """
     sets = bench.size(quick=16, standard=40, full=200)
     tiny = bench.size(quick=4, standard=160, full=400)

@@ -89,8 +89,8 @@ def minima_of_slices(seed: int, nets: int, steps: int) -> dict[str, Array]:
         needles = torch.stack([(angles + turn).cos(), (angles + turn).sin()], dim=1)
         onward = spots - trail[turn % TRAIL]
         trail[turn % TRAIL] = spots
-        steps = torch.cat([reach[:, None, None] * needles, onward[:, None], onward[:, None] / 4], dim=1)
-        tried = spots[:, None] + steps
+        moves = torch.cat([reach[:, None, None] * needles, onward[:, None], onward[:, None] / 4], dim=1)
+        tried = spots[:, None] + moves
         heights = height(plane(tried.flatten(0, 1), who), who).view(-1, SPOKES + 2)
         lowest, which = heights.min(dim=1)
         better = lowest < best
@@ -104,7 +104,7 @@ def minima_of_slices(seed: int, nets: int, steps: int) -> dict[str, Array]:
     within = _falls_within(network, loss, points[: len(member)], directions[:, member], x[member], y[member])
     gradient = numerics.relative_gradient_norm(network, points, x[who], y[who], loss)[: len(member)]
     ended = torch.bincount(member, minlength=members)
-    falls, fall = falls.split([len(member), members])
+    falls, fall = falls[: len(member)], falls[len(member) :]
     rests = within <= (RESTS * falls).clamp(min=LOWER)
     member, spots, falls, gradient = member[rests], spots[rests], falls[rests], gradient[rests]
     nothing = torch.full((members,), torch.inf, dtype=theta.dtype)
