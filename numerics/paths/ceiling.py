@@ -116,7 +116,7 @@ def loss_ceiling(
             radius /= 2
             centre = centre + radius * (2 * (torch.arange(len(centre), device=centre.device) % 2) - 1)
             bar.advance()
-    return Ceiling(settled_at, largest, settled_at <= goal, pieces)
+    return Ceiling(settled_at, largest, (settled_at <= goal) & settled_at.isfinite(), pieces)
 
 
 def _bounds(
