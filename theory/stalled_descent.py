@@ -40,7 +40,7 @@ def positive_units_floor() -> Derivation:
         0.304087
 
     References:
-        Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, on quadratic units; Du, Hu and Lee (2018),
+        Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on quadratic units; Du, Hu and Lee (2018),
         arXiv:1806.00900, on what gradient flow conserves.
     """
     u, w, x_1, x_2, w_1, w_2 = sp.symbols("u w x_1 x_2 w_1 w_2", real=True)
@@ -107,7 +107,7 @@ def positive_units_floor() -> Derivation:
         ),
         Domain(y=(0, sp.oo), t=(0, sp.oo)),
         parts={"share": sp.Eq(sp.Symbol("P"), share)},
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, on quadratic units; Du, Hu and Lee (2018), "
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on quadratic units; Du, Hu and Lee (2018), "
         "arXiv:1806.00900, on what gradient flow conserves",
         shown={"result": r"L \ge y^2", "share": r"P = \frac{\arctan \sqrt 2}{\pi}"},
     )

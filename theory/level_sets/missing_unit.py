@@ -47,7 +47,7 @@ def missing_unit_bound() -> Derivation:
         2.43169
 
     References:
-        Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, for such data; Safran and Shamir (2018),
+        Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, for such data; Safran and Shamir (2018),
         arXiv:1712.08968, for F.
     """
     a, b, t = sp.symbols("a b t", positive=True)
@@ -165,7 +165,7 @@ def missing_unit_bound() -> Derivation:
         },
         assumptions=("population risk, inputs of the standard normal law; no biases; on the two sides b > a > 0",),
         theorems=(_rank_theorem(),),
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384; Safran and Shamir (2018), arXiv:1712.08968",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384; Safran and Shamir (2018), arXiv:1712.08968",
         shown={
             "result": r"c_p \ge \frac{1}{8} \left(1 - \frac{2}{\pi}\right)",
             "valley": r"\frac{b^2}{4}",

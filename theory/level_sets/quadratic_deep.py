@@ -93,7 +93,7 @@ def quadratic_layers_dimension() -> Derivation:
             "bound": sp.Eq(sp.Symbol("bound"), _N**4),
         },
         assumptions=("no biases",),
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, on deep networks of polynomial activations",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on deep networks of polynomial activations",
         shown={
             "result": r"\dim_2 = \binom{N + 3}{4} = \frac{N (N + 1) (N + 2) (N + 3)}{24}",
             "one layer": r"\dim_1 = \binom{N + 1}{2}",

@@ -119,7 +119,7 @@ def plateau_of_quadratic_units() -> Derivation:
             "n >= 2 inputs with law N(0, 1); T = diag(2, ..., 2, -1)",
             "gradient flow; all u_j > 0 and 2 u_j^2 > |w_j|^2 at the start",
         ),
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, on spurious valleys, which exclude no plateaus",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys, which exclude no plateaus",
         shown={"result": r"L_{\mathrm{plateau}} = 2 + \frac{2}{n + 1}"},
     )
 

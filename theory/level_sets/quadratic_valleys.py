@@ -93,7 +93,7 @@ def quadratic_valley() -> Derivation:
         parts={"global": sp.Eq(sp.Symbol("L_least"), least), "valley": sp.Eq(sp.Symbol("valley"), valley)},
         assumptions=("n >= 2 inputs with law N(0, 1); T = diag(2, ..., 2, -1)",),
         theorems=(_hoffman_wielandt(),),
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, for width above 2 n",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, for width above 2 n",
         shown={
             "result": r"\mathrm{wall} = 10 + \frac{2}{n}",
             "global": r"L_{\min} = 2 + \frac{2}{n + 1}",
@@ -177,7 +177,7 @@ def quadratic_minima_at_equal_width() -> Derivation:
         _BOX,
         assumptions=("n >= 2 inputs with law N(0, 1); T = diag(2, ..., 2, -1)",),
         theorems=(_hoffman_wielandt(),),
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, on spurious valleys",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys",
         shown={"result": r"\mathrm{barrier} = 2 + \frac{2}{n + 1}"},
     )
 
@@ -243,7 +243,7 @@ def one_quadratic_unit() -> Derivation:
             "global": sp.Eq(sp.Symbol("L_least"), sp.Integer(1)),
             "valley": sp.Eq(sp.Symbol("valley"), sp.Integer(4)),
         },
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, on spurious valleys",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys",
         shown={"result": r"\mathrm{wall} = 5", "global": r"L_{\min} = 1", "valley": r"\mathrm{valley} = 4"},
     )
 

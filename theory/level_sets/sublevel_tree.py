@@ -141,7 +141,7 @@ def merge_tree(x: Any, y: Any, width: int, bias: bool, *, output_bias: bool = Fa
         (1, inf), (4, 5), (4, 5)
 
     References:
-        Freeman and Bruna (2017), arXiv:1611.01540, for N_lambda; Venturi, Bandeira and Bruna (2018),
+        Freeman and Bruna (2017), arXiv:1611.01540, for N_lambda; Venturi, Bandeira and Bruna (2019),
         arXiv:1802.06384, for spurious valleys; Lawson and Hanson, Solving Least Squares Problems, chapter 23.
     """
     rows, targets = _data(x, y)

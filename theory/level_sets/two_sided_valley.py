@@ -39,7 +39,7 @@ def two_sided_valley() -> Derivation:
         2.60405
 
     References:
-        Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, for such data; the kernel is that of Cho and Saul (2009).
+        Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, for such data; the kernel is that of Cho and Saul (2009).
     """
     a, b, length, gap, t = sp.symbols("a b r delta t", positive=True)
     c_2 = (1 + 1 / sp.pi - (1 + 3 * sp.pi / 4) ** 2 / sp.pi**2) / 2
@@ -152,7 +152,7 @@ def two_sided_valley() -> Derivation:
             "c_2": sp.Eq(sp.Symbol("c_2"), c_2),
         },
         assumptions=("population risk on the two sides, each with probability 1/2; b > a > 0; no biases",),
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384",
         shown={
             "result": r"\mathrm{wall} = \frac{b^2}{4} + a^2 c_2",
             "valley": r"\frac{b^2}{4}",

@@ -40,7 +40,7 @@ def chain_of_units() -> Derivation:
         (a*w, 0)
 
     References:
-        Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, on spurious valleys, for one hidden layer.
+        Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys, for one hidden layer.
     """
     w, h = sp.symbols("w h", positive=True)
     a = sp.Symbol("a", real=True)
@@ -116,7 +116,7 @@ def chain_of_units() -> Derivation:
         Domain(w=(0, sp.oo), h=(0, sp.oo)),
         parts={"dead": sp.Eq(sp.Symbol("A_dead"), sp.Integer(0))},
         assumptions=("one unit in each hidden layer; biases at most in the first one and at the output",),
-        source="Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, on spurious valleys",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys",
         shown={"result": r"A = a w \quad (w > 0)", "dead": r"A = 0 \quad (w \le 0)"},
     )
 

@@ -61,7 +61,7 @@ def wide_path(
         (-1.5231883119115297, 0.7615941559557649)
 
     References:
-        Venturi, Bandeira and Bruna (2018), arXiv:1802.06384, for width >= N and no spurious valleys.
+        Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, for width >= N and no spurious valleys.
     """
     rows = inputs_matrix(x)
     sizes = network_sizes(start, rows.shape[1], outputs, bias)

@@ -62,12 +62,13 @@ def searched(x: Array, y: Array, outer: Array, weights: Array, steps: int) -> di
         better = np.linalg.norm(after, axis=1) < np.linalg.norm(gradient, axis=1)
         weights = np.where(better[:, None, None], trial, weights)
     loss, gradient, hessian = derivatives(x, y, outer, weights)
+    return {"loss": loss, "gradient": np.linalg.norm(gradient, axis=1) / first, "curvature": least_curvature(hessian)}
+
+
+def least_curvature(hessian: Array) -> Array:
+    """The least eigenvalue over the largest modulus of one, matrix by matrix."""
     values = np.linalg.eigvalsh(hessian)
-    return {
-        "loss": loss,
-        "gradient": np.linalg.norm(gradient, axis=1) / first,
-        "curvature": values[:, 0] / abs(values).max(axis=1),
-    }
+    return np.asarray(values[:, 0] / abs(values).max(axis=1))
 
 
 def _newton_step(gradient: Array, hessian: Array) -> Array:
@@ -164,6 +165,16 @@ def fixed_output_signs(bench: Workbench) -> Iterator[Comparison]:
         part="escape",
         claimed=-sp.Rational(8, 3),
         rival=Rival("none: still a second-order point", sp.Integer(0)),
+    )
+    escape = np.zeros((1, 4, 2))
+    escape[0, 0] = np.sqrt(2 / 3)  # the point, with a second positive unit and two negative ones at 0
+    yield Agrees(
+        "least curvature there with a second positive unit, over the largest, by the Hessian that judges the searches",
+        measured=least_curvature(derivatives(*POINTS, np.array([1.0, 1.0, -1.0, -1.0]), escape)[2]),
+        predicted=-1 / 6,
+        tolerance=1e-12,
+        reason="rounding; the largest curvature is 8, the least -4/3",
+        rival=Rival("none: still a second-order point", 0.0),
     )
     steps = 50
     sets, starts = bench.size(quick=12, standard=60, full=400), bench.size(quick=4, standard=20, full=20)
