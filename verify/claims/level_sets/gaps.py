@@ -155,9 +155,9 @@ def freeman_bruna_gap(bench: Workbench) -> Iterator[Comparison]:
     $$\epsilon = O(m^{-1/n}),$$
 
     for ends with random directions and fitted outer weights, and for trained ones. Drawn beside it are other upper
-    bounds that come to mind: $m^{-1/(n-1)}$ for directions on a sphere, $m^{-2/(n-1)}$ to second order in the angle,
-    and $m^{-1/2}$ for dropping the smallest units. What is measured falls faster than $m^{-1/n}$ by far, as a bound
-    allows, and so says nothing on whether the rate is sharp.
+    bounds that come to mind, for the most inputs: $m^{-1/(n-1)}$ for directions on a sphere and $m^{-2/(n-1)}$ to
+    second order in the angle; and for dropping the smallest units $m^{-1/2}$, as for $n = 2$. What is measured falls
+    faster than $m^{-1/n}$ by far, as a bound allows, and so says nothing on whether the rate is sharp.
     """
     sizes = bench.size(quick=(2, 3), standard=(2, 3, 4, 5), full=(2, 3, 4, 5))
     small = bench.profile == "quick"
@@ -251,7 +251,7 @@ def _errors(values: Array) -> Array:
 
 
 def _draw_gaps(bench: Workbench, ends: str, widths: Sequence[int], found: dict[int, Array]) -> None:
-    """The median excess against the width, and the upper bounds from the first width on."""
+    """The median excess against the width, and the upper bounds from the first width on, both by inputs."""
     most = max(found)
     figure = bench.figure(
         ends,
@@ -260,16 +260,16 @@ def _draw_gaps(bench: Workbench, ends: str, widths: Sequence[int], found: dict[i
         y="excess of the mean squared error",
         x_scale="log",
         y_scale="log",
-        caption=f"Medians with standard errors. Lines: upper bounds for $n = {most}$ inputs, through the first point "
-        "of these; with fewer inputs they fall faster.",
+        caption="Medians with standard errors. Lines go through the first point of the number of inputs $n$ that they "
+        "are for.",
     )
     for inputs, values in found.items():
         figure.points(widths, np.median(values, axis=0), f"{inputs} inputs", errors=_errors(values))
-    first = float(np.median(found[most], axis=0)[0])
-    for label, power in (
-        ("$m^{-1/n}$", 1 / most),
-        ("$m^{-1/(n-1)}$, on a sphere", 1 / (most - 1)),
-        ("$m^{-2/(n-1)}$, second order", 2 / (most - 1)),
-        ("$m^{-1/2}$, dropping the smallest", 0.5),
-    ):
+    lines = [(f"$m^{{-1/{n}}}$, the bound for $n = {n}$", n, 1 / n) for n in found]
+    lines.append((f"$m^{{-1/(n-1)}}$, on a sphere, for $n = {most}$", most, 1 / (most - 1)))
+    lines.append((f"$m^{{-2/(n-1)}}$, second order, for $n = {most}$", most, 2 / (most - 1)))
+    if 2 not in found:
+        lines.append((f"$m^{{-1/2}}$, dropping the smallest, from $n = {most}$", most, 0.5))
+    for label, inputs, power in lines:
+        first = float(np.median(found[inputs], axis=0)[0])
         figure.line(widths, [first * (width / widths[0]) ** -power for width in widths], label)
