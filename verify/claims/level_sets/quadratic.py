@@ -78,8 +78,9 @@ def between_signs(inputs: int) -> Array:
     for unit in range(inputs):
         turned = weights.copy()
         turned[unit] *= -1
-        ends = (np.concatenate([each.ravel(), outer]) for each in (weights, turned))
-        tops.append(_losses(theory.quadratic_path(*ends, inputs).sample(PER_PIECE), np.diag(values)).max())
+        start, end = (np.concatenate([each.ravel(), outer]) for each in (weights, turned))
+        path = theory.quadratic_path(start, end, inputs)
+        tops.append(_losses(path.sample(PER_PIECE), np.diag(values)).max())
     return np.array(tops)
 
 

@@ -141,7 +141,7 @@ def descent_stalls(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding",
             rival=Rival("that of the plateau", PLATEAUS[0]),
         )
-        walked = [unbroken(path, *rest, path.end) for path, *rest in zip(paths, samples, ends, strict=True)]
+        walked = [unbroken(path, places, end, path.end) for path, places, end in zip(paths, samples, ends, strict=True)]
         seen.append({name: np.array([each[name] for each in walked]) for name in walked[0]})
     yield from whole_paths(seen)
     trials = bench.size(quick=200, standard=4000, full=20_000)
