@@ -15,7 +15,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         SUMMARY,
         r"In some settings a level set has a single component, which greatly aids optimisation.",
-        ("connectivity.learnt-paths", "level-sets.strings"),
+        ("level-sets.linear-connected", "level-sets.quadratic", "connectivity.learnt-paths", "level-sets.strings"),
     ),
     Statement(
         SUMMARY,
