@@ -225,7 +225,7 @@ def claim(
             that is no erratum.
 
     Examples:
-        >>> from verify.sources import PENNINGTON_BAHRI_2017
+        >>> from verify.bibliography import PENNINGTON_BAHRI_2017
         >>> @claim("index.demo", source=Source(PENNINGTON_BAHRI_2017, "section 4"), expects={Verdict.PROVED})
         ... def the_index_vanishes(bench):
         ...     '''The index vanishes.'''

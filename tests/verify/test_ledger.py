@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.comparison import Cell, Comparison, Finding, skipped
 from verify.intervals import Interval
 from verify.ledger import Claim, ClaimFileError, claim, claims_from_file, discover, load_claim_file, loaded_claim_file
-from verify.sources import PENNINGTON_BAHRI_2017, Source
+from verify.sources import Source
 from verify.verdict import OPEN, Evidence, Position, Status, Verdict
 
 SOURCE = Source(PENNINGTON_BAHRI_2017, "section 4")
@@ -227,7 +228,8 @@ def test_an_unknown_profile_is_refused() -> None:
 
 CLAIM_FILE = '''
 from verify.ledger import claim
-from verify.sources import PENNINGTON_BAHRI_2017, Source
+from verify.bibliography import PENNINGTON_BAHRI_2017
+from verify.sources import Source
 from verify.verdict import OPEN
 
 @claim("{id}", source=Source(PENNINGTON_BAHRI_2017, "section 4"), expects=OPEN)

@@ -5,21 +5,14 @@ import re
 
 import pytest
 
-from verify import sources
+from verify import bibliography, sources
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.ledger import discover
 from verify.report.prose import Prose
-from verify.sources import (
-    LECTURES,
-    OXFORD_C65,
-    PENNINGTON_BAHRI_2017,
-    Reference,
-    Slide,
-    Slip,
-    Source,
-)
+from verify.sources import LECTURES, OXFORD_C65, Reference, Slide, Slip, Source
 from verify.statements import STATEMENTS, notes_on
 
-REFERENCES = [value for value in vars(sources).values() if isinstance(value, Reference)]
+REFERENCES = [value for value in vars(bibliography).values() if isinstance(value, Reference)]
 
 
 def test_reference_keys_are_unique_and_name_the_year() -> None:

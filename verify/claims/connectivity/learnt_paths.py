@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 import numerics
 from verify import Bounds, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import GARIPOV_2018
 from verify.lectures.connectivity import SUMMARY
-from verify.sources import GARIPOV_2018
 
 Array = NDArray[np.float64]
 

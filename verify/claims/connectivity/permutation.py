@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 import numerics
 from verify import Agrees, Comparison, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import AINSWORTH_2023
 from verify.lectures.level_sets import PATHS
-from verify.sources import AINSWORTH_2023
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Comparison, Ordering, Source, Verdict, Workbench, claim
+from verify.bibliography import SAFRAN_SHAMIR_2018
 from verify.claims.level_sets.gaps import gaps
 from verify.claims.minima.relu_teacher import ends_of_descents
 from verify.lectures.connectivity import SUMMARY
-from verify.sources import SAFRAN_SHAMIR_2018
 
 Array = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ import numpy as np
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import NETWORK, Array, block_sizes, gathered, loss, taught
 from verify.lectures.sharp_minima import SHARPNESS, SHARPNESS_PROVIDED
-from verify.sources import DINH_2017
 
 WIDTHS: Final = "5 4 3"
 SAMPLES: Final = 60

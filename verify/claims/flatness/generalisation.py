@@ -6,6 +6,7 @@ import numpy as np
 
 import numerics
 from verify import OPEN, Agrees, Comparison, Equals, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import DINH_2017, KESKAR_2017
 from verify.claims.flatness.rescaled_measures import SMALL, measures_on_orbits
 from verify.claims.flatness.training import (
     SETTING,
@@ -19,7 +20,6 @@ from verify.claims.flatness.training import (
     trained,
 )
 from verify.lectures.flatness import FLAT_GENERALISE
-from verify.sources import DINH_2017, KESKAR_2017
 
 RECIPES = {
     "SGD": "SGD",

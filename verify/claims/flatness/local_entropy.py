@@ -18,11 +18,11 @@ from verify import (
     Workbench,
     claim,
 )
+from verify.bibliography import CHAUDHARI_2017
 from verify.claims.flatness.descents import local_entropy_matrices, sampled_entropies
 from verify.claims.flatness.pairs import draw_pairs, first_is_flatter
 from verify.claims.flatness.training import SETTING, both_arrived, measured
 from verify.lectures.flatness import ALGORITHMS
-from verify.sources import CHAUDHARI_2017
 
 SCOPE = 1.0
 PAIRS = 100_000  # of draws, at minima of quadratics

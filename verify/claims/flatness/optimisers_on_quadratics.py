@@ -6,6 +6,7 @@ import numpy as np
 
 import theory
 from verify import Agrees, Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import FORET_2021, IZMAILOV_2018
 from verify.claims.flatness.descents import (
     averaged_losses,
     sharpness_aware_ends,
@@ -14,7 +15,6 @@ from verify.claims.flatness.descents import (
 )
 from verify.claims.flatness.minima import TRAINED
 from verify.lectures.flatness import ALGORITHMS
-from verify.sources import FORET_2021, IZMAILOV_2018
 
 RADIUS = 0.3
 CURVATURE = 2.0

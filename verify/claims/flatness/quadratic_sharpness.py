@@ -6,10 +6,10 @@ import numpy as np
 
 import theory
 from verify import Agrees, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import KESKAR_2017
 from verify.claims.flatness.ascent import sharpness_in_balls, sharpness_in_boxes
 from verify.claims.flatness.minima import TRAINED
 from verify.lectures.flatness import SHARPNESS
-from verify.sources import KESKAR_2017
 
 RADIUS = 1e-3
 RADII = np.geomspace(1e-3, 1, 10)

@@ -7,6 +7,7 @@ import numpy as np
 
 import theory
 from verify import Bounds, Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import KESKAR_2017
 from verify.claims.flatness.ascent import (
     DIMENSION,
     ORBIT_SAMPLES,
@@ -16,7 +17,6 @@ from verify.claims.flatness.ascent import (
 )
 from verify.claims.flatness.minima import TRAINED
 from verify.lectures.curvature import OPEN_QUESTIONS
-from verify.sources import KESKAR_2017
 
 RADIUS: Final = 1e-3
 ALPHA: Final = 0.1

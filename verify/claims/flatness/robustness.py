@@ -6,10 +6,10 @@ import numpy as np
 
 import theory
 from verify import Agrees, Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import HOCHREITER_SCHMIDHUBER_1997
 from verify.claims.flatness.minima import TRAINED
 from verify.claims.flatness.perturbations import mean_rises, rises_by_size, rises_on_grids
 from verify.lectures.flatness import STABLE
-from verify.sources import HOCHREITER_SCHMIDHUBER_1997
 
 SIZE = 1e-3  # of noise and grid: the quartic term is a millionth of the quadratic one
 SIZES = np.geomspace(1e-3, 1, 13)

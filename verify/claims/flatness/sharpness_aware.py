@@ -6,6 +6,7 @@ import numpy as np
 
 import numerics
 from verify import Agrees, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import CHAUDHARI_2017, DINH_2017, FORET_2021
 from verify.claims.flatness.pairs import draw_pairs, first_is_flatter
 from verify.claims.flatness.training import (
     DATA,
@@ -23,7 +24,6 @@ from verify.claims.flatness.training import (
     trained,
 )
 from verify.lectures.flatness import ALGORITHMS, REDUNDANT
-from verify.sources import CHAUDHARI_2017, DINH_2017, FORET_2021
 
 TRAINING = "learning rate 0.2, batches of 32, no momentum; SAM climbs by $\\rho$ = 0.2"
 # of trajectories, in twenties of gradients

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from verify import OPEN, Comparison, Ordering, Source, Workbench, claim
+from verify.bibliography import KESKAR_2017
 from verify.claims.flatness.pairs import draw_pairs, first_is_flatter
 from verify.claims.flatness.training import SETTING, Array, both_arrived, measured, recipe, samples
 from verify.lectures.flatness import SGD_AND_FLAT_MINIMA
-from verify.sources import KESKAR_2017
 
 
 @claim(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import WU_MA_E_2018
 from verify.claims.flatness.minima import TRAINED
 from verify.claims.flatness.thresholds import (
     descent_thresholds,
@@ -15,7 +16,6 @@ from verify.claims.flatness.thresholds import (
     surviving_trajectories,
 )
 from verify.lectures.flatness import SGD_AND_FLAT_MINIMA
-from verify.sources import WU_MA_E_2018
 
 Array = NDArray[np.float64]
 

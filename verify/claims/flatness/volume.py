@@ -8,9 +8,9 @@ import numpy as np
 import numerics
 import theory
 from verify import Agrees, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import NETWORK, Array, block_sizes, gathered, loss, taught
 from verify.lectures.sharp_minima import FLATNESS, FLATNESS_CASE_1, FLATNESS_CASE_2
-from verify.sources import DINH_2017
 
 if TYPE_CHECKING:
     from torch import Tensor

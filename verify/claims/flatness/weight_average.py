@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from verify import AtLeast, Comparison, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import IZMAILOV_2018
 from verify.claims.flatness.pairs import draw_pairs, first_is_flatter
 from verify.claims.flatness.training import SETTING, both_arrived, measured
 from verify.lectures.flatness import ALGORITHMS
-from verify.sources import IZMAILOV_2018
 
 
 @claim(

@@ -7,9 +7,9 @@ import numpy as np
 
 import theory
 from verify import Agrees, Bounds, Comparison, Exponent, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import Array, block_sizes, gathered, taught, widths_of
 from verify.lectures.sharp_minima import WEIGHT_NORMALISATION, WEIGHT_NORMALISED
-from verify.sources import DINH_2017
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 import numerics
 from verify import OPEN, AtMost, Comparison, Ordering, Rival, Source, Workbench, claim
+from verify.bibliography import KESKAR_2017, SAGUN_2018
 from verify.claims.hessian.convolutional import ACCURACY, DATA, NETWORK, Array, untrained
 from verify.lectures.curvature import BATCH_SIZE
-from verify.sources import KESKAR_2017, SAGUN_2018
 
 SMALL, LARGE = 10, 512
 SHOWN = 40  # eigenvalues, as many as the slide shows

@@ -6,6 +6,7 @@ import numpy as np
 
 import numerics
 from verify import AtLeast, Comparison, Figure, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SAGUN_2018
 from verify.claims.hessian.networks import (
     ACCURACY,
     NETWORKS,
@@ -18,7 +19,6 @@ from verify.claims.hessian.networks import (
     untrained,
 )
 from verify.lectures.curvature import BEFORE_AND_AFTER
-from verify.sources import SAGUN_2018
 
 CLASSES = 10
 LOSS, LATER = 0.1, 0.01  # after training, and where it is asked once more whether the end is a minimum

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 import numerics
 from verify import Comparison, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SAGUN_2018
 from verify.claims.hessian.networks import NETWORKS, PLACES, TRAINING, Array, outliers, untrained
 from verify.lectures.curvature import DATA
-from verify.sources import SAGUN_2018
 
 HIDDEN = (48, 64)  # with 20 inputs and k outputs 4144 + 65 k parameters
 FEATURES, SAMPLES = 20, 500

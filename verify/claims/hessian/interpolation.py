@@ -6,6 +6,7 @@ import numpy as np
 
 import theory
 from verify import Agrees, Bounds, Comparison, Control, Exponent, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SAGUN_2018
 from verify.claims.hessian.zero_loss import (
     COUNT,
     GENERIC,
@@ -17,7 +18,6 @@ from verify.claims.hessian.zero_loss import (
     widths_of,
 )
 from verify.lectures.curvature import OPEN_QUESTIONS
-from verify.sources import SAGUN_2018
 
 # widths, activation, samples: all with more weights than residuals
 NETWORKS = (("4 12 1", "tanh", 20), ("4 12 2", "tanh", 12), ("4 10 8 2", "tanh", 12), ("6 32 2", "relu", 8))

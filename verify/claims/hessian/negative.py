@@ -15,11 +15,11 @@ import numpy as np
 
 import numerics
 from verify import AtLeast, AtMost, Bounds, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SAGUN_2018
 from verify.claims.hessian import convolutional
 from verify.claims.hessian.convolutional import ACCURACY, DATA
 from verify.claims.hessian.networks import Array, untrained
 from verify.lectures.curvature import NEGATIVE_EIGENVALUES
-from verify.sources import SAGUN_2018
 
 if TYPE_CHECKING:
     import torch

@@ -21,8 +21,8 @@ from verify import (
     Workbench,
     claim,
 )
+from verify.bibliography import HUTCHINSON_1989
 from verify.lectures.curvature import CURVATURE_DIRECTIONS
-from verify.sources import HUTCHINSON_1989
 
 if TYPE_CHECKING:
     import torch

@@ -19,6 +19,7 @@ from verify import (
     Workbench,
     claim,
 )
+from verify.bibliography import COOPER_2021
 from verify.claims.hessian.zero_loss import (
     COUNT,
     GENERIC,
@@ -29,7 +30,6 @@ from verify.claims.hessian.zero_loss import (
     widths_of,
 )
 from verify.lectures.curvature import OPEN_QUESTIONS
-from verify.sources import COOPER_2021
 
 # the place of the widened layer, the incoming and outgoing weights of each of its units, and the weights elsewhere
 WIDENED = {

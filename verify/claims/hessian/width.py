@@ -7,9 +7,9 @@ import numpy as np
 
 import numerics
 from verify import AtLeast, AtMost, Comparison, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SAGUN_2018
 from verify.claims.hessian.networks import NEAR_ZERO, NETWORKS, PLACES, TRAINING, Array, untrained
 from verify.lectures.curvature import NUMBER_OF_PARAMETERS
-from verify.sources import SAGUN_2018
 
 CLASSES = 10
 SAMPLES = 500

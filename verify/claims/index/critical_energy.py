@@ -8,7 +8,8 @@ import numpy as np
 
 import theory
 from verify import Comparison, Enclosure, Identity, Rival, Slide, Source, Verdict, Workbench, claim
-from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.bibliography import PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 TOY_SLIDE = Slide(OXFORD_C65, "Fraction of negative eigenvalues (Pennington et al. 17')")
 RELU_SLIDE = Slide(OXFORD_C65, "The two layer ReLU net (Pennington et al. 17')")

@@ -12,8 +12,8 @@ import numpy as np
 import numerics
 import theory
 from verify import Agrees, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.index.found_points import FIGURE_6, MEMORISATION
-from verify.sources import PENNINGTON_BAHRI_2017
 
 CUT: Final = 1e-10  # of the spectral radius: below it eigenvalues count as zero
 

@@ -10,8 +10,9 @@ import numpy as np
 import numerics
 import theory
 from verify import Comparison, Enclosure, Equals, Identity, Rival, Slide, Source, Verdict, Workbench, claim
+from verify.bibliography import BIANE_1997, PENNINGTON_BAHRI_2017
 from verify.claims.index.critical_energy import models
-from verify.sources import BIANE_1997, OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 FRACTION_SLIDE = Slide(OXFORD_C65, "Fraction of negative eigenvalues (Pennington et al. 17')")
 EXCESSES = (Fraction(1, 2), Fraction(1), Fraction(2))  # of the energy over the critical one, relative

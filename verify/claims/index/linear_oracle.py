@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Agrees, Comparison, Equals, Exponent, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import BALDI_HORNIK_1989
 from verify.claims.index.found_points import FIGURE_6
-from verify.sources import BALDI_HORNIK_1989
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,8 @@ import numpy as np
 import numerics
 import theory
 from verify import OPEN, Comparison, Enclosure, Equals, Identity, Limit, Rival, Slide, Source, Verdict, Workbench, claim
-from verify.sources import BALDI_HORNIK_1989, OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.bibliography import BALDI_HORNIK_1989, PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 FIGURE_6 = Slide(OXFORD_C65, "Empirical values of ε_c and α (Pennington et al. 17')")
 RATIOS = (Fraction(1, 4), Fraction(1, 2), Fraction(3, 4))  # phi = 2n/m

@@ -23,6 +23,7 @@ from verify import (
     Workbench,
     claim,
 )
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.index.found_points import (
     DECAYED,
     ENERGY_AXIS,
@@ -37,7 +38,6 @@ from verify.claims.index.found_points import (
     searched,
 )
 from verify.claims.index.trained_minima import RATIOS, TRAINED, minima
-from verify.sources import PENNINGTON_BAHRI_2017
 
 DECAYS: Final = (1e-3, 2.5e-4)
 THIRD_DECAY: Final = DECAYS[1] / 4  # tries whether energies are linear in the decay

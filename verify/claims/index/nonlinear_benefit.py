@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from verify import OPEN, Comparison, Equals, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.index.found_points import FIGURE_6, MEMORISATION, RESCALED
 from verify.claims.index.trained_minima import RATIOS, TRAINED, minima
-from verify.sources import PENNINGTON_BAHRI_2017
 
 
 @claim(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Agrees, Comparison, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.index.found_points import (
     AIMED,
     DECAY,
@@ -28,7 +29,6 @@ from verify.claims.index.found_points import (
     searched,
     searched_with_independent_aims,
 )
-from verify.sources import PENNINGTON_BAHRI_2017
 
 Mask = NDArray[np.bool_]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import theory
 from verify import Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import BERNER_2022
 from verify.lectures.local_minima import CONVEX, LOCAL_SHAPE, PROBLEMS
-from verify.sources import BERNER_2022
 
 
 @claim(

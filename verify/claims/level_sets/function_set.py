@@ -6,8 +6,8 @@ import numpy as np
 
 import theory
 from verify import Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import PETERSEN_RASLAN_VOIGTLAENDER_2021
 from verify.lectures.local_minima import FUNCTION_SET
-from verify.sources import PETERSEN_RASLAN_VOIGTLAENDER_2021
 
 ONE_INPUT = "networks have one input, one hidden layer of ReLU units and a linear output; inputs lie in $[-1, 1]$"
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 import theory
 from verify import AtMost, Comparison, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import FREEMAN_BRUNA_2017, VENTURI_BANDEIRA_BRUNA_2019
 from verify.lectures.level_sets import MAIN_RESULT, SUMMARY
-from verify.sources import FREEMAN_BRUNA_2017, VENTURI_BANDEIRA_BRUNA_2019
 
 Array = NDArray[np.float64]
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Exponent, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import VENTURI_BANDEIRA_BRUNA_2019
 from verify.claims.level_sets.relu import LINE, MIDDLE, SETTING, TRIANGLE
 from verify.lectures.level_sets import COMPLEX
-from verify.sources import VENTURI_BANDEIRA_BRUNA_2019
 
 Array = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import FREEMAN_BRUNA_2017
 from verify.claims.level_sets.unbroken import unbroken, whole_paths
 from verify.lectures.level_sets import COMPLEX, PATHS
-from verify.sources import FREEMAN_BRUNA_2017
 
 Array = NDArray[np.float64]
 

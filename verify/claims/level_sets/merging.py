@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import FREEMAN_BRUNA_2017
 from verify.lectures.level_sets import MAIN_RESULT, OVER_PARAMETERISED, PATHS
-from verify.sources import FREEMAN_BRUNA_2017
 
 Array = NDArray[np.float64]
 
@@ -31,10 +31,12 @@ INVERSE_PI = theory.Ball(Fraction("0.318309886184"), Fraction(1, 10**12))
     expects={Verdict.CERTIFIED},
 )
 def bisector_bound(bench: Workbench) -> Iterator[Comparison]:
-    r"""Let $[v, w] = E \max(0, v \cdot X) \max(0, w \cdot X)$ and $\Sigma = E X X^T$. Then
+    r"""Let $[v, w] = E \, \max(0, v \cdot X) \, \max(0, w \cdot X)$ and $\Sigma = E X X^T$. Then
 
-    $$\frac{1 + \cos \alpha}{2} [w_m, w_m] - 2 \|\Sigma\| \left(\frac{1 - \cos \alpha}{2} + \sin^2 \alpha\right)
-    \le [w_1, w_2] \le \frac{1 + \cos \alpha}{2} [w_m, w_m].$$
+    $$[w_1, w_2] \le \frac{1 + \cos \alpha}{2} [w_m, w_m],$$
+
+    $$[w_1, w_2] \ge \frac{1 + \cos \alpha}{2} [w_m, w_m]
+    - 2 \|\Sigma\| \left(\frac{1 - \cos \alpha}{2} + \sin^2 \alpha\right).$$
 
     That is why two units at a small angle can be merged into one: for normal inputs the output changes on average by
     $\sqrt{2/\pi} \, (1 - \cos(\alpha/2))$, of second order in the angle. For them

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import theory
 from verify import Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import FREEMAN_BRUNA_2017
 from verify.lectures.level_sets import PATHS
-from verify.sources import FREEMAN_BRUNA_2017
 
 
 @claim(

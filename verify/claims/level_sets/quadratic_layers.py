@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify import Agrees, Comparison, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import VENTURI_BANDEIRA_BRUNA_2019
 from verify.lectures.level_sets import OVER_PARAMETERISED
-from verify.sources import VENTURI_BANDEIRA_BRUNA_2019
 
 Array = NDArray[np.float64]
 

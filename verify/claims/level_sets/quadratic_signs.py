@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SOLTANOLKOTABI_2019
 from verify.lectures.level_sets import THEORETICAL
-from verify.sources import SOLTANOLKOTABI_2019
 
 Array = NDArray[np.float64]
 

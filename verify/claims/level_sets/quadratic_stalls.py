@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Comparison, Identity, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import VENTURI_BANDEIRA_BRUNA_2019
 from verify.claims.level_sets.unbroken import unbroken, whole_paths
 from verify.lectures.level_sets import LEVEL_SETS
-from verify.sources import VENTURI_BANDEIRA_BRUNA_2019
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import theory
 from verify import Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import VENTURI_BANDEIRA_BRUNA_2019
 from verify.lectures.level_sets import OVER_PARAMETERISED
-from verify.sources import VENTURI_BANDEIRA_BRUNA_2019
 
 
 @claim(

@@ -10,8 +10,8 @@ import numpy as np
 
 import theory
 from verify import Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import FREEMAN_BRUNA_2017, VENTURI_BANDEIRA_BRUNA_2019
 from verify.lectures.level_sets import COMPLEX, MAIN_RESULT
-from verify.sources import FREEMAN_BRUNA_2017, VENTURI_BANDEIRA_BRUNA_2019
 
 SETTING = (
     "networks have one hidden layer of ReLU units, or several of one unit each, and a linear output; the loss is the "
@@ -85,8 +85,8 @@ def relu_valleys(bench: Workbench) -> Iterator[Comparison]:
 
     At any depth a network with one unit in each hidden layer, with biases at most in the first layer and at the output,
     has exactly these components, with the same floors and walls: its outputs are those of one unit with the outer
-    weight $a \max(0, w_2) \cdots \max(0, w_L)$, and from every parameter a path on which the outputs stay as they are
-    leads to inner weights 1, also where a unit is dead.
+    weight $a \, \max(0, w_2) \cdots \max(0, w_L)$, and from every parameter a path on which the outputs stay as they
+    are leads to inner weights 1, also where a unit is dead.
 
     A second unit takes the valleys away from the triangle, though two units on two points still have two components of
     global minima. All births and deaths of components are rational numbers; they are found by comparing all activation

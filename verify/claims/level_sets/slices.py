@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 import numerics
 from verify import Agrees, AtLeast, Comparison, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import BERNER_2022
 from verify.lectures.connectivity import FIGURE
-from verify.sources import BERNER_2022
 
 if TYPE_CHECKING:
     from torch import Tensor

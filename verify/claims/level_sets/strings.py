@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 import numerics
 from verify import Agrees, Bounds, Comparison, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import FREEMAN_BRUNA_2017
 from verify.lectures.connectivity import SUMMARY
-from verify.sources import FREEMAN_BRUNA_2017
 
 Array = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Bounds, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import VENTURI_BANDEIRA_BRUNA_2019
 from verify.lectures.level_sets import COMPLEX
-from verify.sources import VENTURI_BANDEIRA_BRUNA_2019
 
 Array = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Agrees, Comparison, Enclosure, Identity, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import VENTURI_BANDEIRA_BRUNA_2019
 from verify.lectures.curvature import OPEN_QUESTIONS
-from verify.sources import VENTURI_BANDEIRA_BRUNA_2019
 
 Array = NDArray[np.float64]
 

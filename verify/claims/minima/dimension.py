@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import COOPER_2021
 from verify.claims.hessian.zero_loss import CUT, FITTED, GENERIC, NO_LOSS, fitted_networks, weights_of, widths_of
 from verify.lectures.local_minima import GLOBAL_MANIFOLD
-from verify.sources import COOPER_2021
 
 if TYPE_CHECKING:
     from torch import Tensor

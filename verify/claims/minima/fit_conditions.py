@@ -5,8 +5,8 @@ from typing import Final
 
 import theory
 from verify import Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import COOPER_2021
 from verify.lectures.local_minima import GLOBAL_MANIFOLD, SUMMARY
-from verify.sources import COOPER_2021
 
 SIZES: Final = ((1, 2, 1, 3), (1, 1, 1, 4), (2, 1, 1, 6), (2, 2, 1, 9), (2, 3, 1, 12))
 """Inputs, hidden units, outputs and data, all with more data than inputs times outputs."""

@@ -6,8 +6,8 @@ import numpy as np
 
 import theory
 from verify import Comparison, Enclosure, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import AUER_HERBSTER_WARMUTH_1995
 from verify.lectures.local_minima import ONE_NEURON
-from verify.sources import AUER_HERBSTER_WARMUTH_1995
 
 SIZES = ((6, 1), (6, 2), (6, 3), (8, 2), (12, 3))
 """Pairs of examples and inputs."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import theory
 from verify import Comparison, Enclosure, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import BLUM_RIVEST_1992
 from verify.lectures.local_minima import FUNCTION_SET
-from verify.sources import BLUM_RIVEST_1992
 
 
 @claim(

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Comparison, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SAFRAN_SHAMIR_2018
 from verify.claims.minima.relu_teacher import SETTING
 from verify.intervals import clopper_pearson
 from verify.lectures.local_minima import RELU_TEACHER
-from verify.sources import SAFRAN_SHAMIR_2018
 
 UNITS = 8
 DIMENSIONS = (32, 128, 512, 2048)

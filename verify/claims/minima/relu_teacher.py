@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 import theory
 from verify import Comparison, Enclosure, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SAFRAN_SHAMIR_2018
 from verify.lectures.local_minima import RELU_TEACHER
-from verify.sources import SAFRAN_SHAMIR_2018
 
 SETTING = (
     "the loss is $F(W) = \\frac{1}{2} E \\left(\\sum_i \\max(0, w_i \\cdot x) - \\sum_j \\max(0, v_j \\cdot x)"

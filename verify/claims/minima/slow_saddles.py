@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Agrees, Comparison, Exponent, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import SAXE_2014
 from verify.lectures.local_minima import MORE_PROBLEMS
-from verify.sources import SAXE_2014
 
 Array = NDArray[np.float64]
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import NGUYEN_HEIN_2017
 from verify.claims.hessian.zero_loss import widths_of
 from verify.lectures.sharp_minima import NOT_COVERED
-from verify.sources import NGUYEN_HEIN_2017
 
 if TYPE_CHECKING:
     from torch import Tensor

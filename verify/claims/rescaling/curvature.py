@@ -6,6 +6,7 @@ import numpy as np
 
 import theory
 from verify import Agrees, Comparison, Exponent, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import (
     NETWORK,
     SMOOTH,
@@ -15,7 +16,6 @@ from verify.claims.rescaling.networks import (
     transformed,
 )
 from verify.lectures.sharp_minima import SECOND_ORDER, SPECTRAL_NORM, SPECTRAL_NORM_GOAL
-from verify.sources import DINH_2017
 
 ROUNDING = 1e-10
 """Over the largest entry; sums over 12 samples of products of at most four factors round to about 1e-14."""

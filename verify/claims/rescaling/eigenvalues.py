@@ -8,6 +8,7 @@ import numpy as np
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import (
     CUT,
     FITTED,
@@ -22,7 +23,6 @@ from verify.claims.rescaling.networks import (
 )
 from verify.lectures.curvature import HESSIAN_MEASURES, OPEN_QUESTIONS
 from verify.lectures.sharp_minima import FULL_SPECTRUM, SUMMARY
-from verify.sources import DINH_2017
 
 NETWORKS: Final = {
     "two layers, ReLU": {"widths": "5 4 3", "activation": "relu", "samples": 80},

@@ -8,9 +8,9 @@ import numpy as np
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import Array, gathered
 from verify.lectures.sharp_minima import METHODOLOGY, NAVIGATING
-from verify.sources import DINH_2017
 
 if TYPE_CHECKING:
     import torch

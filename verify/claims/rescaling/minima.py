@@ -7,9 +7,9 @@ import numpy as np
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import CUT, FITTED, NETWORK, UNCLEAR, Array, gathered, loss, taught, widths_of
 from verify.lectures.sharp_minima import NON_DEGENERATE
-from verify.sources import DINH_2017
 
 SHAPES = {
     "two layers of ReLU": {"widths": "5 4 3", "activation": "relu", "samples": 80},

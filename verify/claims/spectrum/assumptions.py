@@ -12,10 +12,11 @@ import numpy as np
 
 import theory
 from verify import OPEN, AtLeast, AtMost, Comparison, Equals, Rival, Slide, Source, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.spectrum.freeness import traces
 from verify.claims.spectrum.networks import networks_with_residuals, over_networks, trained_networks
 from verify.claims.spectrum.spectra import Array
-from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 if TYPE_CHECKING:
     import torch

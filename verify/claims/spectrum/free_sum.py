@@ -9,6 +9,7 @@ import numpy as np
 import numerics
 import theory
 from verify import Comparison, Enclosure, Equals, Identity, Rival, SameLaw, Slide, Source, Verdict, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017, VOICULESCU_1986
 from verify.claims.spectrum.distance import largest_difference
 from verify.claims.spectrum.spectra import (
     DRAWS,
@@ -20,7 +21,7 @@ from verify.claims.spectrum.spectra import (
     matrix_sizes,
     within,
 )
-from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017, VOICULESCU_1986
+from verify.sources import OXFORD_C65
 
 RATIOS = ("1/4", "1/2", "3/4")
 ENERGIES = (

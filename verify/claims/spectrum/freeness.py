@@ -7,9 +7,10 @@ import numpy as np
 
 import theory
 from verify import Comparison, Equals, Identity, Rival, Slide, Source, Verdict, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.spectrum.networks import networks_with_residuals
 from verify.claims.spectrum.spectra import Array
-from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 if TYPE_CHECKING:
     import torch

@@ -7,10 +7,11 @@ import numpy as np
 import numerics
 import theory
 from verify import Agrees, AtMost, Comparison, Equals, Identity, Rival, Slide, Source, Verdict, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.spectrum.networks import NETWORKS, over_networks, random_networks
 from verify.claims.spectrum.spectra import Array, density_curve, draw_spectrum, eigenvalues, ensembles, matrix_sizes
 from verify.rules.transport import distances_to_law, standard_deviation
-from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 JOINT_SLIDE = Slide(OXFORD_C65, "Stieltjes and R Transform for joint spectra")
 SAMPLES_PER_INPUT = 4  # phi = 2n/m = 1/2

@@ -22,6 +22,7 @@ from verify import (
     Workbench,
     claim,
 )
+from verify.bibliography import MARCHENKO_PASTUR_1967, WIGNER_1958
 from verify.claims.spectrum.spectra import (
     DRAWS,
     Array,
@@ -33,7 +34,7 @@ from verify.claims.spectrum.spectra import (
     wishart_wigner_spectra,
     within,
 )
-from verify.sources import MARCHENKO_PASTUR_1967, OXFORD_C65, WIGNER_1958
+from verify.sources import OXFORD_C65
 
 LAWS_SLIDE = Slide(OXFORD_C65, "Wigner and Wishart distributions")
 DIGITS = 30

@@ -20,6 +20,7 @@ from verify import (
     Workbench,
     claim,
 )
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.spectrum.networks import networks_with_residuals
 from verify.claims.spectrum.spectra import (
     DRAWS,
@@ -30,7 +31,7 @@ from verify.claims.spectrum.spectra import (
     matrix_sizes,
     within,
 )
-from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 if TYPE_CHECKING:
     import torch

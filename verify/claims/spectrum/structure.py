@@ -8,9 +8,10 @@ from numpy.linalg import matrix_rank
 import numerics
 import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Slide, Source, Verdict, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.spectrum.networks import Ensemble, random_networks, trained_networks
 from verify.claims.spectrum.spectra import Array
-from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 HESSIAN_SLIDE = Slide(OXFORD_C65, "Hessian for two layer net (without activation)")
 SHAPE_SLIDE = Slide(OXFORD_C65, "Local shape of loss landscape")

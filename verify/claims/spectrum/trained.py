@@ -6,9 +6,10 @@ import numpy as np
 
 import numerics
 from verify import OPEN, AtLeast, Comparison, Rival, Slide, Source, Workbench, claim
+from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.claims.spectrum.networks import NETWORKS, over_networks, random_networks
 from verify.claims.spectrum.spectra import Array
-from verify.sources import OXFORD_C65, PENNINGTON_BAHRI_2017
+from verify.sources import OXFORD_C65
 
 SHAPE_SLIDE = Slide(OXFORD_C65, "Local shape of loss landscape")
 SAMPLES_PER_INPUT = 4  # phi = 2n/m = 1/2

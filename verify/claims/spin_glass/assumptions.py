@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from verify import OPEN, AtLeast, AtMost, Comparison, Equals, Rival, Source, Workbench, claim
+from verify.bibliography import CHOROMANSKA_2015
 from verify.claims.spin_glass.paths import BATCH_SIZE, LEARNING_RATE, LOSS, trained_networks
 from verify.lectures.spin_glass import NETWORKS
-from verify.sources import CHOROMANSKA_2015
 from verify.workbench import key
 
 TRAINED = (

@@ -8,8 +8,8 @@ import numpy as np
 
 import theory
 from verify import Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import AUFFINGER_BEN_AROUS_CERNY_2013
 from verify.lectures.spin_glass import SKETCH, SPIN_GLASS
-from verify.sources import AUFFINGER_BEN_AROUS_CERNY_2013
 
 MODEL = (
     "$H(s) = N^{-(p-1)/2} \\sum J_{i_1 \\dots i_p} s_{i_1} \\cdots s_{i_p}$ on the sphere $|s|^2 = N$, with "

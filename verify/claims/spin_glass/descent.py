@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import OPEN, Comparison, Limit, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import AUFFINGER_BEN_AROUS_CERNY_2013, CUGLIANDOLO_KURCHAN_1993
 from verify.claims.spin_glass.complexity import MODEL
 from verify.functions import Result
 from verify.lectures.spin_glass import SPIN_GLASS
-from verify.sources import AUFFINGER_BEN_AROUS_CERNY_2013, CUGLIANDOLO_KURCHAN_1993
 
 Array = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import AtMost, Comparison, Equals, Identity, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import AUFFINGER_BEN_AROUS_CERNY_2013
 from verify.claims.spin_glass.complexity import MODEL
 from verify.lectures.spin_glass import SKETCH
-from verify.sources import AUFFINGER_BEN_AROUS_CERNY_2013
 
 Array = NDArray[Any]
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Agrees, Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import AUFFINGER_BEN_AROUS_CERNY_2013
 from verify.claims.spin_glass.complexity import MODEL
 from verify.lectures.spin_glass import SKETCH
-from verify.sources import AUFFINGER_BEN_AROUS_CERNY_2013
 
 ORDER = 3
 SAME = 1e-6  # cosine distance below which two points are one

@@ -1,0 +1,271 @@
+"""The papers and books that claims rest on."""
+
+from typing import Final
+
+from verify.sources import Reference
+
+PENNINGTON_BAHRI_2017: Final = Reference(
+    "pennington-bahri-2017",
+    "Pennington and Bahri",
+    2017,
+    "Geometry of neural network loss surfaces via random matrix theory. ICML 2017, PMLR 70, 2798-2806",
+)
+MARCHENKO_PASTUR_1967: Final = Reference(
+    "marchenko-pastur-1967",
+    "Marchenko and Pastur",
+    1967,
+    "Distribution of eigenvalues for some sets of random matrices. Mathematics of the USSR-Sbornik 1(4), 457-483",
+    doi="10.1070/SM1967v001n04ABEH001994",
+)
+WIGNER_1955: Final = Reference(
+    "wigner-1955",
+    "Wigner",
+    1955,
+    "Characteristic vectors of bordered matrices with infinite dimensions. Annals of Mathematics 62(3), 548-564",
+    doi="10.2307/1970079",
+)
+WIGNER_1958: Final = Reference(
+    "wigner-1958",
+    "Wigner",
+    1958,
+    "On the distribution of the roots of certain symmetric matrices. Annals of Mathematics 67(2), 325-327",
+    doi="10.2307/1970008",
+)
+VOICULESCU_1986: Final = Reference(
+    "voiculescu-1986",
+    "Voiculescu",
+    1986,
+    "Addition of certain non-commuting random variables. Journal of Functional Analysis 66(3), 323-346",
+    doi="10.1016/0022-1236(86)90062-5",
+)
+VOICULESCU_1991: Final = Reference(
+    "voiculescu-1991",
+    "Voiculescu",
+    1991,
+    "Limit laws for random matrices and free products. Inventiones mathematicae 104, 201-220",
+    doi="10.1007/BF01245072",
+)
+NICA_SPEICHER_2006: Final = Reference(
+    "nica-speicher-2006",
+    "Nica and Speicher",
+    2006,
+    "Lectures on the combinatorics of free probability. Cambridge University Press, LMS Lecture Note Series 335",
+    doi="10.1017/CBO9780511735127",
+)
+BIANE_1997: Final = Reference(
+    "biane-1997",
+    "Biane",
+    1997,
+    "On the free convolution with a semi-circular distribution. Indiana University Mathematics Journal 46(3), 705-718",
+)
+BALDI_HORNIK_1989: Final = Reference(
+    "baldi-hornik-1989",
+    "Baldi and Hornik",
+    1989,
+    "Neural networks and principal component analysis: learning from examples without local minima. "
+    "Neural Networks 2(1), 53-58",
+    doi="10.1016/0893-6080(89)90014-2",
+)
+COOPER_2021: Final = Reference(
+    "cooper-2021",
+    "Cooper",
+    2021,
+    "Global minima of overparameterized neural networks. SIAM Journal on Mathematics of Data Science 3(2), 676-691",
+    arxiv="1804.10200",
+    doi="10.1137/19M1308943",
+)
+DINH_2017: Final = Reference(
+    "dinh-2017",
+    "Dinh, Pascanu, Bengio and Bengio",
+    2017,
+    "Sharp minima can generalize for deep nets. ICML 2017, PMLR 70, 1019-1028",
+    arxiv="1703.04933",
+)
+FREEMAN_BRUNA_2017: Final = Reference(
+    "freeman-bruna-2017",
+    "Freeman and Bruna",
+    2017,
+    "Topology and geometry of half-rectified network optimization. ICLR 2017",
+    arxiv="1611.01540",
+)
+VENTURI_BANDEIRA_BRUNA_2019: Final = Reference(
+    "venturi-bandeira-bruna-2019",
+    "Venturi, Bandeira and Bruna",
+    2019,
+    "Spurious valleys in one-hidden-layer neural network optimization landscapes. "
+    "Journal of Machine Learning Research 20(133), 1-34",
+    arxiv="1802.06384",
+)
+SOLTANOLKOTABI_2019: Final = Reference(
+    "soltanolkotabi-2019",
+    "Soltanolkotabi, Javanmard and Lee",
+    2019,
+    "Theoretical insights into the optimization landscape of over-parameterized shallow neural networks. "
+    "IEEE Transactions on Information Theory 65(2), 742-769",
+    arxiv="1707.04926",
+)
+LI_2018: Final = Reference(
+    "li-2018",
+    "Li, Xu, Taylor, Studer and Goldstein",
+    2018,
+    "Visualizing the loss landscape of neural nets. NeurIPS 2018",
+    arxiv="1712.09913",
+)
+SAGUN_BOTTOU_LECUN_2016: Final = Reference(
+    "sagun-bottou-lecun-2016",
+    "Sagun, Bottou and LeCun",
+    2016,
+    "Eigenvalues of the Hessian in deep learning: singularity and beyond. arXiv preprint",
+    arxiv="1611.07476",
+)
+SAGUN_2018: Final = Reference(
+    "sagun-2018",
+    "Sagun, Evci, Güney, Dauphin and Bottou",
+    2018,
+    "Empirical analysis of the Hessian of over-parametrized neural networks. ICLR 2018, workshop track",
+    arxiv="1706.04454",
+)
+KESKAR_2017: Final = Reference(
+    "keskar-2017",
+    "Keskar, Mudigere, Nocedal, Smelyanskiy and Tang",
+    2017,
+    "On large-batch training for deep learning: generalization gap and sharp minima. ICLR 2017",
+    arxiv="1609.04836",
+)
+HUTCHINSON_1989: Final = Reference(
+    "hutchinson-1989",
+    "Hutchinson",
+    1989,
+    "A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines. "
+    "Communications in Statistics - Simulation and Computation 18(3), 1059-1076",
+    doi="10.1080/03610918908812806",
+)
+HORN_JOHNSON_2013: Final = Reference(
+    "horn-johnson-2013",
+    "Horn and Johnson",
+    2013,
+    "Matrix analysis, second edition. Cambridge University Press",
+    doi="10.1017/CBO9781139020411",
+)
+WU_MA_E_2018: Final = Reference(
+    "wu-ma-e-2018",
+    "Wu, Ma and E",
+    2018,
+    "How SGD selects the global minima in over-parameterized learning: a dynamical stability perspective. NeurIPS 2018",
+)
+FORET_2021: Final = Reference(
+    "foret-2021",
+    "Foret, Kleiner, Mobahi and Neyshabur",
+    2021,
+    "Sharpness-aware minimization for efficiently improving generalization. ICLR 2021",
+    arxiv="2010.01412",
+)
+CHAUDHARI_2017: Final = Reference(
+    "chaudhari-2017",
+    "Chaudhari, Choromanska, Soatto, LeCun, Baldassi, Borgs, Chayes, Sagun and Zecchina",
+    2017,
+    "Entropy-SGD: biasing gradient descent into wide valleys. ICLR 2017",
+    arxiv="1611.01838",
+)
+IZMAILOV_2018: Final = Reference(
+    "izmailov-2018",
+    "Izmailov, Podoprikhin, Garipov, Vetrov and Wilson",
+    2018,
+    "Averaging weights leads to wider optima and better generalization. UAI 2018",
+    arxiv="1803.05407",
+)
+HOCHREITER_SCHMIDHUBER_1997: Final = Reference(
+    "hochreiter-schmidhuber-1997",
+    "Hochreiter and Schmidhuber",
+    1997,
+    "Flat minima. Neural Computation 9(1), 1-42",
+    doi="10.1162/neco.1997.9.1.1",
+)
+AUFFINGER_BEN_AROUS_CERNY_2013: Final = Reference(
+    "auffinger-ben-arous-cerny-2013",
+    "Auffinger, Ben Arous and Černý",
+    2013,
+    "Random matrices and complexity of spin glasses. Communications on Pure and Applied Mathematics 66(2), 165-201",
+    arxiv="1003.1129",
+    doi="10.1002/cpa.21422",
+)
+CHOROMANSKA_2015: Final = Reference(
+    "choromanska-2015",
+    "Choromanska, Henaff, Mathieu, Ben Arous and LeCun",
+    2015,
+    "The loss surfaces of multilayer networks. AISTATS 2015, PMLR 38, 192-204",
+    arxiv="1412.0233",
+)
+CUGLIANDOLO_KURCHAN_1993: Final = Reference(
+    "cugliandolo-kurchan-1993",
+    "Cugliandolo and Kurchan",
+    1993,
+    "Analytical solution of the off-equilibrium dynamics of a long-range spin-glass model. Physical Review Letters "
+    "71(1), 173-176",
+    arxiv="cond-mat/9303036",
+    doi="10.1103/PhysRevLett.71.173",
+)
+AUER_HERBSTER_WARMUTH_1995: Final = Reference(
+    "auer-herbster-warmuth-1995",
+    "Auer, Herbster and Warmuth",
+    1995,
+    "Exponentially many local minima for single neurons. NIPS 8, 316-322",
+)
+SAFRAN_SHAMIR_2018: Final = Reference(
+    "safran-shamir-2018",
+    "Safran and Shamir",
+    2018,
+    "Spurious local minima are common in two-layer ReLU neural networks. ICML 2018, PMLR 80, 4433-4441",
+    arxiv="1712.08968",
+)
+GARIPOV_2018: Final = Reference(
+    "garipov-2018",
+    "Garipov, Izmailov, Podoprikhin, Vetrov and Wilson",
+    2018,
+    "Loss surfaces, mode connectivity, and fast ensembling of DNNs. NeurIPS 2018",
+    arxiv="1802.10026",
+)
+AINSWORTH_2023: Final = Reference(
+    "ainsworth-2023",
+    "Ainsworth, Hayase and Srinivasa",
+    2023,
+    "Git re-basin: merging models modulo permutation symmetries. ICLR 2023",
+    arxiv="2209.04836",
+)
+BERNER_2022: Final = Reference(
+    "berner-2022",
+    "Berner, Grohs, Kutyniok and Petersen",
+    2022,
+    "The modern mathematics of deep learning. In: Mathematical aspects of deep learning, Cambridge University Press",
+    arxiv="2105.04026",
+)
+PETERSEN_RASLAN_VOIGTLAENDER_2021: Final = Reference(
+    "petersen-raslan-voigtlaender-2021",
+    "Petersen, Raslan and Voigtlaender",
+    2021,
+    "Topological properties of the set of functions generated by neural networks of fixed size. "
+    "Foundations of Computational Mathematics 21, 375-444",
+    arxiv="1806.08459",
+    doi="10.1007/s10208-020-09461-0",
+)
+SAXE_2014: Final = Reference(
+    "saxe-2014",
+    "Saxe, McClelland and Ganguli",
+    2014,
+    "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks. ICLR 2014",
+    arxiv="1312.6120",
+)
+NGUYEN_HEIN_2017: Final = Reference(
+    "nguyen-hein-2017",
+    "Nguyen and Hein",
+    2017,
+    "The loss surface of deep and wide neural networks. ICML 2017, PMLR 70, 2603-2612",
+    arxiv="1704.08045",
+)
+BLUM_RIVEST_1992: Final = Reference(
+    "blum-rivest-1992",
+    "Blum and Rivest",
+    1992,
+    "Training a 3-node neural network is NP-complete. Neural Networks 5(1), 117-127",
+    doi="10.1016/S0893-6080(05)80010-3",
+)
