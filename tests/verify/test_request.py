@@ -65,6 +65,7 @@ def test_a_changed_claim_file_is_another_one(tmp_path: Path, one_claim: str) -> 
     ("before", "after", "message"),
     [
         ("One is one.", r"One is $\nosuch$.", r"statement of mine.one: a formula must use commands .* \\nosuch"),
+        ("One is one.", "$$1\n    - x$$ is one.", r"statement of mine.one: a formula must have no line"),
         ("One is one.", r"One is $\frac{1$.", r"statement of mine.one: a formula must have balanced braces"),
         ("expects=", r"title=r'$\nosuch$', expects=", r"title of mine.one: a formula must use commands"),
         ("expects=", r"assumptions=(r'$\nosuch$',), expects=", r"assumptions of mine.one: a formula must use"),

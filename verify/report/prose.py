@@ -125,7 +125,9 @@ def _render_formula(
 
 
 def refuse_bad_texts(claim: "Claim") -> None:
-    """Raise unless every formula of a claim's statement, title, assumptions and source can be drawn.
+    """Raise unless every formula of a claim's statement, title, assumptions and source can be drawn, and is.
+
+    Markdown takes a line that begins with a minus for a list, in the middle of a formula too.
 
     Raises:
         ValueError: If one cannot, naming the claim and the text.
@@ -136,7 +138,10 @@ def refuse_bad_texts(claim: "Claim") -> None:
     texts["right"] = [claim.right]
     for name, each in texts.items():
         for text in each:
+            before = prose.formulas.count
             try:
                 prose.block(text)
+                if prose.formulas.count - before != len(_FORMULA.findall(text)):
+                    raise ValueError(f"a formula must have no line that begins like a list, got {text!r}.")
             except ValueError as error:
                 raise ValueError(f"{name} of {claim.id}: {error}") from error
