@@ -35,8 +35,8 @@ def bisector_bound(bench: Workbench) -> Iterator[Comparison]:
 
     $$[w_1, w_2] \le \frac{1 + \cos \alpha}{2} [w_m, w_m],$$
 
-    $$[w_1, w_2] \ge \frac{1 + \cos \alpha}{2} [w_m, w_m]
-    - 2 \|\Sigma\| \left(\frac{1 - \cos \alpha}{2} + \sin^2 \alpha\right).$$
+    $$[w_1, w_2] \ge \frac{1 + \cos \alpha}{2} [w_m, w_m] -
+    2 \|\Sigma\| \left(\frac{1 - \cos \alpha}{2} + \sin^2 \alpha\right).$$
 
     That is why two units at a small angle can be merged into one: for normal inputs the output changes on average by
     $\sqrt{2/\pi} \, (1 - \cos(\alpha/2))$, of second order in the angle. For them
