@@ -5,6 +5,17 @@ from .certificates.critical_point import certify_critical_point as certify_criti
 from .certificates.inertia import SpectralSigns as SpectralSigns
 from .certificates.inertia import certified_signs as certified_signs
 from .certificates.krawczyk import NoCertificateError as NoCertificateError
+from .classifier.half_spaces import cell_count as cell_count
+from .classifier.half_spaces import cells_in_space as cells_in_space
+from .classifier.half_spaces import in_general_position as in_general_position
+from .classifier.half_spaces import most_cells as most_cells
+from .classifier.half_spaces import most_labelings as most_labelings
+from .classifier.half_spaces import unit_labelings as unit_labelings
+from .classifier.label_loss import cross_entropy_split as cross_entropy_split
+from .classifier.soft_maximum import logistic_unit as logistic_unit
+from .classifier.soft_maximum import softmax_at_temperature as softmax_at_temperature
+from .classifier.threshold_slopes import sigmoid_chain_slope as sigmoid_chain_slope
+from .classifier.threshold_slopes import threshold_margin as threshold_margin
 from .convexity import convex_local_minimum as convex_local_minimum
 from .convexity import flat_minimiser as flat_minimiser
 from .convexity import indefinite_chord as indefinite_chord

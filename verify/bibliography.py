@@ -269,3 +269,19 @@ BLUM_RIVEST_1992: Final = Reference(
     "Training a 3-node neural network is NP-complete. Neural Networks 5(1), 117-127",
     doi="10.1016/S0893-6080(05)80010-3",
 )
+ZASLAVSKY_1975: Final = Reference(
+    "zaslavsky-1975",
+    "Zaslavsky",
+    1975,
+    "Facing up to arrangements: face-count formulas for partitions of space by hyperplanes. Memoirs of the American "
+    "Mathematical Society 154",
+    doi="10.1090/memo/0154",
+)
+COVER_1965: Final = Reference(
+    "cover-1965",
+    "Cover",
+    1965,
+    "Geometrical and statistical properties of systems of linear inequalities with applications in pattern "
+    "recognition. IEEE Transactions on Electronic Computers EC-14(3), 326-334",
+    doi="10.1109/PGEC.1965.264137",
+)

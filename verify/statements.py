@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from verify.lectures import (
+    basics,
     connectivity,
     curvature,
     flatness,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     *random_matrix_model.STATEMENTS,
+    *basics.STATEMENTS,
     *connectivity.STATEMENTS,
     *curvature.STATEMENTS,
     *flatness.STATEMENTS,

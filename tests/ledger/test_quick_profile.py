@@ -9,6 +9,13 @@ import pytest
 import verify
 
 EXPECTED: dict[str, str | None] = {
+    "classifier.capacity": "CERTIFIED",
+    "classifier.cross-entropy": "PROVED",
+    "classifier.hard-max-as-printed": "REFUTED",
+    "classifier.regions": "CERTIFIED",
+    "classifier.sigmoid-as-printed": "REFUTED",
+    "classifier.softmax": "PROVED",
+    "classifier.step-has-no-gradient": "PROVED",
     "connectivity.learnt-paths": None,  # decided from the standard profile on
     "connectivity.permutation-recovery": "SUPPORTED",
     "connectivity.width-helps": "SUPPORTED",

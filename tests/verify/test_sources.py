@@ -43,6 +43,7 @@ def test_every_statement_has_a_claim_or_a_note(statement: sources.Statement) -> 
     else:
         assert statement.covered
         themes = "spectrum|index|hessian|rescaling|flatness|spin-glass|minima|level-sets|connectivity"
+        themes += "|classifier"
         assert all(re.fullmatch(rf"({themes})\.[a-z-]+", name) for name in statement.covered)
 
 
