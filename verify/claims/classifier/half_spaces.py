@@ -51,9 +51,9 @@ def regions(bench: Workbench) -> Iterator[Comparison]:
 
     $$\sum_{i \le d} \binom{N}{i}$$
 
-    cells, in each of which all units answer alike. That is a power $N^d/d!$ of the number of units and not $2^N$, all
-    patterns of their answers, unless there are no more units than dimensions. Cells are counted in integers,
-    without one missing. Hyperplanes through one point make fewer.
+    cells, in each of which all units answer alike. That is of the order of $N^d/d!$, a power of the number of units, and
+    not $2^N$, all patterns of their answers, unless there are no more units than dimensions. Cells are counted in
+    integers, without one missing. More than $d$ hyperplanes that share a point make fewer.
     """
     drawn = _rows(bench, "hyperplanes", SIZES, last=True)
     sizes = ", ".join(f"({count}, {dimension})" for count, dimension in SIZES)
@@ -149,7 +149,7 @@ def capacity(bench: Workbench) -> Iterator[Comparison]:
         y="share of all labelings",
         caption="Lines: the formula. Points: counted one by one. All pass through one half at N = 2d.",
     )
-    for dimension in (2, 4, 16):
+    for dimension in (2, 3, 4, 16):
         numbers = range(1, 4 * dimension + 1)
         shares = [theory.most_labelings(n, dimension) / 2**n for n in numbers]
         figure.line([n / dimension for n in numbers], shares, f"d = {dimension}")
