@@ -51,8 +51,8 @@ def regions(bench: Workbench) -> Iterator[Comparison]:
 
     $$\sum_{i \le d} \binom{N}{i}$$
 
-    cells, in each of which all units answer alike. That is of the order of $N^d/d!$, a power of the number of units, and
-    not $2^N$, all patterns of their answers, unless there are no more units than dimensions. Cells are counted in
+    cells, in each of which all units answer alike. That is of the order of $N^d/d!$, a power of the number of units,
+    and not $2^N$, all patterns of their answers, unless there are no more units than dimensions. Cells are counted in
     integers, without one missing. More than $d$ hyperplanes that share a point make fewer.
     """
     drawn = _rows(bench, "hyperplanes", SIZES, last=True)
