@@ -114,6 +114,12 @@ from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
 from .index_by_potential import index_formula as index_formula
+from .lazy_training.descent import lazy_descent_steps as lazy_descent_steps
+from .lazy_training.descent import lazy_flow as lazy_flow
+from .lazy_training.gradient_bound import lazy_gradient as lazy_gradient
+from .lazy_training.gradient_bound import shifted_gradient_bound as shifted_gradient_bound
+from .lazy_training.minibatch_gradient import unbiased_minibatch_gradient as unbiased_minibatch_gradient
+from .lazy_training.second_derivatives import lazy_second_derivatives as lazy_second_derivatives
 from .level_sets.bisector import BisectorGaps as BisectorGaps
 from .level_sets.bisector import bisector_correlation as bisector_correlation
 from .level_sets.bisector import bisector_gaps as bisector_gaps

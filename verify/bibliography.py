@@ -239,6 +239,20 @@ BERNER_2022: Final = Reference(
     "The modern mathematics of deep learning. In: Mathematical aspects of deep learning, Cambridge University Press",
     arxiv="2105.04026",
 )
+KARIMI_2016: Final = Reference(
+    "karimi-2016",
+    "Karimi, Nutini and Schmidt",
+    2016,
+    "Linear convergence of gradient and proximal-gradient methods under the Polyak-Łojasiewicz condition. ECML PKDD",
+    arxiv="1608.04636",
+)
+ROBBINS_MONRO_1951: Final = Reference(
+    "robbins-monro-1951",
+    "Robbins and Monro",
+    1951,
+    "A stochastic approximation method. Annals of Mathematical Statistics 22, 400-407",
+    doi="10.1214/aoms/1177729586",
+)
 PETERSEN_RASLAN_VOIGTLAENDER_2021: Final = Reference(
     "petersen-raslan-voigtlaender-2021",
     "Petersen, Raslan and Voigtlaender",

@@ -82,6 +82,11 @@ EXPECTED: dict[str, str | None] = {
     "index.tanh-threshold": None,  # decided from the standard profile on
     "index.three-halves": "CERTIFIED",
     "index.three-halves-on-networks": "UNDECIDED",
+    "lazy.gradient-bound": "SUPPORTED",
+    "lazy.minibatch-gradient-is-unbiased": "SUPPORTED",
+    "lazy.polyak-lojasiewicz": "SUPPORTED",
+    "lazy.second-derivatives": "SUPPORTED",
+    "lazy.shifted-gradient-bound": "SUPPORTED",
     "level-sets.bisector-bound": "CERTIFIED",
     "level-sets.connected-at-every-level-as-printed": "REFUTED",
     "level-sets.convexity-classes": "PROVED",
