@@ -118,6 +118,7 @@ from .lazy_training.descent import lazy_descent_steps as lazy_descent_steps
 from .lazy_training.descent import lazy_flow as lazy_flow
 from .lazy_training.gradient_bound import lazy_gradient as lazy_gradient
 from .lazy_training.gradient_bound import shifted_gradient_bound as shifted_gradient_bound
+from .lazy_training.mean_kernels import lazy_mean_kernels as lazy_mean_kernels
 from .lazy_training.minibatch_gradient import unbiased_minibatch_gradient as unbiased_minibatch_gradient
 from .lazy_training.second_derivatives import lazy_second_derivatives as lazy_second_derivatives
 from .level_sets.bisector import BisectorGaps as BisectorGaps

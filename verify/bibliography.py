@@ -239,6 +239,12 @@ BERNER_2022: Final = Reference(
     "The modern mathematics of deep learning. In: Mathematical aspects of deep learning, Cambridge University Press",
     arxiv="2105.04026",
 )
+CHO_SAUL_2009: Final = Reference(
+    "cho-saul-2009",
+    "Cho and Saul",
+    2009,
+    "Kernel methods for deep learning. Advances in Neural Information Processing Systems 22",
+)
 KARIMI_2016: Final = Reference(
     "karimi-2016",
     "Karimi, Nutini and Schmidt",

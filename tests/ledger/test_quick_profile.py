@@ -83,6 +83,7 @@ EXPECTED: dict[str, str | None] = {
     "index.three-halves": "CERTIFIED",
     "index.three-halves-on-networks": "UNDECIDED",
     "lazy.gradient-bound": "SUPPORTED",
+    "lazy.mean-kernels": "SUPPORTED",
     "lazy.minibatch-gradient-is-unbiased": "SUPPORTED",
     "lazy.polyak-lojasiewicz": "SUPPORTED",
     "lazy.second-derivatives": "SUPPORTED",

@@ -35,6 +35,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("lazy.gradient-bound",),
     ),
     Statement(
+        GRADIENT,
+        r"The kernel is a sum over the units, symmetric and positive semidefinite, that grows with their number.",
+        ("lazy.gradient-bound", "lazy.mean-kernels"),
+    ),
+    Statement(
         CONTROL,
         r"The squared gradient is at least $\frac{4}{m^2} \lambda_{\min}(K) |e|^2$.",
         ("lazy.gradient-bound",),

@@ -12,6 +12,7 @@ Trial = Callable[[str], tuple[list[Finding], Workbench]]
 
 CLAIMS = (
     "lazy.gradient-bound",
+    "lazy.mean-kernels",
     "lazy.minibatch-gradient-is-unbiased",
     "lazy.polyak-lojasiewicz",
     "lazy.second-derivatives",
