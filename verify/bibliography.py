@@ -239,6 +239,26 @@ BERNER_2022: Final = Reference(
     "The modern mathematics of deep learning. In: Mathematical aspects of deep learning, Cambridge University Press",
     arxiv="2105.04026",
 )
+CHO_SAUL_2009: Final = Reference(
+    "cho-saul-2009",
+    "Cho and Saul",
+    2009,
+    "Kernel methods for deep learning. Advances in Neural Information Processing Systems 22",
+)
+KARIMI_2016: Final = Reference(
+    "karimi-2016",
+    "Karimi, Nutini and Schmidt",
+    2016,
+    "Linear convergence of gradient and proximal-gradient methods under the Polyak-Łojasiewicz condition. ECML PKDD",
+    arxiv="1608.04636",
+)
+ROBBINS_MONRO_1951: Final = Reference(
+    "robbins-monro-1951",
+    "Robbins and Monro",
+    1951,
+    "A stochastic approximation method. Annals of Mathematical Statistics 22, 400-407",
+    doi="10.1214/aoms/1177729586",
+)
 PETERSEN_RASLAN_VOIGTLAENDER_2021: Final = Reference(
     "petersen-raslan-voigtlaender-2021",
     "Petersen, Raslan and Voigtlaender",
@@ -268,4 +288,20 @@ BLUM_RIVEST_1992: Final = Reference(
     1992,
     "Training a 3-node neural network is NP-complete. Neural Networks 5(1), 117-127",
     doi="10.1016/S0893-6080(05)80010-3",
+)
+ZASLAVSKY_1975: Final = Reference(
+    "zaslavsky-1975",
+    "Zaslavsky",
+    1975,
+    "Facing up to arrangements: face-count formulas for partitions of space by hyperplanes. Memoirs of the American "
+    "Mathematical Society 154",
+    doi="10.1090/memo/0154",
+)
+COVER_1965: Final = Reference(
+    "cover-1965",
+    "Cover",
+    1965,
+    "Geometrical and statistical properties of systems of linear inequalities with applications in pattern "
+    "recognition. IEEE Transactions on Electronic Computers EC-14(3), 326-334",
+    doi="10.1109/PGEC.1965.264137",
 )

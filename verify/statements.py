@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from verify.lectures import (
+    basics,
     connectivity,
     curvature,
     flatness,
+    lazy_training,
     level_sets,
     local_minima,
     random_matrix_model,
@@ -20,9 +22,11 @@ if TYPE_CHECKING:
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     *random_matrix_model.STATEMENTS,
+    *basics.STATEMENTS,
     *connectivity.STATEMENTS,
     *curvature.STATEMENTS,
     *flatness.STATEMENTS,
+    *lazy_training.STATEMENTS,
     *level_sets.STATEMENTS,
     *local_minima.STATEMENTS,
     *sharp_minima.STATEMENTS,

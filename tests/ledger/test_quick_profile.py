@@ -9,6 +9,13 @@ import pytest
 import verify
 
 EXPECTED: dict[str, str | None] = {
+    "classifier.capacity": "CERTIFIED",
+    "classifier.cross-entropy": "PROVED",
+    "classifier.hard-max-as-printed": "REFUTED",
+    "classifier.regions": "CERTIFIED",
+    "classifier.sigmoid-as-printed": "REFUTED",
+    "classifier.softmax": "PROVED",
+    "classifier.step-has-no-gradient": "PROVED",
     "connectivity.learnt-paths": None,  # decided from the standard profile on
     "connectivity.permutation-recovery": "SUPPORTED",
     "connectivity.width-helps": "SUPPORTED",
@@ -75,6 +82,12 @@ EXPECTED: dict[str, str | None] = {
     "index.tanh-threshold": None,  # decided from the standard profile on
     "index.three-halves": "CERTIFIED",
     "index.three-halves-on-networks": "UNDECIDED",
+    "lazy.gradient-bound": "SUPPORTED",
+    "lazy.mean-kernels": "SUPPORTED",
+    "lazy.minibatch-gradient-is-unbiased": "SUPPORTED",
+    "lazy.polyak-lojasiewicz": "SUPPORTED",
+    "lazy.second-derivatives": "SUPPORTED",
+    "lazy.shifted-gradient-bound": "SUPPORTED",
     "level-sets.bisector-bound": "CERTIFIED",
     "level-sets.connected-at-every-level-as-printed": "REFUTED",
     "level-sets.convexity-classes": "PROVED",

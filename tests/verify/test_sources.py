@@ -42,7 +42,8 @@ def test_every_statement_has_a_claim_or_a_note(statement: sources.Statement) -> 
         assert str(statement.covered) == f"{statement.covered.said}: {statement.covered.meant}"
     else:
         assert statement.covered
-        themes = "spectrum|index|hessian|rescaling|flatness|spin-glass|minima|level-sets|connectivity"
+        themes = "spectrum|index|hessian|rescaling|flatness|spin-glass|minima|level-sets|connectivity|generalisation"
+        themes += "|classifier|lazy"
         assert all(re.fullmatch(rf"({themes})\.[a-z-]+", name) for name in statement.covered)
 
 

@@ -1,0 +1,7 @@
+"""Classifiers: softmax and cross-entropy, units with and without slopes, and what half-spaces can tell apart."""
+
+READING_ORDER = (
+    "outputs",
+    "slopes",
+    "half_spaces",
+)

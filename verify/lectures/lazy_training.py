@@ -1,0 +1,78 @@
+r"""What the talk in Spanish says about training wide networks, in this project's words, and what tries it.
+
+The model is a two-layer network with a bias inside its units and none at its output; its risk is the mean of squared
+errors without a half. Text is Markdown with LaTeX between dollars.
+"""
+
+from typing import Final
+
+from verify.sources import OPTIMALITY_TALK, Slide, Slip, Statement
+
+MODEL: Final = Slide(OPTIMALITY_TALK, "Un modelo simple")
+GRADIENT: Final = Slide(OPTIMALITY_TALK, "¿Cómo se ve este gradiente?")
+CONTROL: Final = Slide(OPTIMALITY_TALK, "El control del gradiente")
+CONCLUSION: Final = Slide(OPTIMALITY_TALK, "Conclusión de convergencia")
+STOCHASTIC: Final = Slide(OPTIMALITY_TALK, "Gradiente en descenso estocástico")
+
+STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        STOCHASTIC,
+        r"Stochastic gradient descent puts the gradient on a sampled window of the data in the place of the full one.",
+        ("lazy.minibatch-gradient-is-unbiased",),
+    ),
+    Statement(
+        MODEL,
+        r"The model is a two-layer network without a bias.",
+        Slip(
+            "the network is introduced as one without a bias",
+            "its units take in $(x, 1)$, so that each of them has a bias; the output has none",
+        ),
+    ),
+    Statement(
+        GRADIENT,
+        r"The squared gradient of the risk is at least that of the output weights, which is $4/m^2$ times a quadratic "
+        r"form of the errors with a random kernel.",
+        ("lazy.gradient-bound",),
+    ),
+    Statement(
+        GRADIENT,
+        r"The kernel is a sum over the units, symmetric and positive semidefinite, that grows with their number.",
+        ("lazy.gradient-bound", "lazy.mean-kernels"),
+    ),
+    Statement(
+        CONTROL,
+        r"The squared gradient is at least $\frac{4}{m^2} \lambda_{\min}(K) |e|^2$.",
+        ("lazy.gradient-bound",),
+    ),
+    Statement(
+        CONTROL,
+        r"The mean squares of second derivatives are 0 for two output weights, bounded for an output weight and a "
+        r"hidden one, and of the order $1/n$ for two hidden weights.",
+        ("lazy.second-derivatives",),
+    ),
+    Statement(
+        CONTROL,
+        r"At a bounded distance from the start the features change by a bounded matrix, and the bound on the gradient "
+        r"stays up to a constant factor.",
+        ("lazy.shifted-gradient-bound",),
+    ),
+    Statement(
+        CONCLUSION,
+        r"Gradient descent converges at an exponential rate.",
+        ("lazy.polyak-lojasiewicz",),
+    ),
+    Statement(
+        CONCLUSION,
+        r"The iterates stay in a small neighbourhood of the start.",
+        ("lazy.polyak-lojasiewicz",),
+    ),
+    Statement(
+        CONCLUSION,
+        r"In the simple model the convergence of stochastic gradient descent was shown.",
+        Slip(
+            "the convergence shown is put down to stochastic gradient descent",
+            "the argument is for gradient flow and gradient descent with the gradient of the whole risk; steps with "
+            "minibatches are right on average only, and no bound for their noise is given",
+        ),
+    ),
+)
