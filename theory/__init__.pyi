@@ -98,6 +98,11 @@ from .function_set import midpoint_kinks as midpoint_kinks
 from .function_set import relu_kinks as relu_kinks
 from .function_set import step_as_limit as step_as_limit
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
+from .generalisation.implicit_bias import least_norm_descent as least_norm_descent
+from .generalisation.least_squares_risk import optimal_ridge_risk as optimal_ridge_risk
+from .generalisation.least_squares_risk import overparameterised_risk as overparameterised_risk
+from .generalisation.least_squares_risk import ridge_risk as ridge_risk
+from .generalisation.least_squares_risk import underparameterised_risk as underparameterised_risk
 from .global_minima.certified_zero import ZeroCertificate as ZeroCertificate
 from .global_minima.certified_zero import certify_zero as certify_zero
 from .global_minima.dependent_features import gradient_without_rank as gradient_without_rank

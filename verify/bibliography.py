@@ -305,3 +305,18 @@ COVER_1965: Final = Reference(
     "recognition. IEEE Transactions on Electronic Computers EC-14(3), 326-334",
     doi="10.1109/PGEC.1965.264137",
 )
+ZHANG_2017: Final = Reference(
+    "zhang-2017",
+    "Zhang, Bengio, Hardt, Recht and Vinyals",
+    2017,
+    "Understanding deep learning requires rethinking generalization. ICLR 2017",
+    arxiv="1611.03530",
+)
+HASTIE_2022: Final = Reference(
+    "hastie-2022",
+    "Hastie, Montanari, Rosset and Tibshirani",
+    2022,
+    "Surprises in high-dimensional ridgeless least squares interpolation. Annals of Statistics 50(2), 949-986",
+    arxiv="1903.08560",
+    doi="10.1214/21-AOS2133",
+)

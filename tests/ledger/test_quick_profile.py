@@ -48,6 +48,8 @@ EXPECTED: dict[str, str | None] = {
     "flatness.weight-averaging": "SUPPORTED",
     "flatness.weight-normalised": "SUPPORTED",
     "flatness.winner-by-rescaling": "SUPPORTED",
+    "generalisation.double-descent": "SUPPORTED",
+    "generalisation.implicit-bias": "SUPPORTED",
     "hessian.bulk-and-outliers": "SUPPORTED",
     "hessian.large-batch-is-sharper-at-scaled-rates": None,  # decided from the standard profile on
     "hessian.large-batch-is-sharper": None,  # decided from the standard profile on

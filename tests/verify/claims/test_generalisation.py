@@ -1,0 +1,60 @@
+"""Double descent and implicit bias: what the workers measure, and both claims at another seed."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+from verify import Finding, Workbench
+from verify.claims.generalisation import double_descent, implicit_bias
+
+Tried = Callable[[str], tuple[list[Finding], Workbench]]
+
+
+@pytest.mark.parametrize("name", ["generalisation.double-descent", "generalisation.implicit-bias"])
+def test_it_holds_at_another_seed_and_every_rival_falls(tried: Tried, name: str) -> None:
+    findings, bench = tried(name)
+    assert {str(finding.rival_position) for finding in findings} == {"disjoint"}
+    assert bool(bench.figures) is (name == "generalisation.double-descent")
+
+
+@pytest.mark.parametrize("ratio", [0.5, 2.0])
+def test_without_a_penalty_the_fit_is_the_least_norm_solution_of_least_squares(
+    ratio: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, torch.Tensor] = {}
+    solve = torch.linalg.solve
+
+    def spy(gram: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+        seen["gram"], seen["right"] = gram, right
+        solved: torch.Tensor = solve(gram, right)
+        return solved
+
+    monkeypatch.setattr(torch.linalg, "solve", spy)
+    free = double_descent.excess_risks(3, examples=20, ratio=ratio, penalty=0.0, draws=5)["risk"]
+    gram = seen["gram"]
+    tiny = double_descent.excess_risks(3, examples=20, ratio=ratio, penalty=1e-9, draws=5)["risk"]
+    np.testing.assert_allclose(free, tiny, rtol=1e-5)
+    shift = seen["gram"] - gram
+    np.testing.assert_allclose(shift[0].diagonal(), 20e-9, rtol=1e-3)
+    assert gram.shape == (5, 10, 10) if ratio < 1 else (5, 20, 20)
+
+
+def test_the_mean_risk_is_that_of_gaussian_inputs_at_every_size() -> None:
+    """p sigma^2/(n - p - 1) below, r^2 (1 - n/p) + n sigma^2/(p - n - 1) above: inverse Wishart means."""
+    for inputs, exact in ((10, 10 / 19 / 4), (60, 1 - 30 / 60 + 30 / 29 / 4)):
+        risks = double_descent.excess_risks(7, examples=30, ratio=inputs / 30, penalty=0.0, draws=1500)["risk"]
+        assert abs(risks.mean() - exact) < 4 * risks.std() / np.sqrt(len(risks))
+
+
+def test_the_best_ridge_risk_solves_its_equation() -> None:
+    np.testing.assert_allclose(double_descent.best_ridge([1.0]), (np.sqrt(17) - 1) / 8, rtol=1e-9)
+
+
+def test_ends_fit_all_examples_and_what_is_kept_is_orthogonal_to_the_least_fit() -> None:
+    found = implicit_bias.ends(5, draws=4)
+    products = (found["least"] * found["kept"]).sum(axis=1)
+    np.testing.assert_allclose(products, 0, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.norm(found["truth"], axis=1), 1, rtol=1e-12)
+    assert (np.linalg.norm(found["kept"], axis=1) < 1).all()
