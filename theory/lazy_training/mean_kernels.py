@@ -32,7 +32,7 @@ def lazy_mean_kernels() -> Derivation:
 
     Examples:
         >>> print(lazy_mean_kernels().at(n=100, X=1, Y=1, t=1, digits=8))
-        31.806936
+        31.808364
 
     References:
         Cho and Saul (2009), Kernel methods for deep learning, the kernels of degree 0 and 1.
