@@ -174,6 +174,8 @@ class Derivation:
         >>> square = Derivation("A square", sp.Eq(y, x * (x + 2)), (step,), Domain(x=(0, 1)))
         >>> square.evidence, square.at(x="1/2"), square.check()[0].passed
         ('exact', 5/4, True)
+        >>> square.symbols["x"] is x
+        True
         >>> print(square.at(x=0.5, digits=5))
         1.2500
     """
@@ -205,6 +207,11 @@ class Derivation:
     def value(self) -> Any:
         """The right-hand side of the result."""
         return self.result.rhs
+
+    @property
+    def symbols(self) -> dict[str, sp.Symbol]:
+        """The free symbols of the value, by their names: a formula to compare with is written in these."""
+        return {symbol.name: symbol for symbol in self.value.free_symbols}
 
     @property
     def passed(self) -> bool:

@@ -79,7 +79,7 @@ def sharp_equivalent(bench: Workbench) -> Iterator[Comparison]:
     slightly smaller $\alpha$. Whether $\theta'$ is sharper than $\theta$ depends on how sharp that is.
     """
     derivation = theory.sharper_equivalent()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     zero, here = letters["L_0"], letters["L"]
     yield Identity(
         "lower bound of the sharpness of the equivalent minimum",

@@ -112,7 +112,7 @@ def weight_normalised(bench: Workbench) -> Iterator[Comparison]:
     import sympy as sp
 
     derivation = theory.weight_normalised_hessian()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     alpha, vv, vs, ss = (letters[name] for name in ("alpha", "H_vv", "H_vs", "H_ss"))
     yield Identity(
         "Hessian after the directions were multiplied by alpha",

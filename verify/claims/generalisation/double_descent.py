@@ -93,7 +93,7 @@ def _function(result: "theory.Derivation", name: str) -> Callable[[float], float
     from sympy import lambdify
 
     given = {"r": SIGNAL, "sigma": NOISE, "q": (NOISE / SIGNAL) ** 2}
-    symbols = {symbol.name: symbol for symbol in result.value.free_symbols}
+    symbols = result.symbols
     bound = result.value.subs({symbol: given[key] for key, symbol in symbols.items() if key != name})
     function: Callable[[float], float] = lambdify(symbols[name], bound, "math")
     return function

@@ -46,7 +46,7 @@ def rank_at_interpolation(bench: Workbench) -> Iterator[Comparison]:
     all the outputs of a sample changes nothing.
     """
     derivation = theory.interpolation_rank()
-    symbols = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    symbols = derivation.symbols
     samples, outputs = symbols["N"], symbols["k"]
     yield Identity(
         "the rank at zero squared error, at full rank of J",

@@ -73,7 +73,7 @@ def one_wider_layer(bench: Workbench) -> Iterator[Comparison]:
     import sympy as sp
 
     derivation = theory.wider_layer()
-    symbols = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    symbols = derivation.symbols
     incoming, bias, outgoing = (symbols[name] for name in ("d", "a", "u"))
     yield Identity(
         "zero eigenvalues that one more unit adds",

@@ -118,7 +118,7 @@ def linear_oracle(bench: Workbench) -> Iterator[Comparison]:
     and zero modes exactly. Searches that ended at no critical point are counted and left out.
     """
     sets = theory.linear_critical_sets()
-    names = {symbol.name: symbol for symbol in sets.value.free_symbols}
+    names = sets.symbols
     width, fitted, more = (names[name] for name in ("n1", "r", "k"))
     yield Identity(
         "the critical sets are the subsets of directions: their dimension, k = |n0 - n2|",
@@ -127,7 +127,7 @@ def linear_oracle(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("that of the orbits of a change of basis in the hidden layer", width**2 - (width - fitted) ** 2),
     )
     derivation = theory.critical_set_index()
-    symbols = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    symbols = derivation.symbols
     hidden, p, r, inversions = (symbols[name] for name in ("n1", "p", "r", "inversions"))
     yield Identity(
         "the index, from the second variation of the loss",

@@ -109,7 +109,7 @@ def relu_valleys(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("the global minimum", _whole(1)),
     )
     derivation = theory.simplex_valleys()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     target, least = letters["y_k"], letters["m"]
     yield Identity(
         "the level at which a valley on the corners of a simplex joins the lowest one",
@@ -118,7 +118,7 @@ def relu_valleys(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("that of its floor: no wall", target**2),
     )
     longer = theory.chain_of_units()
-    letters = {symbol.name: symbol for symbol in longer.value.free_symbols}
+    letters = longer.symbols
     outer, inner = letters["a"], letters["w"]
     yield Identity(
         "outer weight of the shorter chain with the same outputs, inner weight w > 0",
@@ -225,7 +225,7 @@ def connected_at_every_level_as_printed(bench: Workbench) -> Iterator[Comparison
         rival=Rival("a wall of 5 around a floor of 4", _whole(5)),
     )
     corners = theory.simplex_valleys()
-    letters = {symbol.name: symbol for symbol in corners.value.free_symbols}
+    letters = corners.symbols
     yield Identity(
         "the wall around a valley of one unit on the corners of a simplex, as its floor",
         derivation=corners,

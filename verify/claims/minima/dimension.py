@@ -135,7 +135,7 @@ def dimension(bench: Workbench) -> Iterator[Comparison]:
     many data there are.
     """
     derivation = theory.zero_loss_dimension()
-    symbols = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    symbols = derivation.symbols
     parameters, outputs, samples = (symbols[name] for name in ("P", "r", "N"))
     yield Identity(
         "dimension of the set of zero loss, for regular labels",
@@ -268,7 +268,7 @@ def _exceptions(bench: Workbench, networks: int) -> Iterator[Comparison]:
         rival=Rival("zero: fitted", 0 * first),
     )
     rank = theory.linear_units_fit()
-    symbols = {symbol.name: symbol for symbol in rank.value.free_symbols}
+    symbols = rank.symbols
     yield Identity(
         "rank of J for linear units, with more data than inputs",
         derivation=rank,
@@ -276,7 +276,7 @@ def _exceptions(bench: Workbench, networks: int) -> Iterator[Comparison]:
         rival=Rival("outputs times units, if these are one more than inputs", symbols["r"] * (symbols["n_0"] + 1)),
     )
     dead = theory.dead_unit_sheets()
-    symbols = {symbol.name: symbol for symbol in dead.value.free_symbols}
+    symbols = dead.symbols
     yield Identity(
         "flat directions that a dead unit adds at a fit, for any number of data",
         derivation=dead,

@@ -75,7 +75,7 @@ def dimension_as_printed(bench: Workbench) -> Iterator[Comparison]:
     import sympy as sp
 
     derivation = theory.zero_loss_dimension()
-    symbols = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    symbols = derivation.symbols
     inputs = sp.Symbol("n_0", integer=True, positive=True)
     yield Identity(
         "dimension of the set of zero loss, from the numbers of data, inputs and outputs",

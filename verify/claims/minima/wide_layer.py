@@ -109,7 +109,7 @@ def wide_layer(bench: Workbench) -> Iterator[Comparison]:
     critical point has the rank is an assumption.
     """
     derivation = theory.wide_layer_gradient()
-    symbols = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    symbols = derivation.symbols
     loss, least, layers, between, samples = (symbols[name] for name in ("L", "s", "a", "K", "N"))
     yield Identity(
         "lower bound of the squared gradient",

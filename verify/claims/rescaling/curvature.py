@@ -51,7 +51,7 @@ def hessian_transform(bench: Workbench) -> Iterator[Comparison]:
     networks, for 16 values of $\alpha$ from $1/1000$ to $1000$.
     """
     derivation = theory.rescaled_hessian()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     entry, first, second = (letters[name] for name in ("H_kl", "alpha_k", "alpha_l"))
     yield Identity(
         "an entry of the Hessian, for a weight of layer k and one of layer l",
@@ -120,7 +120,7 @@ def spectral_norm(bench: Workbench) -> Iterator[Comparison]:
     $\alpha$, unlike the gradient, and in between there is a flattest point.
     """
     derivation = theory.spectral_norm_growth()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     alpha, gamma = letters["alpha"], letters["gamma"]
     yield Identity(
         "lower bound from a weight of the first layer",

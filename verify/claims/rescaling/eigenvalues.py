@@ -171,7 +171,7 @@ def controllable_eigenvalues(bench: Workbench) -> Iterator[Comparison]:
     layer $s$, and there more eigenvalues grow than the bound promises.
     """
     derivation = theory.controllable_spectrum()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     rank, size = letters["r"], letters["n_s"]
     yield Identity(
         "eigenvalues that are sure to grow",
@@ -306,7 +306,7 @@ def layer_sizes(bench: Workbench) -> Iterator[Comparison]:
     grow, as the derivation counts in an example.
     """
     derivation = theory.width_and_rescaling()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     hidden, outputs, samples = letters["h"], letters["o"], letters["N"]
     yield Identity(
         "eigenvalues that are sure to grow",

@@ -124,7 +124,7 @@ def same_function(bench: Workbench) -> Iterator[Comparison]:
     |\theta_j|$ counts. (ASAM's default $\eta = 0.01$ adds to every $|\theta_i|$ what no rescaling changes.)
     """
     derivation = theory.same_function_other_flatness()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     alpha = letters["alpha"]
     yield Identity(
         "largest eigenvalue along the orbit of the function relu(x) + c relu(-x)",
@@ -247,7 +247,7 @@ def _in_units_of_the_weights() -> Iterator[Comparison]:
     import sympy as sp
 
     slices = theory.filter_normalised_slice()
-    letters = {symbol.name: symbol for symbol in slices.value.free_symbols}
+    letters = slices.symbols
     first, second = (letters["H_11"] + letters["H_22"]) / 2, (letters["H_33"] + letters["H_44"]) / 2
     yield Identity(
         "mean curvature of a filter-normalised slice at a minimum: two filters of two weights",
@@ -263,7 +263,7 @@ def _in_units_of_the_weights() -> Iterator[Comparison]:
         rival=Rival("that before, as after a rescaling of layers", sp.Rational(625, 2)),
     )
     relative = theory.relative_trace()
-    letters = {symbol.name: symbol for symbol in relative.value.free_symbols}
+    letters = relative.symbols
     yield Identity(
         "trace in units of each weight, which no rescaling changes: two weights",
         derivation=relative,

@@ -86,7 +86,7 @@ def singular_hessian(bench: Workbench) -> Iterator[Comparison]:
     import sympy as sp
 
     derivation = theory.singular_hessian()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     first, second = letters["g_1"], letters["g_2"]
     yield Identity(
         "the Hessian times the direction of the orbit",

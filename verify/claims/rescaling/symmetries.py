@@ -88,7 +88,7 @@ def any_coordinates(bench: Workbench) -> Iterator[Comparison]:
     import sympy as sp
 
     derivation = theory.any_sharpness()
-    letters = {symbol.name: symbol for symbol in derivation.value.free_symbols}
+    letters = derivation.symbols
     b, curvature = letters["b"], letters["lambda"]
     yield Identity(
         "an eigenvalue of the Hessian in the new coordinates",
