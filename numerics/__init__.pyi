@@ -1,3 +1,7 @@
+from .activation_regions import PolygonRegions as PolygonRegions
+from .activation_regions import SegmentRegions as SegmentRegions
+from .activation_regions import polygon_regions as polygon_regions
+from .activation_regions import segment_regions as segment_regions
 from .activations import Activation as Activation
 from .box_volume import LevelShare as LevelShare
 from .box_volume import UnionVolume as UnionVolume
