@@ -1,19 +1,20 @@
 """Full-batch gradient descent and Adam for ensembles, with the parameters recorded on the way.
 
 Both take a fixed number of steps; how near to a critical point they end is reported, not assumed. A member that
-diverges stops at its last finite point and says so by its number of steps.
+diverges stops at its last finite point and says so by its number of steps. With a mask, parameters outside it are 0
+from the start on: their gradients are left out, so that no moment of the past moves them.
 """
 
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from numerics.arguments import checked_integers, checked_number, checked_tolerance, integer
 from numerics.functional_module import Network
 from numerics.losses import Loss, Targets
-from numerics.objective import Inputs, check_problem, relative_gradient_norm, slope
+from numerics.objective import Inputs, check_problem, quotient, relative_gradient_norm, slope
 from numerics.training.result import TrainingResult
 
 Update = Callable[[Tensor, int], Tensor]
@@ -30,6 +31,7 @@ def gradient_descent(
     steps: int,
     record_at: Sequence[int] = (),
     tolerance: float = 1e-9,
+    mask: Bool[Tensor, "members parameters"] | None = None,
 ) -> TrainingResult:
     """Take ``steps`` steps theta <- theta - learning_rate * grad L in every member.
 
@@ -46,6 +48,8 @@ def gradient_descent(
         steps: Number of steps, at least 0.
         record_at: Steps, in 0..steps, at which the parameters are kept: 0 is the start, k the point after k steps.
         tolerance: Relative gradient norm at which the end counts as converged, in (0, 1).
+        mask: Parameters that take part; the others are set to 0 and stay there. None for all. The relative gradient
+            then counts those in the mask.
 
     Returns:
         The end of every member, and the trajectory at the recorded steps, ascending. A member that overflowed stands
@@ -69,7 +73,7 @@ def gradient_descent(
     def update(gradient: Tensor, step: int) -> Tensor:
         return gradient * -learning_rate
 
-    return _descend(network, theta, x, y, loss, update, steps, record_at, tolerance)
+    return _descend(network, theta, x, y, loss, update, steps, record_at, tolerance, mask)
 
 
 def adam(
@@ -85,6 +89,7 @@ def adam(
     tolerance: float = 1e-9,
     betas: tuple[float, float] = (0.9, 0.999),
     epsilon: float = 1e-8,
+    mask: Bool[Tensor, "members parameters"] | None = None,
 ) -> TrainingResult:
     """Take ``steps`` full-batch steps of Adam in every member.
 
@@ -102,6 +107,7 @@ def adam(
         tolerance: Relative gradient norm at which the end counts as converged, in (0, 1).
         betas: Decay of the first and the second moment, in [0, 1).
         epsilon: Added to the root of the second moment, positive.
+        mask: As in ``gradient_descent``.
 
     Returns:
         As ``gradient_descent``.
@@ -133,7 +139,7 @@ def adam(
         root = (second / (1 - betas[1] ** step)).sqrt_().add_(epsilon)
         return (first / root) * (-learning_rate / (1 - betas[0] ** step))
 
-    return _descend(network, theta, x, y, loss, update, steps, record_at, tolerance)
+    return _descend(network, theta, x, y, loss, update, steps, record_at, tolerance, mask)
 
 
 @torch.no_grad()
@@ -147,6 +153,7 @@ def _descend(
     steps: int,
     record_at: Sequence[int],
     tolerance: float,
+    mask: Tensor | None,
 ) -> TrainingResult:
     """Follow an update rule; ``update(gradient, step)`` is the move of step 1, 2, ..."""
     check_problem(network, theta, x, y, loss)
@@ -154,14 +161,19 @@ def _descend(
         raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
     checked_tolerance(tolerance)
     moments = checked_integers("record_at", record_at, steps)
-    theta = theta.clone()
-    value, gradient = slope(network, theta, x, y, loss)
+    theta = kept(checked_mask(mask, theta), theta.clone())
+
+    def slope_of_kept(point: Tensor) -> tuple[Tensor, Tensor]:
+        value, gradient = slope(network, point, x, y, loss)
+        return value, kept(mask, gradient)
+
+    value, gradient = slope_of_kept(theta)
     alive = _finite(theta, value, gradient)
     taken = torch.zeros(len(theta), dtype=torch.int64, device=theta.device)
     records = [theta] if 0 in moments else []
     for step in range(1, steps + 1):
         trial = theta + update(gradient, step)
-        new_value, new_gradient = slope(network, trial, x, y, loss)
+        new_value, new_gradient = slope_of_kept(trial)
         alive = alive & _finite(trial, new_value, new_gradient)
         theta = torch.where(alive[:, None], trial, theta)
         value = torch.where(alive, new_value, value)
@@ -169,10 +181,45 @@ def _descend(
         taken += alive
         if step in moments:
             records.append(theta)
-    norms = relative_gradient_norm(network, theta, x, y, loss)
+    norms = relative_norm_of_kept(network, theta, x, y, loss, mask)
     trajectory = torch.stack(records) if records else theta.new_empty(0, *theta.shape)
     value = value.nan_to_num(nan=torch.inf, posinf=torch.inf)
     return TrainingResult(theta, value, norms, norms <= tolerance, taken, trajectory, moments, gradients=taken)
+
+
+def checked_mask(mask: Tensor | None, theta: Tensor) -> Tensor | None:
+    """Refuse a mask that does not fit the parameters.
+
+    Raises:
+        TypeError: If it is no tensor.
+        ValueError: If it does not hold one truth value per parameter, on the parameters' device.
+    """
+    if mask is None:
+        return None
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"mask must be a torch tensor or None, got {type(mask).__name__}.")
+    if mask.dtype != torch.bool or mask.shape != theta.shape or mask.device != theta.device:
+        raise ValueError(
+            f"mask must be truth values of theta's shape and device, {tuple(theta.shape)} on {theta.device}, got "
+            f"{mask.dtype} of shape {tuple(mask.shape)} on {mask.device}."
+        )
+    return mask
+
+
+def kept(mask: Tensor | None, values: Tensor) -> Tensor:
+    """Values with 0 outside a mask, whatever stood there."""
+    return values if mask is None else values.masked_fill(~mask, 0)
+
+
+def relative_norm_of_kept(
+    network: Network, theta: Tensor, x: Inputs, y: Targets, loss: Loss, mask: Tensor | None
+) -> Tensor:
+    """The relative gradient norm, of whose gradient only what is in the mask counts."""
+    norms = relative_gradient_norm(network, theta, x, y, loss)
+    if mask is None:
+        return norms
+    gradient = slope(network, theta, x, y, loss)[1]
+    return norms * quotient(kept(mask, gradient).norm(dim=1), gradient.norm(dim=1))
 
 
 def _is_decay(beta: float) -> bool:

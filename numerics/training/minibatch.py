@@ -8,21 +8,23 @@ What g is, the rule says: the gradient of one batch; with ``SharpnessAware`` the
 nearby; with ``LocalEntropy`` that of the local entropy over gamma, from a walk over as many batches as it has steps, so
 that a learning rate of 1 goes to the mean of the walk. A step of the
 first two is one batch, so that pairs of one seed see the same batches; the third goes through the same batches in the
-same order, more of them a step. With ``WeightAverage`` what is handed back is the mean of the points on the way.
+same order, more of them a step. With ``WeightAverage`` what is handed back is the mean of the points on the way. With a
+mask, parameters outside it are 0 from the start on, and neither momentum nor noise moves them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from numerics.arguments import checked_integers, checked_number, checked_sizes, checked_tolerance, integer
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
-from numerics.objective import Inputs, check_problem, has_own_targets, relative_gradient_norm, slope
+from numerics.objective import Inputs, check_problem, has_own_targets, slope
 from numerics.seeded import checked_seeds, generators
+from numerics.training.descent import checked_mask, kept, relative_norm_of_kept
 from numerics.training.local_entropy import LocalEntropy, scaled_entropy_gradient
 from numerics.training.result import TrainingResult
 from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gradient
@@ -50,6 +52,7 @@ def sgd(
     stop_at: float | None = None,
     check_every: int | None = None,
     tolerance: float = 1e-9,
+    mask: Bool[Tensor, "members parameters"] | None = None,
 ) -> TrainingResult:
     """Train every member by stochastic gradient descent on batches of its own.
 
@@ -80,6 +83,8 @@ def sgd(
         stop_at: The loss over all examples at which a member has arrived; None to take all steps.
         check_every: After how many steps that loss is looked at, besides the start and the end; if None about an epoch.
         tolerance: Relative gradient norm, over all examples, at which the end counts as converged, in (0, 1).
+        mask: Parameters that take part; the others are set to 0 and stay there. None for all. The relative gradient
+            then counts those in the mask.
 
     Returns:
         The end of every member, with the steps that it took and whether it arrived; the trajectory at the recorded
@@ -143,7 +148,7 @@ def sgd(
     )
     end, taken, reached, records = _run(
         data,
-        theta.clone(),
+        kept(checked_mask(mask, theta), theta.clone()),
         draws,
         learning_rate=learning_rate,
         momentum=momentum,
@@ -153,9 +158,10 @@ def sgd(
         steps=steps,
         check_every=check_every,
         moments=moments,
+        mask=mask,
     )
     value = data.loss_of(torch.arange(len(end), device=end.device), end)
-    norms = relative_gradient_norm(network, end, x, y, loss)
+    norms = relative_norm_of_kept(network, end, x, y, loss, mask)
     trajectory = torch.stack(records) if records else end.new_empty(0, *end.shape)
     arrived = None if target is None else reached
     gradients = taken * (1 if rule is None else rule.gradients_per_step)
@@ -225,19 +231,20 @@ def _direction(
     members: Tensor,
     point: Tensor,
     rule: SharpnessAware | LocalEntropy | None,
+    mask: Tensor | None,
 ) -> Tensor:
     """What some members take for the gradient at their points."""
 
     def on_fresh_batch() -> Callable[[list[Tensor]], list[Tensor]]:
         batch = data.batch(members, draws.batch(members))
-        return lambda points: [slope(data.network, points[0], *batch, data.loss)[1]]
+        return lambda points: [kept(mask, slope(data.network, points[0], *batch, data.loss)[1])]
 
     if rule is None:
         return on_fresh_batch()([point])[0]
     if isinstance(rule, SharpnessAware):
         return sharpness_aware_gradient([point], [rule], on_fresh_batch())[0]
     return scaled_entropy_gradient(
-        [point], [rule], lambda points: on_fresh_batch()(points), lambda: [draws.normal(members, point)]
+        [point], [rule], lambda points: on_fresh_batch()(points), lambda: [kept(mask, draws.normal(members, point))]
     )[0]
 
 
@@ -254,6 +261,7 @@ def _run(
     steps: int,
     check_every: int,
     moments: tuple[int, ...],
+    mask: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
     """Where every member ends, the steps it took, whether it arrived, and the recorded points."""
     taken = torch.zeros(len(theta), dtype=torch.int64, device=theta.device)
@@ -265,7 +273,8 @@ def _run(
     for step in range(steps + 1):
         if step:
             now = rule.at(step - 1) if isinstance(rule, LocalEntropy) else rule
-            gradient = _direction(data, draws, members, point, now)
+            own = None if mask is None else mask[members]
+            gradient = _direction(data, draws, members, point, now, own)
             velocity = velocity * momentum + gradient if momentum else gradient
             trial = point - learning_rate * velocity
             sound = trial.isfinite().all(1)

@@ -1,0 +1,66 @@
+"""Masks on the weights of one's own torch module, kept by ``torch.nn.utils.prune`` whatever an optimiser does.
+
+Conventions. The flat layout is that of ``FunctionalModule``: the trainable parameters in the order of
+``named_parameters()``. Each parameter that loses an entry becomes ``<name>_orig`` with a buffer ``<name>_mask``, and
+the layer computes with their product, so that momentum moves the first and never revives what is removed.
+``torch.nn.utils.prune.remove`` makes that product a plain parameter again.
+"""
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+
+def prune_module(module: nn.Module, mask: Bool[Tensor, " parameters"]) -> int:
+    """Remove the entries of a module's parameters at which a mask is False, in place.
+
+    Args:
+        module: The module.
+        mask: One truth value per trainable parameter, flat; on any device.
+
+    Returns:
+        How many entries are removed.
+
+    Raises:
+        TypeError: If the module is none, or the mask no tensor.
+        ValueError: If the mask does not fit, or a parameter that loses an entry is used by two layers or is already
+            computed from others.
+
+    Examples:
+        >>> layer = nn.Linear(2, 2, bias=False)
+        >>> prune_module(layer, torch.tensor([True, False, False, True]))
+        2
+        >>> (layer.weight == 0).tolist(), prune.is_pruned(layer)
+        ([[False, True], [True, False]], True)
+    """
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}.")
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"mask must be a torch tensor, got {type(mask).__name__}.")
+    trainable = [(name, value) for name, value in module.named_parameters() if value.requires_grad]
+    size = sum(value.numel() for _, value in trainable)
+    if mask.dtype != torch.bool or mask.shape != (size,):
+        raise ValueError(
+            f"mask must be truth values of shape ({size},), the module's trainable parameters, got {mask.dtype} of "
+            f"shape {tuple(mask.shape)}."
+        )
+    owners: dict[int, list[str]] = {}
+    for name, value in module.named_parameters(remove_duplicate=False):
+        owners.setdefault(id(value), []).append(name)
+    pieces = [
+        (name, value, piece.reshape(value.shape))
+        for (name, value), piece in zip(
+            trainable, torch.split(mask, [value.numel() for _, value in trainable]), strict=True
+        )
+        if not bool(piece.all())
+    ]
+    for name, value, _ in pieces:
+        if len(owners[id(value)]) > 1:
+            raise ValueError(f"module must use {name} in one layer alone, got {', '.join(owners[id(value)])}.")
+        if name.endswith("_orig") or ".parametrizations." in f".{name}":
+            raise ValueError(f"module must hold {name} itself to lose entries of it, but computes a weight from it.")
+    for name, value, piece in pieces:
+        path, _, own = name.rpartition(".")
+        prune.custom_from_mask(module.get_submodule(path), own, piece.to(value))  # type: ignore[no-untyped-call]
+    return int((~mask).sum())
