@@ -30,6 +30,7 @@ from .sources import Slide as Slide
 from .sources import Slip as Slip
 from .sources import Source as Source
 from .sources import Statement as Statement
+from .sources import Untried as Untried
 from .spectrum.page import write_spectrum as write_spectrum
 from .spectrum.record import NetworkSpectrum as NetworkSpectrum
 from .spectrum.study import network_spectrum as network_spectrum

@@ -2,7 +2,8 @@
 
 A claim names its source: the paper and the equation, and the slide of a lecture that printed the statement. Each
 statement of a lecture that the ledger covers is listed in ``verify.lectures``, in this project's words, with the
-claims that try it or with a :class:`Slip`, a note on wording or attribution that no computation could try.
+claims that try it, with a :class:`Slip`, a note on wording or attribution that no computation could try, or with
+:class:`Untried`, the reason why there is nothing to try.
 """
 
 import re
@@ -157,6 +158,20 @@ class Slip:
 
 
 @dataclass(frozen=True)
+class Untried:
+    """A note on a statement that no claim tries although its wording is right: a definition, a custom, a lost figure.
+
+    Args:
+        why: Why there is nothing to try.
+    """
+
+    why: str
+
+    def __str__(self) -> str:
+        return self.why
+
+
+@dataclass(frozen=True)
 class Statement:
     """A statement of a lecture, and what the ledger makes of it.
 
@@ -168,7 +183,7 @@ class Statement:
 
     slide: Slide
     text: str
-    covered: tuple[str, ...] | Slip
+    covered: tuple[str, ...] | Slip | Untried
 
 
 EDINBURGH_MLT: Final = Lecture(

@@ -9,7 +9,7 @@ from verify import bibliography, sources
 from verify.bibliography import PENNINGTON_BAHRI_2017
 from verify.ledger import discover
 from verify.report.prose import Prose
-from verify.sources import LECTURES, OXFORD_C65, Reference, Slide, Slip, Source
+from verify.sources import LECTURES, OXFORD_C65, Reference, Slide, Slip, Source, Untried
 from verify.statements import STATEMENTS, notes_on
 
 REFERENCES = [value for value in vars(bibliography).values() if isinstance(value, Reference)]
@@ -40,6 +40,8 @@ def test_every_statement_has_a_claim_or_a_note(statement: sources.Statement) -> 
     assert statement.text.count("$") % 2 == 0
     if isinstance(statement.covered, Slip):
         assert str(statement.covered) == f"{statement.covered.said}: {statement.covered.meant}"
+    elif isinstance(statement.covered, Untried):
+        assert str(statement.covered) == statement.covered.why
     else:
         assert statement.covered
         themes = "spectrum|index|hessian|rescaling|flatness|spin-glass|minima|level-sets|connectivity|generalisation"

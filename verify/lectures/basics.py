@@ -5,7 +5,7 @@ Text is Markdown with LaTeX between dollars, in this project's words. A slide wi
 
 from typing import Final
 
-from verify.sources import EDINBURGH_MLT, Slide, Statement
+from verify.sources import EDINBURGH_MLT, Slide, Slip, Statement, Untried
 
 PERCEPTRONS: Final = Slide(EDINBURGH_MLT, "Neural networks")
 CHALLENGES: Final = Slide(EDINBURGH_MLT, "Challenges with perceptron and 0-1 values")
@@ -32,6 +32,16 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("classifier.step-has-no-gradient",),
     ),
     Statement(
+        CHALLENGES,
+        r"It is hard to apply methods such as SGD to 0-1 values.",
+        ("classifier.step-has-no-gradient",),
+    ),
+    Statement(
+        CHALLENGES,
+        r"Sometimes it is useful to have real values.",
+        Untried("a matter of practice; what they are wanted for here is a gradient, and that is tried"),
+    ),
+    Statement(
         SIGMOID,
         r"The sigmoid is $f(x) = 1/(1 + e^x)$.",
         ("classifier.sigmoid-as-printed",),
@@ -40,6 +50,19 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         STRUCTURE,
         r"ReLU and activations like it agree better with gradients than steps and sigmoids do.",
         ("classifier.step-has-no-gradient",),
+    ),
+    Statement(
+        STRUCTURE,
+        r"ReLU and activations like it are easy to compute.",
+        Untried("a matter of programs and machines: a ReLU takes a comparison, a sigmoid an exponential"),
+    ),
+    Statement(
+        STRUCTURE,
+        r"The middle layers produce a vector of scores for the classes, called logits.",
+        Slip(
+            "the scores are put down to the middle layers",
+            "the last layer makes the scores, before softmax; the middle ones make the features that it weighs",
+        ),
     ),
     Statement(
         STRUCTURE,
@@ -55,6 +78,16 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         WHY_SOFTMAX,
         r"Softmax stands in for hard max, is differentiable, and its values can be treated as probabilities.",
         ("classifier.softmax",),
+    ),
+    Statement(
+        CROSS_ENTROPY,
+        r"Networks are usually trained on the cross-entropy of their outputs.",
+        Untried("a custom"),
+    ),
+    Statement(
+        CROSS_ENTROPY,
+        r"The vector of labels is one-hot: 1 for the true class and 0 for the others.",
+        Untried("a definition"),
     ),
     Statement(
         CROSS_ENTROPY,

@@ -18,13 +18,9 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("level-sets.linear-connected", "level-sets.quadratic", "connectivity.learnt-paths", "level-sets.strings"),
     ),
     Statement(
-        SUMMARY,
-        r"Increasing the width of a network can improve its loss landscape.",
-        ("connectivity.width-helps",),
-    ),
-    Statement(
         FIGURE,
-        r"The two-dimensional projection of the loss of a ReLU network shows that there is more than one minimum.",
+        r"Two-dimensional projections of the loss of a ReLU network with four layers zoom into its global minimum, and "
+        r"show more than one minimum.",
         ("level-sets.slice-minima",),
     ),
     Statement(

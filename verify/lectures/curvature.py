@@ -7,24 +7,57 @@ the title is that one's with the slide's own opening words. Text is Markdown wit
 
 from typing import Final
 
-from verify.sources import DINH_TALK, EDINBURGH_MLT, Slide, Slip, Statement
+from verify.sources import DINH_TALK, EDINBURGH_MLT, Slide, Slip, Statement, Untried
 
+DERIVATIVES: Final = Slide(EDINBURGH_MLT, "Partial derivatives")
 CURVATURE_DIRECTIONS: Final = Slide(EDINBURGH_MLT, "Curvature directions")
 THE_METHOD: Final = Slide(EDINBURGH_MLT, "So, the method is")
+IN_PRACTICE: Final = Slide(DINH_TALK, "Full eigenspectrum: Summary")
 HESSIAN_MEASURES: Final = Slide(DINH_TALK, "Hessian based measures")
 BEFORE_AND_AFTER: Final = Slide(DINH_TALK, "Hessian matrix in practice")
 DATA: Final = Slide(DINH_TALK, "Hessian matrix in practice: Data vs eigenvalues")
 NUMBER_OF_PARAMETERS: Final = Slide(DINH_TALK, "Hessian matrix in practice: Number of parameters vs eigenvalues")
 BATCH_SIZE: Final = Slide(DINH_TALK, "Hessian matrix in practice: Batch size vs eigenvalues")
 NEGATIVE_EIGENVALUES: Final = Slide(DINH_TALK, "Negative eigenvalues")
+NEGATIVE_BY_BATCH_SIZE: Final = Slide(DINH_TALK, "Negative eigenvalues: CNN with ReLU and maxpooling")
 OPEN_QUESTIONS: Final = Slide(DINH_TALK, "Open questions")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        DERIVATIVES,
+        r"$\partial f/\partial x$ is the same as $df/dx$, only that there are other variables to consider.",
+        Slip(
+            "partial and total derivative are said to be the same",
+            "the partial derivative holds the other variables fixed; where they depend on $x$, $df/dx$ counts what "
+            "their change adds as well",
+        ),
+    ),
+    Statement(
+        DERIVATIVES,
+        r"The curvature along $x$ is $\partial^2 f/\partial x^2$; the Hessian is the matrix of all second derivatives, "
+        r"mixed ones included.",
+        ("hessian.principal-curvatures",),
+    ),
     Statement(
         CURVATURE_DIRECTIONS,
         r"The directions of strongest curvature need not be those of the weights: the eigenvalues of the Hessian are "
         r"the principal curvatures, its eigenvectors their directions.",
         ("hessian.principal-curvatures",),
+    ),
+    Statement(
+        CURVATURE_DIRECTIONS,
+        r"Larger eigenvalues of the Hessian imply sharper minima.",
+        ("flatness.epsilon-sharpness", "rescaling.counts-are-not-invariant"),
+    ),
+    Statement(
+        CURVATURE_DIRECTIONS,
+        r"Think of the principal components of the matrix of curvatures.",
+        ("hessian.principal-curvatures",),
+    ),
+    Statement(
+        THE_METHOD,
+        r"Eigenvalues of the Hessian come in a distribution, at which one should look.",
+        ("hessian.bulk-and-outliers",),
     ),
     Statement(
         THE_METHOD,
@@ -39,7 +72,21 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         HESSIAN_MEASURES,
         r"Flatness is characterised by the eigenvalues of the Hessian, or by their sum, the trace.",
-        ("hessian.principal-curvatures",),
+        ("hessian.principal-curvatures", "rescaling.counts-are-not-invariant"),
+    ),
+    Statement(
+        IN_PRACTICE,
+        r"How does the Hessian at a minimum look in practice?",
+        ("hessian.bulk-and-outliers", "hessian.rank-at-interpolation"),
+    ),
+    Statement(
+        BEFORE_AND_AFTER,
+        r"The interesting case is a rectifier network of depth 2 with a scalar output.",
+        Slip(
+            "the case that is called interesting has depth 2 and one output",
+            "that is the case of the proofs; the networks of the figures that follow have two hidden layers, so depth "
+            "3, and an output for each class",
+        ),
     ),
     Statement(
         BEFORE_AND_AFTER,
@@ -64,6 +111,16 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         NEGATIVE_EIGENVALUES,
         r"At the end of training negative eigenvalues remain, much smaller in size than the positive ones.",
+        ("hessian.negative-eigenvalues-are-small",),
+    ),
+    Statement(
+        NEGATIVE_EIGENVALUES,
+        r"The share of small eigenvalues is on the horizontal axis.",
+        Untried("the caption of a figure; its data are not given"),
+    ),
+    Statement(
+        NEGATIVE_BY_BATCH_SIZE,
+        r"Negative eigenvalues of a convolutional network, trained with batches of 10 and of 512, are small as well.",
         ("hessian.negative-eigenvalues-are-small",),
     ),
     Statement(

@@ -15,6 +15,7 @@ STABLE: Final = Slide(EDINBURGH_MLT, "Flat minima are also more likely to be sta
 CURVATURE: Final = Slide(EDINBURGH_MLT, "Curvature as a sharpness measure")
 SHARPNESS: Final = Slide(EDINBURGH_MLT, "ε-Sharpness")
 HIGH_DIMENSIONS: Final = Slide(EDINBURGH_MLT, "Model spaces are high dimensional")
+FLAT_OR_SHARP: Final = Slide(EDINBURGH_MLT, "Flat and sharp minima")
 FLAT_GENERALISE: Final = Slide(EDINBURGH_MLT, "Flat and sharp minima: Flat minima generalize better")
 SGD_AND_FLAT_MINIMA: Final = Slide(EDINBURGH_MLT, "SGD and Flat minima")
 
@@ -23,6 +24,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         OUTLIER,
         r"A reasonable model gives up an outlier to generalise better; but what is the cross-entropy there?",
         ("flatness.confident-error",),
+    ),
+    Statement(
+        FLAT_OR_SHARP,
+        r"A minimum of the loss can be flat or sharp.",
+        ("flatness.epsilon-sharpness", "hessian.principal-curvatures"),
     ),
     Statement(
         FLAT_GENERALISE,
@@ -43,6 +49,15 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         SHARPNESS,
         r"The sharpness of a minimum is the largest rise of the loss in a ball around it, over one plus the loss.",
         ("flatness.epsilon-sharpness",),
+    ),
+    Statement(
+        SHARPNESS,
+        r"The ball is Euclidean, and the rise is divided by one plus the loss.",
+        Slip(
+            "this is shown as the definition of sharpness",
+            "so Dinh et al. (2017) define it; Keskar et al. (2017), who introduced it, take a box with sides that grow "
+            "with the sizes of the weights, and a factor of 100",
+        ),
     ),
     Statement(
         HIGH_DIMENSIONS,
@@ -79,6 +94,21 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ALGORITHMS,
         r"Averaging the weights of the last models (stochastic weight averaging) produces flat minima.",
         ("flatness.swa-finds-flatter",),
+    ),
+    Statement(
+        REDUNDANT,
+        r"Flat minima are generally agreed to be good, but the full picture is not clear.",
+        ("flatness.predicts-generalisation", "flatness.no-prediction-after-rescaling"),
+    ),
+    Statement(
+        REDUNDANT,
+        r"Sometimes sharp minima work well.",
+        ("rescaling.same-function", "flatness.winner-by-rescaling"),
+    ),
+    Statement(
+        REDUNDANT,
+        r"Networks are highly redundant, for example symmetric: many weights have one function.",
+        ("rescaling.symmetry-orbit", "connectivity.permutation-recovery"),
     ),
     Statement(
         REDUNDANT,

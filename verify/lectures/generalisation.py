@@ -5,12 +5,27 @@ Text is Markdown with LaTeX between dollars, in this project's words.
 
 from typing import Final
 
-from verify.sources import EDINBURGH_MLT, Slide, Statement
+from verify.sources import EDINBURGH_MLT, Slide, Slip, Statement, Untried
 
 OVERPARAMETERISED: Final = Slide(EDINBURGH_MLT, "Overparameterised neural networks")
 DOUBLE_DESCENT: Final = Slide(EDINBURGH_MLT, "Double descent")
+GAP: Final = Slide(EDINBURGH_MLT, "Generalisation gap for neural networks")
+WEIGHTS: Final = Slide(EDINBURGH_MLT, "Distribution of weights on trained NNs")
+QUESTION: Final = Slide(EDINBURGH_MLT, "Pruning and dimension: Question")
+PRUNING_METHODS: Final = Slide(EDINBURGH_MLT, "Standard pruning methods")
+OTHER_RESULTS: Final = Slide(EDINBURGH_MLT, "Other results")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
+    Statement(
+        OVERPARAMETERISED,
+        r"Parameters are unknowns, data points are like equations.",
+        ("minima.dimension", "index.interpolation-threshold"),
+    ),
+    Statement(
+        OVERPARAMETERISED,
+        r"Modern networks have many more parameters than data points.",
+        Untried("an observation of practice"),
+    ),
     Statement(
         OVERPARAMETERISED,
         r"By classical statistics the need for data grows with the number of parameters: many more parameters than "
@@ -26,5 +41,28 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         DOUBLE_DESCENT,
         r"Of the many models with a small training loss, SGD finds ones with a small test loss.",
         ("generalisation.implicit-bias",),
+    ),
+    Statement(
+        DOUBLE_DESCENT,
+        r"Neural tangent kernels are pointed to.",
+        ("lazy.mean-kernels", "lazy.gradient-bound"),
+    ),
+    Statement(
+        PRUNING_METHODS,
+        r"Iterative pruning sets random weights, trains, removes edges with small weights, and starts over.",
+        Slip(
+            "each round is said to set random weights again",
+            "to look for a lottery ticket every round starts from the *same* initial weights, with the edges that were "
+            "removed before held at zero; to leave the share $q$ in $n$ rounds each keeps $q^{1/n}$ of what was left",
+        ),
+    ),
+    Statement(
+        OTHER_RESULTS,
+        r"There are proofs for special cases by Malach et al. and by Bartoldson et al. (2020).",
+        Slip(
+            "Bartoldson et al. (2020) are named for a proof",
+            "their paper, on the stability of pruning, is empirical; proofs are in Malach et al., Pensia et al. and "
+            "Orseau et al. (2020)",
+        ),
     ),
 )

@@ -6,8 +6,9 @@ errors without a half. Text is Markdown with LaTeX between dollars.
 
 from typing import Final
 
-from verify.sources import OPTIMALITY_TALK, Slide, Slip, Statement
+from verify.sources import OPTIMALITY_TALK, Slide, Slip, Statement, Untried
 
+OBSERVED: Final = Slide(OPTIMALITY_TALK, "2. Convergencia de SGD para redes neuronales sobre-parametrizadas")
 MODEL: Final = Slide(OPTIMALITY_TALK, "Un modelo simple")
 GRADIENT: Final = Slide(OPTIMALITY_TALK, "¿Cómo se ve este gradiente?")
 CONTROL: Final = Slide(OPTIMALITY_TALK, "El control del gradiente")
@@ -21,12 +22,22 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("lazy.minibatch-gradient-is-unbiased",),
     ),
     Statement(
+        OBSERVED,
+        r"What has been observed of the parametrisation of networks?",
+        Untried("a question, answered by a figure that is lost"),
+    ),
+    Statement(
         MODEL,
         r"The model is a two-layer network without a bias.",
         Slip(
             "the network is introduced as one without a bias",
             "its units take in $(x, 1)$, so that each of them has a bias; the output has none",
         ),
+    ),
+    Statement(
+        MODEL,
+        r"The risk is $\frac{1}{m} \sum_{i=1}^m (\Phi(x^{(i)}, \theta) - y^{(i)})^2$.",
+        ("lazy.gradient-bound",),
     ),
     Statement(
         GRADIENT,

@@ -11,7 +11,7 @@ LEVEL_SETS: Final = Slide(OXFORD_C65, "Consider our loss function and its associ
 COMPLEX: Final = Slide(OXFORD_C65, "There are datasets for which ReLU has a complex landscape")
 OVER_PARAMETERISED: Final = Slide(OXFORD_C65, "Over parameterisation can generate a single connected component")
 SUMMARY: Final = Slide(OXFORD_C65, "Structure of the loss landscape dimensionality dependence")
-THEORETICAL: Final = Slide(DINH_TALK, "Theoretical studies")
+THEORETICAL: Final = Slide(DINH_TALK, "Theoretical studies: Not covered in this presentation")
 PATHS: Final = Slide(OPTIMALITY_TALK, "1.2 Caminos a lo largo del espacio de parámetros")
 MAIN_RESULT: Final = Slide(OPTIMALITY_TALK, "Resultado principal")
 
@@ -24,6 +24,15 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             "connected sublevel sets are said to exclude isolated local minima and to let every descent succeed",
             "they exclude strict local minima that are not global; the minimum of $x^2$ is isolated and global, and on "
             "plateaus and at saddles descent may stop",
+        ),
+    ),
+    Statement(
+        LEVEL_SETS,
+        r"The loss is $n^{-1} \sum_{\mu=1}^n \ell(\theta; x_\mu, y_\mu)$.",
+        Slip(
+            "$n$ counts the data",
+            "on the slides before and after it is the number of inputs, and the data are $m$; here there is no half "
+            "before the sum, there there is",
         ),
     ),
     Statement(
@@ -93,8 +102,16 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         SUMMARY,
+        r"The components of a level curve of the loss can be analysed.",
+        Slip(
+            "level curves are named",
+            "sublevel sets are meant: the level curve $x^2 = 1$ has two components, the sublevel set $x^2 \\le 1$ one",
+        ),
+    ),
+    Statement(
+        SUMMARY,
         r"More width can improve the loss landscape.",
-        ("level-sets.freeman-bruna-gap", "level-sets.valleys-are-low"),
+        ("connectivity.width-helps", "level-sets.freeman-bruna-gap", "level-sets.valleys-are-low"),
     ),
     Statement(
         THEORETICAL,
@@ -106,6 +123,21 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"A path from every point to the global minimum along which the risk does not increase excludes local minima "
         r"that are not global.",
         ("level-sets.monotone-path-as-printed",),
+    ),
+    Statement(
+        PATHS,
+        r"To be minimised is the empirical risk $F(\theta) = \frac{1}{L} \sum_{i=1}^L |\Phi(x_i; \theta) - y_i|^2 + "
+        r"\kappa R(\theta)$.",
+        Slip(
+            "the sum with the regulariser is called the empirical risk",
+            "it is the regularised risk; $L$ is the number of examples, there is no half, and $R$, which is the risk "
+            "itself on other slides, is here the regulariser",
+        ),
+    ),
+    Statement(
+        PATHS,
+        r"Level sets are $\Omega_F(\lambda) = \{\theta : F(\theta) \le \lambda\}$.",
+        Slip("these are called level sets", "they are the sublevel sets; a level set has $F(\\theta) = \\lambda$"),
     ),
     Statement(
         PATHS,

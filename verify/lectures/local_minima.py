@@ -9,7 +9,7 @@ words.
 from typing import Final
 
 from verify.lectures.curvature import OPEN_QUESTIONS
-from verify.sources import OPTIMALITY_TALK, OXFORD_C65, Slide, Slip, Statement
+from verify.sources import OPTIMALITY_TALK, OXFORD_C65, Slide, Slip, Statement, Untried
 
 LANDSCAPE: Final = Slide(OXFORD_C65, "Loss landscape example: 56 layers fully connected")
 SUMMARY: Final = Slide(OXFORD_C65, "Structure of the loss landscape dimensionality dependence")
@@ -17,10 +17,12 @@ GLOBAL_MANIFOLD: Final = Slide(OXFORD_C65, "Dimension of global minimizer subman
 LOCAL_SHAPE: Final = Slide(OXFORD_C65, "Local shape of loss landscape")
 REMINDER: Final = Slide(OPTIMALITY_TALK, "Recordemos")
 CONVEX: Final = Slide(OPTIMALITY_TALK, "Problemas convexos")
+ALONG_TRAINING: Final = Slide(OPTIMALITY_TALK, "Función de pérdida en redes neuronales")
 EXAMPLE: Final = Slide(OPTIMALITY_TALK, "Ejemplo 1.20")
 PROBLEMS: Final = Slide(OPTIMALITY_TALK, "Se presentan problemas")
 MORE_PROBLEMS: Final = Slide(OPTIMALITY_TALK, "Más problemas")
 FUNCTION_SET: Final = Slide(OPTIMALITY_TALK, "very non-convex and non-closed set")
+EXPLANATIONS: Final = Slide(OPTIMALITY_TALK, "Algunas posibles explicaciones")
 NO_FORMULA: Final = Slide(OPTIMALITY_TALK, "In view of these considerations")
 ONE_NEURON: Final = Slide(OPTIMALITY_TALK, "Resultados: We show that for a single neuron")
 RELU_TEACHER: Final = Slide(OPTIMALITY_TALK, "Resultados: We consider the optimization problem")
@@ -52,6 +54,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         GLOBAL_MANIFOLD,
+        r"That is so after an arbitrarily small perturbation, for smooth activations and distinct data.",
+        ("minima.dimension",),
+    ),
+    Statement(
+        GLOBAL_MANIFOLD,
         r"The submanifold may be empty.",
         ("minima.fit-exists",),
     ),
@@ -73,6 +80,12 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         SUMMARY,
         r"Loss landscapes can be non-convex and hence difficult to optimise.",
         ("level-sets.example-midpoint", "level-sets.convexity-classes"),
+    ),
+    Statement(
+        REMINDER,
+        r"How well a hypothesis approximates the target function is measured by an error, the loss penalises a wrong "
+        r"class or value of one example, and learning minimises a cost.",
+        Untried("definitions"),
     ),
     Statement(
         REMINDER,
@@ -99,6 +112,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         CONVEX,
         r"The empirical risk of networks is in general not convex.",
         ("level-sets.example-midpoint",),
+    ),
+    Statement(
+        ALONG_TRAINING,
+        r"A figure shows the loss along the training of a network.",
+        Untried("the figure is lost, and neither network nor data are named"),
     ),
     Statement(
         EXAMPLE,
@@ -130,6 +148,25 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         MORE_PROBLEMS,
         r"In $L^p$ norms the set of network functions is far from convex and closed.",
         ("level-sets.not-closed", "level-sets.not-convex"),
+    ),
+    Statement(
+        MORE_PROBLEMS,
+        r"In spite of these problems deep learning by SGD works very well in practice.",
+        Untried("an observation of practice, without a measure"),
+    ),
+    Statement(
+        MORE_PROBLEMS,
+        r"Classical learning theory does not explain this.",
+        ("generalisation.double-descent",),
+    ),
+    Statement(
+        EXPLANATIONS,
+        r"Two possible explanations are the landscape of the loss and the convergence of SGD for over-parameterised "
+        r"networks, which can be proved.",
+        Slip(
+            "what can be proved is said of SGD",
+            "of gradient flow and of descent by the gradient of the whole risk, as the second part of the talk shows",
+        ),
     ),
     Statement(
         FUNCTION_SET,
@@ -168,6 +205,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("minima.gradient-does-not-always-arrive", "minima.slow-saddles"),
     ),
     Statement(
+        NO_FORMULA,
+        r"Convergence is yet quite often observed, with little theoretical explanation in the classical set-up.",
+        Untried("an observation of practice; where descent arrives and where not is tried under other statements"),
+    ),
+    Statement(
         ONE_NEURON,
         r"For a single logistic neuron under the square loss the number of local minima can grow exponentially in the "
         r"dimension.",
@@ -188,6 +230,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         RELU_TEACHER,
         r"Such minima are hit with a high probability, which grows with the size; a few more units make them rare.",
         ("minima.relu-teacher-hits",),
+    ),
+    Statement(
+        RELU_TEACHER,
+        r"So a positive result here needs an assumption of over-parameterisation.",
+        ("minima.relu-teacher", "connectivity.width-helps"),
     ),
 )
 """The statements, lecture by lecture, in the order of the slides."""

@@ -7,16 +7,17 @@ LaTeX between dollars.
 
 from typing import Final
 
-from verify.sources import OXFORD_C65, Slide, Slip, Statement
+from verify.sources import OXFORD_C65, Slide, Slip, Statement, Untried
 
 
-def _slide(title: str, text: str, *covered: str | Slip) -> Statement:
+def _slide(title: str, text: str, *covered: str | Slip | Untried) -> Statement:
     """List a statement of the lecture with the claims that try it, or with the note on it."""
-    slips = [cover for cover in covered if isinstance(cover, Slip)]
+    notes = [cover for cover in covered if not isinstance(cover, str)]
     ids = tuple(cover for cover in covered if isinstance(cover, str))
-    return Statement(Slide(OXFORD_C65, title), text, slips[0] if slips else ids)
+    return Statement(Slide(OXFORD_C65, title), text, notes[0] if notes else ids)
 
 
+_NETWORK = "Consider a data set and a very simple two layer net"  # no title: its opening words
 _HESSIAN = "Hessian for two layer net (without activation)"
 _SHAPE = "Local shape of loss landscape"
 _MODEL = "One can interpret properties of the landscape through the Hessian"  # no title: its opening words
@@ -30,9 +31,36 @@ _SUMMARY = "Structure of the loss landscape dimensionality dependence"
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     _slide(
+        _NETWORK,
+        r"The network has two layers without biases, a ReLU after the first and none after the second, and for "
+        r"simplicity as many outputs as inputs.",
+        Untried("a definition; what holds for other sizes is in the claims"),
+    ),
+    _slide(
+        _NETWORK,
+        r"The loss $(2m)^{-1} \sum_{\mu=1}^m \sum_{i=1}^n (\hat y_{i\mu} - y_{i\mu})^2$ is the average sum of squares.",
+        Slip(
+            "the loss is called the average sum of squares",
+            "it is half of that (the talk in Spanish has no half, and every eigenvalue of the Hessian is then twice as "
+            "large)",
+        ),
+    ),
+    _slide(
+        _NETWORK,
+        r"The weighted accuracy of the loss is $\epsilon = L/n$.",
+        "spectrum.residual-variance",
+    ),
+    _slide(
         _HESSIAN,
         r"The Hessian is $H_0 + H_1$, with $H_0 = JJ^T/m$ positive semidefinite and $H_1$ linear in the residuals.",
         "spectrum.hessian-split",
+    ),
+    _slide(
+        _HESSIAN,
+        r"The diagonal matrices of a nonlinear activation are left out.",
+        "spectrum.residual-linear",
+        "spectrum.gauss-newton-linear",
+        "index.critical-energy-linear",
     ),
     _slide(
         _HESSIAN,
@@ -104,6 +132,15 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"$\sigma(1 \pm \sqrt\tau)^2$ and, for $\tau > 1$, an atom of weight $1 - 1/\tau$ at 0.",
         "spectrum.marchenko-pastur",
         "spectrum.wishart-scale-as-printed",
+    ),
+    _slide(
+        _LAWS,
+        r"The eigenvalues of random matrices are drawn from these laws.",
+        Slip(
+            "the eigenvalues are said to be drawn from the law",
+            "they repel each other and are far from independent draws; it is the distribution of all eigenvalues of "
+            "one matrix that tends to the law as the matrix grows",
+        ),
     ),
     _slide(
         _TRANSFORMS,
@@ -189,6 +226,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"With ReLU too a small index is about $\tilde\alpha_0 |(\epsilon - \epsilon_c)/\epsilon_c|^{3/2}$.",
         "index.three-halves",
         "index.absolute-value-as-printed",
+    ),
+    _slide(
+        _FIGURE_6,
+        r"Each point is the mean energy of critical points of one index over about 200 training runs.",
+        Untried("the protocol of a figure whose data are not given; what the protocol is worth is tried"),
     ),
     _slide(
         _FIGURE_6,

@@ -7,7 +7,7 @@ Text is Markdown with LaTeX between dollars.
 
 from typing import Final
 
-from verify.sources import DINH_TALK, OPTIMALITY_TALK, Slide, Slip, Statement
+from verify.sources import DINH_TALK, OPTIMALITY_TALK, Slide, Slip, Statement, Untried
 
 SPIN_GLASS: Final = Slide(OPTIMALITY_TALK, "Interpretación del vidrio de espín")
 SKETCH: Final = Slide(OPTIMALITY_TALK, "Figure 5.1: Sketch of the distribution of critical points")
@@ -32,6 +32,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             "the couplings between the spins are drawn at random and then stay as they are; the spins are the "
             "variables, in which critical points are looked for",
         ),
+    ),
+    Statement(
+        SPIN_GLASS,
+        r"A figure contrasts the random spins of a spin glass with the ordered ones of a ferromagnet.",
+        Untried("a schematic picture of magnets, no statement on landscapes"),
     ),
     Statement(
         SPIN_GLASS,
@@ -60,6 +65,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             "spin-glass.weights-are-uniform",
             "spin-glass.weights-on-a-sphere",
         ),
+    ),
+    Statement(
+        NETWORKS,
+        r"The properties of the critical points are nevertheless usually found in practice.",
+        ("index.grows-with-energy", "index.model-is-qualitative", "index.three-halves-on-networks"),
     ),
     Statement(
         NETWORKS,

@@ -43,7 +43,7 @@ def test_they_are_registered_in_reading_order_with_their_expectations() -> None:
 def test_statements_of_the_talks_lead_to_all_of_them_and_three_are_slips() -> None:
     assert set(spin_glass.STATEMENTS) <= set(STATEMENTS)
     covered = [statement.covered for statement in spin_glass.STATEMENTS]
-    assert {name for entry in covered if isinstance(entry, tuple) for name in entry} == set(CLAIMS)
+    assert {name for entry in covered if isinstance(entry, tuple) for name in entry} >= set(CLAIMS)
     slips = [entry for entry in covered if isinstance(entry, Slip)]
     assert len(slips) == 3
     assert "an energy of the configuration alone" in slips[0].meant
