@@ -37,6 +37,8 @@ from .data import digits as digits
 from .data import gaussian_clusters as gaussian_clusters
 from .data import gaussian_memorisation as gaussian_memorisation
 from .data import mnist_subset as mnist_subset
+from .empirical_kernel import TangentKernel as TangentKernel
+from .empirical_kernel import tangent_kernel as tangent_kernel
 from .entropy_sampling import SampledEntropy as SampledEntropy
 from .entropy_sampling import sampled_local_entropy as sampled_local_entropy
 from .functional_module import FunctionalModule as FunctionalModule
@@ -109,6 +111,9 @@ from .training.minibatch import sgd as sgd
 from .training.result import TrainingResult as TrainingResult
 from .training.sharpness_aware import SharpnessAware as SharpnessAware
 from .training.weight_average import WeightAverage as WeightAverage
+from .wide_training import WideTraining as WideTraining
+from .wide_training import wide_descent as wide_descent
+from .wide_training import wide_flow as wide_flow
 from .zero_set import ZeroSetWalk as ZeroSetWalk
 from .zero_set import walk_on_zero_set as walk_on_zero_set
 from .zero_set import zero_set_dimension as zero_set_dimension
