@@ -43,6 +43,8 @@ from .entropy_sampling import SampledEntropy as SampledEntropy
 from .entropy_sampling import sampled_local_entropy as sampled_local_entropy
 from .functional_module import FunctionalModule as FunctionalModule
 from .functional_module import Network as Network
+from .functional_rank import FunctionalRank as FunctionalRank
+from .functional_rank import functional_rank as functional_rank
 from .loss_slices import LossSlice as LossSlice
 from .loss_slices import loss_slice as loss_slice
 from .loss_slices import random_directions as random_directions
@@ -92,6 +94,9 @@ from .random_matrices import sample_wigner as sample_wigner
 from .random_matrices import sample_wishart as sample_wishart
 from .random_matrices import symmetric_spectrum as symmetric_spectrum
 from .random_matrices import threshold_spectrum as threshold_spectrum
+from .random_projections import Projection as Projection
+from .random_projections import random_projection as random_projection
+from .random_projections import walsh_hadamard as walsh_hadamard
 from .rescaled_networks import rescale as rescale
 from .rescaled_networks import rescale_units as rescale_units
 from .rescaled_networks import rescaling_factors as rescaling_factors
@@ -99,6 +104,9 @@ from .rescaled_networks import unit_rescaling_factors as unit_rescaling_factors
 from .sharpness_ascent import Sharpness as Sharpness
 from .sharpness_ascent import box_sharpness as box_sharpness
 from .sharpness_ascent import epsilon_sharpness as epsilon_sharpness
+from .subspace_training import SubspaceTraining as SubspaceTraining
+from .subspace_training import crossing_dimension as crossing_dimension
+from .subspace_training import train_in_subspace as train_in_subspace
 from .subspaces import random_basis as random_basis
 from .training.descent import adam as adam
 from .training.descent import gradient_descent as gradient_descent

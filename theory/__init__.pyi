@@ -98,7 +98,12 @@ from .function_set import midpoint_kinks as midpoint_kinks
 from .function_set import relu_kinks as relu_kinks
 from .function_set import step_as_limit as step_as_limit
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
+from .generalisation.functional_dimension import functional_dimension as functional_dimension
+from .generalisation.functional_dimension import relu_functional_rank as relu_functional_rank
+from .generalisation.functional_dimension import tanh_functional_rank as tanh_functional_rank
 from .generalisation.implicit_bias import least_norm_descent as least_norm_descent
+from .generalisation.intrinsic_dimension import intrinsic_dimension as intrinsic_dimension
+from .generalisation.intrinsic_dimension import meets_solutions as meets_solutions
 from .generalisation.least_squares_risk import optimal_ridge_risk as optimal_ridge_risk
 from .generalisation.least_squares_risk import overparameterised_risk as overparameterised_risk
 from .generalisation.least_squares_risk import ridge_risk as ridge_risk
