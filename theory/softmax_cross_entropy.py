@@ -15,6 +15,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
+from theory.classifier.softmax_jacobian import softmax_jacobian_steps
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.proof import Relation
@@ -26,7 +27,6 @@ _outputs = sp.symbols("o_1:4", real=True)
 _targets = sp.symbols("t_1:4", positive=True)
 _p = sp.Symbol("p", positive=True)
 _SLIDE = "Edinburgh, Machine Learning Theory, slides Cross entropy loss"
-_THREE = range(3)
 
 
 @cache
@@ -35,8 +35,8 @@ def softmax_cross_entropy_parts() -> Derivation:
 
     .. math:: \ell = H(t) + KL(t \| p), \qquad \nabla_o \ell = p - t, \qquad \nabla_o^2 \ell = \mathrm{diag}(p) - p p^T
 
-    The Hessian has the quadratic form of a variance: it is positive semidefinite, with the kernel (1, ..., 1), along
-    which the softmax does not change.
+    The quadratic form of the Hessian is sum_(i<j) p_i p_j (v_i - v_j)^2, a variance: it is positive semidefinite, with
+    the kernel (1, ..., 1), along which the softmax does not change.
 
     Returns:
         A derivation; the value is the loss for a hard label, in the probability p of it.
@@ -56,14 +56,6 @@ def softmax_cross_entropy_parts() -> Derivation:
     entropy = -sp.Add(*(t * sp.log(t) for t in _targets))
     divergence = sp.Add(*(t * sp.expand_log(sp.log(t / x)) for t, x in zip(_targets, q, strict=True)))
     cross = -sp.Add(*(t * sp.log(x) for t, x in zip(_targets, q, strict=True)))
-    hessian = sp.ImmutableMatrix(sp.hessian(loss, _outputs))
-    direction = sp.Matrix(sp.symbols("v_1:4", real=True))
-    units = sp.symbols("e_1:4", positive=True)  # the exponentials, by which d/do_j is e_j d/de_j
-    share = [unit / sp.Add(*units) for unit in units]
-    mean = sp.Add(*(share[j] * direction[j] for j in _THREE))
-    variance = sp.Add(*(share[j] * (direction[j] - mean) ** 2 for j in _THREE))
-    logarithm = sp.log(sp.Add(*units))
-    curvature = sp.Matrix(3, 3, lambda i, j: units[i] * (units[j] * logarithm.diff(units[j])).diff(units[i]))
     example = [sp.Rational(1, 10), sp.Rational(1, 2), sp.Rational(1, 5), sp.Rational(1, 5)]
     return Derivation(
         "The cross-entropy of a softmax",
@@ -89,23 +81,8 @@ def softmax_cross_entropy_parts() -> Derivation:
                 "exact",
                 shown=r"\frac{\partial}{\partial o_j} \left(\log \sum_k e^{o_k} - \sum_k t_k o_k\right) = p_j - t_j",
             ),
-            Step(
-                "its Hessian does not know the targets:",
-                Relation(hessian, "=", sp.diag(*p) - p * p.T),
-                "exact",
-                shown=r"\frac{\partial^2 \ell}{\partial o_i \partial o_j} = p_i \delta_{ij} - p_i p_j",
-            ),
-            Step(
-                "the quadratic form is a variance, so that it is not negative,",
-                Relation((direction.T * curvature * direction)[0], "=", variance),
-                "exact",
-                shown=r"v^{T} \left(\mathrm{diag}(p) - p p^{T}\right) v = \sum_j p_j \left(v_j - \bar{v}\right)^2",
-            ),
-            Step(
-                "and vanishes along equal outputs, alone.",
-                Relation(curvature * sp.ones(3, 1), "=", sp.zeros(3, 1)),
-                "exact",
-                shown=r"\left(\mathrm{diag}(p) - p p^{T}\right) (1, 1, 1) = 0",
+            *softmax_jacobian_steps(
+                sp.Integer(1), "its Hessian does not know the targets: it is the Jacobian of the probabilities,"
             ),
             Step(
                 "With a hard label the loss is the negative logarithm of its probability,",

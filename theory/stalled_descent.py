@@ -16,6 +16,7 @@ from functools import cache
 
 import sympy as sp
 
+from theory.conserved_difference import conserved_difference_steps
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
@@ -43,9 +44,8 @@ def positive_units_floor() -> Derivation:
         Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on quadratic units; Du, Hu and Lee (2018),
         arXiv:1806.00900, on what gradient flow conserves.
     """
-    u, w, x_1, x_2, w_1, w_2 = sp.symbols("u w x_1 x_2 w_1 w_2", real=True)
+    u, w = sp.symbols("u w", real=True)
     y, t, angle = sp.symbols("y t phi", positive=True)
-    output = u * (w_1 * x_1 + w_2 * x_2) ** 2
     error = u * w**2 + y
     one = error**2
     speed = -sum(one.diff(weight) * error.diff(weight) for weight in (u, w))
@@ -54,19 +54,7 @@ def positive_units_floor() -> Derivation:
         "What positive quadratic units cost for ever",
         sp.Eq(sp.Symbol("floor"), y**2),
         (
-            Step(
-                "A unit is homogeneous: of degree one in u and of degree two in w. So for every loss that is a "
-                "function of the outputs",
-                Relation(2 * u * output.diff(u), "=", sp.expand(w_1 * output.diff(w_1) + w_2 * output.diff(w_2))),
-                "exact",
-                shown=r"2 u \, \frac{\partial L}{\partial u} = w \cdot \frac{\partial L}{\partial w}",
-            ),
-            Step(
-                "and the flow conserves 2 u^2 - |w|^2:",
-                Relation(4 * u * output.diff(u) - 2 * (w_1 * output.diff(w_1) + w_2 * output.diff(w_2)), "=", 0),
-                "exact",
-                shown=r"\frac{d}{dt} (2 u^2 - |w|^2) = 0",
-            ),
+            *conserved_difference_steps(),
             Step(
                 "If that is positive, u never passes 0, where it would be",
                 Relation((2 * u**2 - w**2).subs(u, 0), "=", -(w**2)),

@@ -9,6 +9,7 @@ from functools import cache
 
 import sympy as sp
 
+from theory.classifier.softmax_jacobian import softmax_form, softmax_jacobian_steps
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
@@ -17,9 +18,6 @@ __all__ = ["logistic_unit", "softmax_at_temperature"]
 
 _b, _second, _third = sp.symbols("b d_2 d_3", positive=True)
 _u, _v = sp.symbols("u v", positive=True)  # e^(-b d_2) and e^(-b d_3)
-_units = sp.symbols("e_1:4", positive=True)  # e^(b o_j), by which d/do_j is b e_j d/de_j
-_directions = sp.symbols("v_1:4", real=True)
-_THREE = range(3)
 
 
 @cache
@@ -48,12 +46,6 @@ def softmax_at_temperature() -> Derivation:
     shifted = [sp.expand(sp.exp(sp.expand(_b * (o + shift))), power_exp=True) for o in outputs]
     value = 1 / (1 + sp.exp(-_b * _second) + sp.exp(-_b * _third))
     tied = 1 / (2 + sp.exp(-_b * _third))
-    total = sp.Add(*_units)
-    p = [unit / total for unit in _units]
-    jacobian = sp.Matrix(3, 3, lambda i, j: _b * _units[j] * p[i].diff(_units[j]))
-    pairs = [(0, 1), (0, 2), (1, 2)]
-    form = _b * sp.Add(*(_units[i] * _units[j] * (_directions[i] - _directions[j]) ** 2 for i, j in pairs)) / total**2
-    direction = sp.Matrix(_directions)
     return Derivation(
         "Softmax at a temperature",
         sp.Eq(sp.Symbol("p_1"), value),
@@ -97,24 +89,7 @@ def softmax_at_temperature() -> Derivation:
                 lambda: 1 / (1 + 1 + sp.limit(_u, _u, 0)),
                 shown=r"\lim_{b \to \infty} \frac{1}{1 + 1 + e^{-b d_3}} = \frac{1}{2}",
             ),
-            Step(
-                "The probabilities are differentiable, with the Jacobian",
-                Relation(jacobian, "=", _b * (sp.diag(*p) - sp.Matrix(p) * sp.Matrix(p).T)),
-                "exact",
-                shown=r"\frac{\partial p_i}{\partial o_j} = b \left(p_i \delta_{ij} - p_i p_j\right)",
-            ),
-            Step(
-                "whose quadratic form is a sum of squares, zero for equal shifts alone:",
-                Relation((direction.T * jacobian * direction)[0], "=", form),
-                "exact",
-                shown=r"v^{T} J v = b \sum_{i < j} p_i p_j (v_i - v_j)^2",
-            ),
-            Step(
-                "these it takes to zero.",
-                Relation(jacobian * sp.ones(3, 1), "=", sp.zeros(3, 1)),
-                "exact",
-                shown=r"J (1, 1, 1) = 0",
-            ),
+            *softmax_jacobian_steps(_b, "The probabilities are differentiable, with the Jacobian"),
         ),
         Domain(
             b=(0, sp.oo),
@@ -130,7 +105,7 @@ def softmax_at_temperature() -> Derivation:
             "cold": sp.Eq(sp.Symbol("p_cold"), sp.Integer(1)),
             "hot": sp.Eq(sp.Symbol("p_hot"), sp.Rational(1, 3)),
             "tie": sp.Eq(sp.Symbol("p_tie"), sp.Rational(1, 2)),
-            "form": sp.Eq(sp.Symbol("Q"), form),
+            "form": sp.Eq(sp.Symbol("Q"), softmax_form(_b)),
         },
         assumptions=("three outputs",),
         source="Edinburgh, Machine Learning Theory, slide on softmax",

@@ -9,6 +9,7 @@ from functools import cache
 
 import sympy as sp
 
+from theory.conserved_difference import conserved_difference_steps
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.level_sets.quadratic_valleys import gaussian_loss_step
@@ -47,13 +48,7 @@ def plateau_of_quadratic_units() -> Derivation:
         sp.Eq(sp.Symbol("L_plateau"), level),
         (
             gaussian_loss_step(),
-            Step(
-                "Along gradient flow |w_j|^2 - 2 u_j^2 is constant for every unit (n = 2, the others in C):",
-                Relation(sp.expand(_drift()), "=", 0),
-                "exact",
-                shown=r"\frac{d}{dt} (|w_j|^2 - 2 u_j^2) = 4 u_j \frac{\partial L}{\partial u_j} - 2 w_j \cdot "
-                r"\frac{\partial L}{\partial w_j} = 0",
-            ),
+            *conserved_difference_steps(),
             Step(
                 "With c = 2 u_j^2 - |w_j|^2 > 0 at the start u_j^2 stays away from 0, so that u_j keeps its sign.",
                 Relation(0, "<", (_c + _t) / 2),
@@ -119,22 +114,14 @@ def plateau_of_quadratic_units() -> Derivation:
             "n >= 2 inputs with law N(0, 1); T = diag(2, ..., 2, -1)",
             "gradient flow; all u_j > 0 and 2 u_j^2 > |w_j|^2 at the start",
         ),
-        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys, which exclude no plateaus",
+        source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys, which exclude no plateaus; "
+        "Du, Hu and Lee (2018), arXiv:1806.00900, on what gradient flow conserves",
         shown={"result": r"L_{\mathrm{plateau}} = 2 + \frac{2}{n + 1}"},
     )
 
 
 def _loss(gap: sp.Matrix) -> sp.Expr:
     return 2 * sum((entry**2 for entry in gap), sp.Integer(0)) + gap.trace() ** 2
-
-
-def _drift() -> sp.Expr:
-    """Half of the change of |w|^2 - 2 u^2, from the definition of the loss."""
-    u, first, second = sp.symbols("u w_1 w_2", real=True)
-    w = sp.Matrix([first, second])
-    others = sp.Matrix(2, 2, lambda row, column: sp.Symbol(f"c_{min(row, column)}{max(row, column)}", real=True))
-    loss = _loss(u * w * w.T + others - _TARGET)
-    return 2 * u * loss.diff(u) - first * loss.diff(first) - second * loss.diff(second)
 
 
 def _form() -> sp.Expr:
