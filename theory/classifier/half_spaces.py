@@ -9,6 +9,7 @@ R^(d + 1). The labelings of points x_k by a unit w are the chambers of the hyper
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache
 from itertools import combinations
 from math import comb
@@ -21,7 +22,16 @@ from theory.domain import Domain
 from theory.level_sets.chambers import chambers, most_chambers
 from theory.proof import Relation
 
-__all__ = ["cell_count", "cells_in_space", "in_general_position", "most_cells", "most_labelings", "unit_labelings"]
+__all__ = [
+    "arrangement_cells",
+    "cell_count",
+    "cells_in_space",
+    "in_general_position",
+    "most_cells",
+    "most_labelings",
+    "sliced_hyperplanes",
+    "unit_labelings",
+]
 
 Row = Sequence[int]
 
@@ -71,6 +81,49 @@ def cell_count(hyperplanes: Sequence[Row]) -> int:
     _refuse_unless_spanning("hyperplanes", [row[:-1] for row in hyperplanes])
     infinity = (0,) * (len(hyperplanes[0]) - 1) + (1,)
     return len(chambers([*(tuple(row) for row in hyperplanes), infinity])) // 2
+
+
+def arrangement_cells(hyperplanes: Sequence[Row]) -> dict[tuple[int, ...], tuple[Fraction, ...]]:
+    """Return one point inside each cell of hyperplanes, by the side, +1 or -1, of each of them that the cell is on.
+
+    Raises:
+        ValueError: If there is no row, or the normals do not span the space.
+
+    Examples:
+        >>> cells = arrangement_cells([(1, 0), (1, -2)])
+        >>> sorted(cells), [float(cells[sides][0]) for sides in sorted(cells)]
+        ([(-1, -1), (1, -1), (1, 1)], [-1.0, 1.0, 3.0])
+    """
+    _refuse_unless_spanning("hyperplanes", [row[:-1] for row in hyperplanes])
+    infinity = (0,) * (len(hyperplanes[0]) - 1) + (1,)
+    found = {}
+    for chamber in chambers([*(tuple(row) for row in hyperplanes), infinity]):
+        if chamber.signs[-1] > 0:
+            *point, scale = (sum(column) for column in zip(*chamber.rays, strict=True))
+            found[chamber.signs[:-1]] = tuple(Fraction(entry, scale) for entry in point)
+    return found
+
+
+def sliced_hyperplanes(
+    hyperplanes: Sequence[Row], origin: Sequence[int], directions: Sequence[Sequence[int]]
+) -> list[tuple[int, ...]]:
+    """Return the hyperplanes of a slice: rows in the coordinates t of the points origin + sum_k t_k directions[k].
+
+    Raises:
+        ValueError: If the origin or a direction has not as many entries as the hyperplanes have weights.
+
+    Examples:
+        >>> sliced_hyperplanes([(1, 2, 3)], (1, 1), [(0, 1)])
+        [(2, 6)]
+    """
+    for vector in (origin, *directions):
+        if any(len(vector) != len(row) - 1 for row in hyperplanes):
+            raise ValueError(f"origin and directions must have one entry per weight of the hyperplanes, got {vector}.")
+
+    def along(row: Row, vector: Sequence[int]) -> int:
+        return sum(a * x for a, x in zip(row, vector, strict=False))
+
+    return [(*(along(row, vector) for vector in directions), along(row, origin) + row[-1]) for row in hyperplanes]
 
 
 def unit_labelings(points: Sequence[Row]) -> frozenset[tuple[int, ...]]:
