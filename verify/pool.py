@@ -1,7 +1,7 @@
 """Where items are computed: in this process, in a pool of spawned processes, or on a dask cluster.
 
 Conventions. Every item is computed by one thread, so that its numbers are the same wherever it runs. A pool of
-processes takes whole tasks too, such as small claims. Processes are spawned, never forked. Workers ignore Ctrl-C, which
+processes takes whole tasks too, such as claims. Processes are spawned, never forked. Workers ignore Ctrl-C, which
 is for the runner to answer, and end when the runner is gone, however it ended.
 """
 
@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import parent_process
@@ -21,6 +21,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, TypeVar, cast
 
 from verify.functions import FunctionName, Item, Result, perform
+from verify.partial import PartialResults
 from verify.refusal import BadInputError, install_command
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -29,14 +30,20 @@ _ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?[^\s/]+:\d+|inproc://\S+")
 
 T = TypeVar("T")
 
-Completed = Callable[[int, Result], None]
+Items = Mapping[str, Item]
+"""Items by the keys under which their results are kept."""
+
+Completed = Callable[[], None]
+
+TICK = 1.0
+"""Seconds between two looks at a run whose tasks keep their time."""
 
 
 class Pool(Protocol):
-    """Computes items and hands over each result as it completes."""
+    """Computes items and keeps each result as it completes."""
 
-    def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
-        """Compute all items; ``completed(place, result)`` is called in this thread, once an item, in any order."""
+    def compute(self, function: FunctionName, items: Items, results: PartialResults, completed: Completed) -> None:
+        """Compute all items; ``completed()`` is called in this thread, once for every item that is kept."""
 
     def close(self, *, abandon: bool = False) -> None:
         """Give back what the pool holds; with ``abandon``, without waiting for the items in flight."""
@@ -45,11 +52,12 @@ class Pool(Protocol):
 class SerialPool:
     """One item after another, in this process."""
 
-    def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
+    def compute(self, function: FunctionName, items: Items, results: PartialResults, completed: Completed) -> None:
         """Compute all items."""
         with _one_thread():
-            for place, item in enumerate(items):
-                completed(place, _named(function, item, lambda item=item: perform(function, item)))  # type: ignore[misc]
+            for key, item in items.items():
+                results.save(key, function, item, computed(function, item))
+                completed()
 
     def close(self, *, abandon: bool = False) -> None:
         """Do nothing."""
@@ -63,17 +71,23 @@ class ProcessPool:
         self._context = _Spawn()
         self._executor: ProcessPoolExecutor | None = None
 
-    def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
+    def compute(self, function: FunctionName, items: Items, results: PartialResults, completed: Completed) -> None:
         """Compute all items; at most two a worker are handed out at a time."""
         try:
-            _compute(self._started(), perform, 2 * self.jobs, function, items, completed)
+            _compute(self._started(), perform, 2 * self.jobs, function, items, results, completed)
         except BrokenProcessPool as error:
             self.close(abandon=True)
             error.add_note("if no worker starts: guard the script that starts it by if __name__ == '__main__':")
             raise
 
     def compute_tasks(
-        self, work: Callable[..., T], tasks: Sequence[tuple[Any, ...]], begun: Callable[[int], None]
+        self,
+        work: Callable[..., T],
+        tasks: Sequence[tuple[Any, ...]],
+        begun: Callable[[int], None],
+        *,
+        assist: Callable[[], None] | None = None,
+        tick: Callable[[], None] = lambda: None,
     ) -> Iterator[tuple[int, T | None]]:
         """Call ``work(*task)`` for all tasks, one a worker at a time, and yield each place with what came of it.
 
@@ -81,6 +95,8 @@ class ProcessPool:
             work: Stands at the top of a module.
             tasks: What it is called with; anything that can be pickled.
             begun: Called with a task's place when it is handed out.
+            assist: What a worker does that finds no task left to begin, while others are in flight; can be pickled.
+            tick: Called in this thread about once a second.
 
         Yields:
             Place and result in the order of completion; None for a task that was in flight when a worker died: it
@@ -88,25 +104,41 @@ class ProcessPool:
         """
         waiting = deque(range(len(tasks)))
         in_flight: dict[Future[T], int] = {}
+        helpers: set[Future[None]] = set()
         try:
             while waiting or in_flight:
                 try:
                     while waiting and len(in_flight) < self.jobs:
-                        with _interrupt_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
-                            in_flight[self._started().submit(work, *tasks[waiting[0]])] = waiting[0]
+                        in_flight[self._submit(work, *tasks[waiting[0]])] = waiting[0]
                         begun(waiting.popleft())
-                    done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
+                    while assist and len(in_flight) + len(helpers) < self.jobs:
+                        helpers.add(self._submit(assist))
+                    both: list[Future[Any]] = [*in_flight, *helpers]
+                    done, _ = wait(both, timeout=TICK, return_when=FIRST_COMPLETED)
                     for future in done:
                         result = future.result()
-                        yield in_flight.pop(future), result
+                        if future in in_flight:
+                            yield in_flight.pop(future), result
+                        helpers.discard(future)
                 except BrokenProcessPool:
                     lost = list(in_flight.values())
                     in_flight.clear()
+                    helpers.clear()
                     self.close(abandon=True)
                     yield from ((place, None) for place in lost)
+                tick()
         finally:
-            for future in in_flight:
+            pending: list[Future[Any]] = [*in_flight, *helpers]
+            for future in pending:
                 future.cancel()
+
+    def begin(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
+        """Have a worker call ``work(*arguments)`` as soon as one is free."""
+        return self._submit(work, *arguments)
+
+    def _submit(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
+        with _interrupt_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
+            return self._started().submit(work, *arguments)
 
     def _started(self) -> ProcessPoolExecutor:
         if self._executor is None:
@@ -149,10 +181,10 @@ class DaskPool:
             raise BadInputError(f"{rule}, got {address!r}.") from error
         self._executor: Executor = self._client.get_executor(pure=False)
 
-    def compute(self, function: FunctionName, items: Sequence[Item], completed: Completed) -> None:
+    def compute(self, function: FunctionName, items: Items, results: PartialResults, completed: Completed) -> None:
         """Compute all items; at most four a worker thread are handed out at a time."""
         threads = sum(self._client.nthreads().values())
-        _compute(self._executor, _perform_by_one_thread, max(4 * threads, 4), function, items, completed)
+        _compute(self._executor, _perform_by_one_thread, max(4 * threads, 4), function, items, results, completed)
 
     def close(self, *, abandon: bool = False) -> None:
         """Leave the cluster as it was, taking back what is pending."""
@@ -183,17 +215,18 @@ def _compute(
     work: Callable[[FunctionName, Item], Result],
     width: int,
     function: FunctionName,
-    items: Sequence[Item],
+    items: Items,
+    results: PartialResults,
     completed: Completed,
 ) -> None:
     """Keep ``width`` items handed out until all are done; on any failure take back what is pending."""
-    remaining = iter(enumerate(items))
-    in_flight: dict[Future[Result], tuple[int, Item]] = {}
+    remaining = iter(items.items())
+    in_flight: dict[Future[Result], tuple[str, Item]] = {}
 
     def hand_out() -> None:
-        for place, item in remaining:
+        for key, item in remaining:
             with _interrupt_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
-                in_flight[executor.submit(work, function, item)] = (place, item)
+                in_flight[executor.submit(work, function, item)] = (key, item)
             if len(in_flight) >= width:
                 return
 
@@ -202,12 +235,18 @@ def _compute(
         while in_flight:
             done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
             for future in done:
-                place, item = in_flight.pop(future)
-                completed(place, _named(function, item, future.result))
+                key, item = in_flight.pop(future)
+                results.save(key, function, item, _named(function, item, future.result))
+                completed()
             hand_out()
     finally:
         for future in in_flight:
             future.cancel()
+
+
+def computed(function: FunctionName, item: Item) -> Result:
+    """Compute one item here, or say in which it failed."""
+    return _named(function, item, lambda: perform(function, item))
 
 
 def _named(function: FunctionName, item: Item, compute: Callable[[], Result]) -> Result:

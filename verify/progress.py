@@ -47,7 +47,6 @@ class Lines:
         self._stream = stream
         self._total = 0
         self._done = 0
-        self._claim = ""
         self._spoke = 0.0
 
     def run_started(self, folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> None:
@@ -56,13 +55,13 @@ class Lines:
         self._say(opening_line(folder, claims, finished))
 
     def claim_started(self, claim: str) -> None:
-        """Take note of the claim."""
-        self._claim, self._spoke = claim, time.monotonic()
+        """Take note of the time."""
+        self._spoke = time.monotonic()
 
-    def items_done(self, purpose: str, done: int, total: int) -> None:
+    def items_done(self, claim: str, purpose: str, done: int, total: int) -> None:
         """Print a line if none was printed for a while."""
         if time.monotonic() - self._spoke >= QUIET_SECONDS:
-            self._say(f"        {self._claim}: {purpose} {done}/{total}")
+            self._say(f"        {claim}: {purpose} {done}/{total}")
 
     def claim_finished(self, record: Record) -> None:
         """Print the outcome."""
@@ -79,7 +78,7 @@ class Lines:
 
 
 class Bars:
-    """A bar for the claims and one for the items of the present claim, below a line for every outcome."""
+    """A bar for the claims and one for the items of a claim at work, below a line for every outcome."""
 
     def __init__(self, stream: TextIO) -> None:
         self.folder: RunFolder | None = None
@@ -87,7 +86,6 @@ class Bars:
         self._progress: Progress | None = None
         self._claims: TaskID | None = None
         self._items: TaskID | None = None
-        self._claim = ""
 
     def run_started(self, folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> None:
         """Print what the run is about and show the bars."""
@@ -103,15 +101,15 @@ class Bars:
         self._items = self._progress.add_task("", total=None, visible=False)
 
     def claim_started(self, claim: str) -> None:
-        """Name the present claim."""
-        self._claim = claim
+        """Name the claim that was begun last."""
         if self._progress is not None and self._claims is not None:
             self._progress.update(self._claims, description=claim)
 
-    def items_done(self, purpose: str, done: int, total: int) -> None:
+    def items_done(self, claim: str, purpose: str, done: int, total: int) -> None:
         """Move the bar of the items."""
         if self._progress is not None and self._items is not None:
-            self._progress.update(self._items, description=f"  {purpose}", completed=done, total=total, visible=True)
+            name = f"  {claim}: {purpose}"
+            self._progress.update(self._items, description=name, completed=done, total=total, visible=True)
 
     def claim_finished(self, record: Record) -> None:
         """Print the outcome and move the bar of the claims."""

@@ -1,12 +1,13 @@
 """Running claims, with what came out stored as it comes, whatever interrupts it.
 
-There is one pool a run. Claims are checked one after another, and the items of `Workbench.map` go to the pool; but the
-many small claims of a quick run go to its processes whole, since most of them are derivations, which have no items: the
-workers would wait for this process. A claim that fails is a finding like any other: its traceback is stored and the run
-goes on.
+There is one pool a run. Many claims go to its processes whole, since much of what a claim does is no item of
+`Workbench.map`, and the workers would wait for this process; a worker that finds none left helps with the items of the
+others. Fewer claims, and those that lost their worker, are checked one after another in this process, and their items
+go to the pool. A claim that fails is a finding like any other: its traceback is stored and the run goes on.
 """
 
 import contextlib
+import functools
 import importlib
 import json
 import os
@@ -24,9 +25,10 @@ from numpy.typing import NDArray
 from verify import provenance
 from verify.comparison import Finding, skipped
 from verify.ledger import Claim, Outcome, load_claim_file, loaded_claim_file
-from verify.pool import Pool, ProcessPool, SerialPool, open_pool
+from verify.pool import Pool, ProcessPool, open_pool
 from verify.refusal import BadInputError, MissingRequirementError
 from verify.request import Request, fresh_run, resumed_run
+from verify.sharing import Exchange, SharingPool, assist
 from verify.store import SCHEMA_VERSION, Record, RunFolder
 from verify.workbench import Progress, Workbench
 
@@ -40,8 +42,8 @@ class Listener(Protocol):
     def claim_started(self, claim: str) -> None:
         """A claim's check begins."""
 
-    def items_done(self, purpose: str, done: int, total: int) -> None:
-        """So many items of a purpose of the present claim are there."""
+    def items_done(self, claim: str, purpose: str, done: int, total: int) -> None:
+        """So many items of a purpose of a claim are there."""
 
     def claim_finished(self, record: Record) -> None:
         """A claim is finished and stored."""
@@ -59,7 +61,7 @@ class Silence:
     def claim_started(self, claim: str) -> None:
         """Do nothing."""
 
-    def items_done(self, purpose: str, done: int, total: int) -> None:
+    def items_done(self, claim: str, purpose: str, done: int, total: int) -> None:
         """Do nothing."""
 
     def claim_finished(self, record: Record) -> None:
@@ -96,7 +98,7 @@ def execute(request: Request, listener: Listener | None = None) -> RunFolder:
                     ) from error
                 from verify.report.html import write_report
 
-                write_report(folder.path)
+                write_report(folder.path, pool=pool if isinstance(pool, ProcessPool) else None)
             else:
                 listener.run_started(folder, [], folder.claim_ids)
                 listener.run_ended()
@@ -119,7 +121,8 @@ def _run(folder: RunFolder, claims: Sequence[Claim], pool: Pool, listener: Liste
         whole = True
     finally:
         with _deaf_to_interrupts():
-            pool.close(abandon=not whole)
+            if not whole:
+                pool.close(abandon=True)
             finished = whole and all(folder.has_claim(claim) for claim in folder.claim_ids)
             folder.manifest["state"] = "complete" if finished else "interrupted"
             folder.manifest["seconds"] = round(before + time.monotonic() - begun, 3)
@@ -128,19 +131,38 @@ def _run(folder: RunFolder, claims: Sequence[Claim], pool: Pool, listener: Liste
 
 
 def _checked(folder: RunFolder, claims: Sequence[Claim], pool: Pool, listener: Listener) -> Iterator[Record]:
-    """Check claims, on the workers where there are many small ones, and yield each record when it is stored."""
+    """Check claims, on the workers where there are many, and yield each record when it is stored."""
     unchecked = list(claims)
-    if isinstance(pool, ProcessPool) and folder.manifest["profile"] == "quick" and len(claims) >= 2 * pool.jobs:
-        tasks = [(_Task(folder.path.absolute(), folder.manifest, *_place(claim)),) for claim in claims]
-        for place, checked in pool.compute_tasks(
-            _check_as_told, tasks, lambda place: listener.claim_started(claims[place].id)
-        ):
-            if checked is not None:  # else a worker died: it is found out in here by which claim
-                unchecked.remove(claims[place])
-                yield _stored(folder, *checked)
+    if isinstance(pool, ProcessPool) and len(claims) >= 2 * pool.jobs:
+        for claim, checked in _checked_by_workers(folder, claims, pool, listener):
+            unchecked.remove(claim)
+            yield _stored(folder, *checked)
     for claim in unchecked:
         listener.claim_started(claim.id)
-        yield _stored(folder, *_check(folder, claim, pool, listener.items_done))
+        progress = functools.partial(listener.items_done, claim.id)
+        yield _stored(folder, *_check(folder, claim, pool, progress))
+
+
+def _checked_by_workers(
+    folder: RunFolder, claims: Sequence[Claim], pool: ProcessPool, listener: Listener
+) -> "Iterator[tuple[Claim, _Checked]]":
+    """Check claims whole on the workers; those that are missing in the end were in flight when a worker died."""
+    exchange = Exchange()
+    try:
+        tasks = [(_Task(folder.path.absolute(), folder.manifest, *_place(claim), exchange.folder),) for claim in claims]
+        for place, checked in pool.compute_tasks(
+            _check_as_told,
+            tasks,
+            lambda place: listener.claim_started(claims[place].id),
+            assist=functools.partial(assist, exchange.folder),
+            tick=lambda: exchange.tell(listener.items_done),
+        ):
+            if checked is None:  # it is found out later by which claim
+                exchange.clear()
+            else:
+                yield claims[place], checked
+    finally:
+        exchange.close()
 
 
 class _Task(NamedTuple):
@@ -151,6 +173,7 @@ class _Task(NamedTuple):
     module: str
     file: Path | None
     claim: str
+    exchange: Path
 
 
 def _place(claim: Claim) -> tuple[str, Path | None, str]:
@@ -163,7 +186,8 @@ def _check_as_told(task: _Task) -> "_Checked":
     """Check one claim in a worker."""
     module = load_claim_file(task.file) if task.file else importlib.import_module(task.module)
     (claim,) = (found for found in vars(module).values() if isinstance(found, Claim) and found.id == task.claim)
-    return _check(RunFolder(task.folder, task.manifest), claim, SerialPool(), None)
+    pool = SharingPool(task.exchange, task.claim)
+    return _check(RunFolder(task.folder, task.manifest), claim, pool, pool.note)
 
 
 class _Checked(NamedTuple):

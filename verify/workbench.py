@@ -171,17 +171,15 @@ class Workbench:
         keys = [item_key(name, item) for item in wanted]
         results = PartialResults(self._folder / purpose)
         missing = {key: item for key, item in zip(keys, wanted, strict=True) if not results.has(key)}
-        missing_keys, missing_items = list(missing), list(missing.values())
         total = len(set(keys))
         done = total - len(missing)
         self._progress(purpose, done, total)
 
-        def completed(place: int, result: Result) -> None:
+        def completed() -> None:
             nonlocal done
-            results.save(missing_keys[place], name, missing_items[place], result)
             done += 1
             self._progress(purpose, done, total)
 
         if missing:
-            self._pool.compute(name, missing_items, completed)
+            self._pool.compute(name, missing, results, completed)
         return [results.load(key) for key in keys]

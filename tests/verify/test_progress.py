@@ -17,8 +17,8 @@ def play(listener: Bars | Lines, folder: RunFolder) -> None:
     listener.run_started(folder, ["kinds.supported", "kinds.surprise"], ["kinds.open"])
     for claim in ("kinds.supported", "kinds.surprise"):
         listener.claim_started(claim)
-        listener.items_done("draws", 1, 2)
-        listener.items_done("draws", 2, 2)
+        listener.items_done(claim, "draws", 1, 2)
+        listener.items_done(claim, "draws", 2, 2)
         listener.claim_finished(folder.claim(claim))
     listener.run_ended()
 
@@ -57,7 +57,7 @@ def test_on_a_terminal_there_are_bars(finished: RunFolder, monkeypatch: pytest.M
 def test_bars_that_never_started_end_quietly(finished: RunFolder) -> None:
     listener = Bars(Terminal())
     listener.claim_started("kinds.open")
-    listener.items_done("draws", 1, 2)
+    listener.items_done("kinds.open", "draws", 1, 2)
     listener.claim_finished(finished.claim("kinds.open"))
     listener.run_ended()
 

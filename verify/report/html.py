@@ -5,10 +5,11 @@ in light and in dark, and without its script. Nothing here runs a check or impor
 again at any time, elsewhere, from the folder of a run, and comes out the same to the byte.
 """
 
+import functools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
@@ -21,16 +22,21 @@ from verify.report.pages import fragment, rendered
 from verify.report.prose import Prose
 from verify.store import RunFolder, write_bytes
 
+if TYPE_CHECKING:
+    from verify.pool import ProcessPool
+
 Record = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
+Pictures = Mapping[str, Markup]
 
 
-def write_report(run_folder: Path, target: Path | None = None) -> Path:
+def write_report(run_folder: Path, target: Path | None = None, *, pool: "ProcessPool | None" = None) -> Path:
     """Draw the report of a stored run.
 
     Args:
         run_folder: The folder of a run, finished or not.
         target: The file to write; default ``report.html`` in the folder.
+        pool: Where pictures are drawn while this process draws formulas; by default here. The page is the same.
 
     Returns:
         The file written.
@@ -40,13 +46,17 @@ def write_report(run_folder: Path, target: Path | None = None) -> Path:
     """
     folder = RunFolder.open(Path(run_folder))
     claims = folder.records()
+    place, drawn = folder.path.absolute(), [claim["id"] for claim in claims if claim["figures"]]
+    elsewhere = {name: pool.begin(_pictures_of, place, name) for name in drawn} if pool else {}
     prose = Prose(lenient=True)
     seen: dict[str, str] = {}
     sections: dict[str, Markup] = {}
     undrawn: list[str] = []
     for claim in claims:
         before = len(prose.undrawn)
-        sections[claim["id"]] = _claim(claim, _arrays(folder, claim), prose, seen)
+        ahead = elsewhere.get(claim["id"])
+        pictures = ahead.result if ahead else functools.partial(_stored_pictures, folder, claim)
+        sections[claim["id"]] = _claim(claim, pictures, prose, seen)
         if len(prose.undrawn) > before:
             undrawn.append(claim["id"])
     page = rendered(
@@ -87,7 +97,7 @@ def claim_html(record: Record, arrays: Arrays | None = None) -> str:
     """
     prose = Prose(lenient=True)
     shown = dict(record) if arrays is not None else {**record, "figures": []}
-    return fragment(_claim(shown, arrays or {}, prose, {}), prose)
+    return fragment(_claim(shown, lambda: _pictures(shown, arrays or {}), prose, {}), prose)
 
 
 def finding_html(record: Record) -> str:
@@ -117,17 +127,36 @@ def run_html(run: Record, claims: Sequence[Record], report: str) -> str:
     return fragment(body, prose)
 
 
-def _claim(claim: Record, arrays: Arrays, prose: Prose, seen: dict[str, str]) -> Markup:
+def _claim(claim: Record, pictures: Callable[[], Pictures], prose: Prose, seen: dict[str, str]) -> Markup:
     """Draw a claim; a derivation in ``seen``, by its text, is shown under the claim named there."""
+    drawn = functools.cache(pictures)
 
     def picture(figure: Record) -> Markup:
-        doubles = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
-        return figure_svg(figure, doubles, key=f"{claim['id']}/{figure['name']}")
+        return drawn()[figure["name"]]
 
     title = f"claim {claim.get('id', '')!r}"
     return rendered(
         "claim.html.j2", title, prose=prose, claim=claim, picture=picture, derivations=_derivations(claim, seen)
     )
+
+
+def _pictures(claim: Record, arrays: Arrays) -> Pictures:
+    """Draw the pictures of a claim, by the names of its figures."""
+    doubles = {name: np.asarray(array, dtype=np.float64) for name, array in arrays.items()}
+    return {
+        figure["name"]: figure_svg(figure, doubles, key=f"{claim['id']}/{figure['name']}")
+        for figure in claim["figures"]
+    }
+
+
+def _stored_pictures(folder: RunFolder, claim: Record) -> Pictures:
+    return _pictures(claim, _arrays(folder, claim))
+
+
+def _pictures_of(run: Path, claim: str) -> Pictures:
+    """Draw the pictures of a stored claim, in a worker."""
+    folder = RunFolder.open(run)
+    return _stored_pictures(folder, folder.claim(claim))
 
 
 def _derivations(claim: Record, seen: dict[str, str]) -> list[tuple[Record, str]]:
