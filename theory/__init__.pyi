@@ -145,9 +145,15 @@ from .lazy_training.descent import lazy_descent_steps as lazy_descent_steps
 from .lazy_training.descent import lazy_flow as lazy_flow
 from .lazy_training.gradient_bound import lazy_gradient as lazy_gradient
 from .lazy_training.gradient_bound import shifted_gradient_bound as shifted_gradient_bound
+from .lazy_training.kernel_rank import invertible_kernel as invertible_kernel
+from .lazy_training.kernel_rank import relu_kernel_failure as relu_kernel_failure
 from .lazy_training.mean_kernels import lazy_mean_kernels as lazy_mean_kernels
 from .lazy_training.minibatch_gradient import unbiased_minibatch_gradient as unbiased_minibatch_gradient
+from .lazy_training.positive_kernels import arc_cosine_series as arc_cosine_series
+from .lazy_training.positive_kernels import opposite_inputs as opposite_inputs
 from .lazy_training.second_derivatives import lazy_second_derivatives as lazy_second_derivatives
+from .lazy_training.start_variance import linearised_features as linearised_features
+from .lazy_training.start_variance import relu_kernel_at_variance as relu_kernel_at_variance
 from .level_sets.bisector import BisectorGaps as BisectorGaps
 from .level_sets.bisector import bisector_correlation as bisector_correlation
 from .level_sets.bisector import bisector_gaps as bisector_gaps
