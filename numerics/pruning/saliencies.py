@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.func import vjp
 
-from numerics.arguments import checked_finite
+from numerics.arguments import checked_finite, checked_number
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
 from numerics.objective import Inputs, check_problem, slope
@@ -127,11 +127,19 @@ def snip_scores(
 
 
 def grasp_scores(
-    network: Mlp, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
+    network: Mlp,
+    theta: Float[Tensor, "members parameters"],
+    x: Inputs,
+    y: Targets,
+    loss: Loss,
+    *,
+    temperature: float = 200.0,
 ) -> Float[Tensor, "members parameters"]:
     """Score every weight by what it adds to the squared gradient on a batch: w (H g), of either sign.
 
-    Takes one derivative of the gradient, through both of its passes.
+    The loss is that of the outputs over a temperature, as in its authors' program, where that is 200: near outputs of
+    zero every class is as likely, and a gradient is not made large by outputs that are confidently wrong. Takes one
+    derivative of the gradient, through both of its passes.
 
     Args:
         network: The perceptron.
@@ -139,18 +147,19 @@ def grasp_scores(
         x: Inputs of the batch, shared or one set per member.
         y: Their targets.
         loss: The loss.
+        temperature: What the outputs are divided by, positive; 1 for the loss itself.
 
     Returns:
         The scores, 0 of biases.
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
-        ValueError: If the problem's pieces do not fit or are not finite.
+        ValueError: If the problem's pieces do not fit or are not finite, or the temperature is not positive.
 
     Examples:
         >>> from numerics import SquaredError
         >>> x, y = torch.tensor([[1.0, 2.0]]), torch.zeros(1, 1)
-        >>> grasp_scores(Mlp((2, 1), "linear"), torch.tensor([[3.0, -1.0]]), x, y, SquaredError(0.5))
+        >>> grasp_scores(Mlp((2, 1), "linear"), torch.tensor([[3.0, -1.0]]), x, y, SquaredError(0.5), temperature=1)
         tensor([[ 15., -10.]])
 
     References:
@@ -158,9 +167,11 @@ def grasp_scores(
     """
     _check_network(network)
     check_problem(network, theta, x, y, loss)
+    over = 1 / checked_number("temperature", temperature, above=0.0)
 
     def gradient(point: Tensor) -> Tensor:
-        return slope(network, point, x, y, loss)[1]
+        trace = network.trace(point, x)
+        return network.pullback(trace, loss.gradient(trace.outputs * over, y) * over)
 
     here, pull = vjp(gradient, theta)[:2]
     product: Tensor = pull(here)[0]  # the Hessian is symmetric

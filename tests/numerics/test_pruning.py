@@ -240,14 +240,17 @@ class TestScores:
         loss = CrossEntropy()
         point = theta.clone().requires_grad_()
         value = loss.value(network.forward(point, x), y).sum()
+        cool = loss.value(network.forward(point, x) / 50, y).sum()
+        (cool_gradient,) = torch.autograd.grad(cool, point, create_graph=True)
+        (cool_slope,) = torch.autograd.grad(cool_gradient.square().sum() / 2, point)
         (gradient,) = torch.autograd.grad(value, point, create_graph=True)
         (half_slope,) = torch.autograd.grad(gradient.square().sum() / 2, point)
         weights = torch.cat([torch.ones(12), torch.zeros(4), torch.ones(8), torch.zeros(2)]).double()
         expected = (theta * gradient).abs().detach() * weights
         torch.testing.assert_close(snip_scores(network, theta, x, y, loss), expected, rtol=1e-10, atol=1e-15)
-        torch.testing.assert_close(
-            grasp_scores(network, theta, x, y, loss), theta * half_slope * weights, rtol=1e-9, atol=1e-14
-        )
+        for temperature, half in ((1, half_slope), (50, cool_slope)):
+            found = grasp_scores(network, theta, x, y, loss, temperature=temperature)
+            torch.testing.assert_close(found, theta * half * weights, rtol=1e-9, atol=1e-14)
 
     def test_members_and_devices_do_not_matter(self, device: str) -> None:
         theta, x, y = _problem()
@@ -267,6 +270,8 @@ class TestScores:
             synflow_scores(nn.Linear(2, 2), theta)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="network must be an Mlp, got FunctionalModule"):
             snip_scores(FunctionalModule(nn.Linear(3, 2)), theta, x, y, CrossEntropy())  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="temperature must be a finite number > 0, got 0"):
+            grasp_scores(NETWORK, theta, x, y, CrossEntropy(), temperature=0)
         with pytest.raises(ValueError, match="theta must be finite"):
             synflow_scores(NETWORK, theta * torch.inf)
         with pytest.raises(ValueError, match="mask must be truth values of theta's shape and device"):
