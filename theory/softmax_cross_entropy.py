@@ -1,4 +1,4 @@
-r"""Cross-entropy of a softmax: its minimum, its derivatives, and what one confident error costs.
+r"""Cross-entropy of a softmax: its derivatives, and what one confident error costs.
 
 Conventions: outputs o_j, probabilities p_j = e^(o_j)/sum_k e^(o_k), targets t_j >= 0 of sum 1, natural logarithms, and
 the loss of one sample
@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from theory.classifier.softmax_jacobian import softmax_jacobian_steps
-from theory.derivation import Derivation, Step, Theorem
+from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
 from theory.real_arrays import real_vector
@@ -31,9 +31,9 @@ _SLIDE = "Edinburgh, Machine Learning Theory, slides Cross entropy loss"
 
 @cache
 def softmax_cross_entropy_parts() -> Derivation:
-    r"""Derive the cross-entropy of a softmax: entropy plus divergence, gradient p - t, Hessian diag(p) - pp'.
+    r"""Derive the derivatives of the cross-entropy of a softmax, p - t and diag(p) - pp'.
 
-    .. math:: \ell = H(t) + KL(t \| p), \qquad \nabla_o \ell = p - t, \qquad \nabla_o^2 \ell = \mathrm{diag}(p) - p p^T
+    .. math:: \nabla_o \ell = p - t, \qquad \nabla_o^2 \ell = \mathrm{diag}(p) - p p^T
 
     The quadratic form of the Hessian is sum_(i<j) p_i p_j (v_i - v_j)^2, a variance: it is positive semidefinite, with
     the kernel (1, ..., 1), along which the softmax does not change.
@@ -53,10 +53,7 @@ def softmax_cross_entropy_parts() -> Derivation:
     q = sp.symbols("q_1:4", positive=True)
     rest = 1 - _targets[0] - _targets[1]
     loss = sp.log(total) - _targets[0] * _outputs[0] - _targets[1] * _outputs[1] - rest * _outputs[2]
-    entropy = -sp.Add(*(t * sp.log(t) for t in _targets))
-    divergence = sp.Add(*(t * sp.expand_log(sp.log(t / x)) for t, x in zip(_targets, q, strict=True)))
     cross = -sp.Add(*(t * sp.log(x) for t, x in zip(_targets, q, strict=True)))
-    example = [sp.Rational(1, 10), sp.Rational(1, 2), sp.Rational(1, 5), sp.Rational(1, 5)]
     return Derivation(
         "The cross-entropy of a softmax",
         sp.Eq(sp.Symbol("l"), -sp.log(_p)),
@@ -66,12 +63,6 @@ def softmax_cross_entropy_parts() -> Derivation:
                 Relation(sp.Matrix([e / sp.Add(*shifted) for e in shifted]), "=", p),
                 "exact",
                 shown=r"\frac{e^{o_j + s}}{\sum_k e^{o_k + s}} = \frac{e^{o_j}}{\sum_k e^{o_k}}",
-            ),
-            Step(
-                "The loss is the entropy of the targets plus the divergence from them.",
-                Relation(entropy + divergence, "=", cross),
-                "exact",
-                shown=r"- \sum_j t_j \log t_j + \sum_j t_j \log \frac{t_j}{p_j} = - \sum_j t_j \log p_j",
             ),
             Step(
                 "In terms of the outputs, for targets of sum 1, its gradient is p - t;",
@@ -91,16 +82,9 @@ def softmax_cross_entropy_parts() -> Derivation:
                 lambda p: _negative_logarithm(p),
                 shown=r"\ell = - \log p_c",
             ),
-            Step(
-                "for instance log 2 for p = (.1, .5, .2, .2) and the second label.",
-                Relation(-sp.log(example[1]), "=", sp.log(2)),
-                "exact",
-                shown=r"- \log \frac{1}{2} = \log 2",
-            ),
         ),
         Domain(p=(0, 1)),
         assumptions=("targets sum to 1, and 0 log 0 is 0",),
-        theorems=(_gibbs(),),
         source=_SLIDE,
         shown={"result": r"\ell = - \log p_c"},
     )
@@ -210,36 +194,3 @@ def _distribution(name: str, value: Any) -> Any:
 def _negative_logarithm(value: Any) -> Any:
     with mpmath.workdps(50):
         return -mpmath.log(mpmath.mpf(value.numerator) / value.denominator)
-
-
-def _gibbs() -> Theorem:
-    x = sp.Symbol("x", positive=True)
-    gap = x - 1 - sp.log(x)
-    return Theorem(
-        "Gibbs' inequality",
-        "$KL(t \\| p) \\ge 0$, and $0$ only for $p = t$: the cross-entropy is least at $p = t$, where it is the "
-        "entropy.",
-        "Cover and Thomas, Elements of Information Theory, theorem 2.6.3",
-        (
-            Step(
-                "x - 1 - log x is 0 at x = 1",
-                Relation(gap.subs(x, 1), "=", 0),
-                "exact",
-                shown=r"1 - 1 - \log 1 = 0",
-            ),
-            Step(
-                "falls before",
-                Relation(gap.diff(x), "<", 0),
-                "exact",
-                shown=r"1 - \frac{1}{x} < 0 \quad (x < 1)",
-                domain=Domain(x=(0, 1)),
-            ),
-            Step(
-                "and rises after it.",
-                Relation(0, "<", gap.diff(x)),
-                "exact",
-                shown=r"0 < 1 - \frac{1}{x} \quad (x > 1)",
-                domain=Domain(x=(1, sp.oo)),
-            ),
-        ),
-    )

@@ -8,7 +8,7 @@ from functools import cache
 
 import sympy as sp
 
-from theory.derivation import Derivation, Step
+from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.proof import Relation
 
@@ -96,10 +96,44 @@ def cross_entropy_split() -> Derivation:
             "example": sp.Eq(sp.Symbol("l"), sp.log(2)),
         },
         assumptions=("targets sum to 1, and 0 log 0 is 0", "three classes, four in the example"),
+        theorems=(_gibbs(),),
         source="Edinburgh, Machine Learning Theory, slides Cross entropy loss",
         shown={
             "result": r"\ell - H(t) = \sum_j t_j \log \frac{t_j}{q_j}",
             "gradient": r"\frac{\partial \ell}{\partial o_1} = q_1 - t_1",
             "example": r"\ell = \log 2",
         },
+    )
+
+
+def _gibbs() -> Theorem:
+    x = sp.Symbol("x", positive=True)
+    gap = x - 1 - sp.log(x)
+    return Theorem(
+        "Gibbs' inequality",
+        "$KL(t \\| p) \\ge 0$, and $0$ only for $p = t$: the cross-entropy is least at $p = t$, where it is the "
+        "entropy.",
+        "Cover and Thomas, Elements of Information Theory, theorem 2.6.3",
+        (
+            Step(
+                "x - 1 - log x is 0 at x = 1",
+                Relation(gap.subs(x, 1), "=", 0),
+                "exact",
+                shown=r"1 - 1 - \log 1 = 0",
+            ),
+            Step(
+                "falls before",
+                Relation(gap.diff(x), "<", 0),
+                "exact",
+                shown=r"1 - \frac{1}{x} < 0 \quad (x < 1)",
+                domain=Domain(x=(0, 1)),
+            ),
+            Step(
+                "and rises after it.",
+                Relation(0, "<", gap.diff(x)),
+                "exact",
+                shown=r"0 < 1 - \frac{1}{x} \quad (x > 1)",
+                domain=Domain(x=(1, sp.oo)),
+            ),
+        ),
     )
