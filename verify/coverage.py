@@ -87,7 +87,7 @@ def coverage_page(statements: Sequence[Statement], claims: Iterable["Claim"]) ->
 def _answers(statement: Statement, ledger: dict[str, "Claim"]) -> Iterator[str]:
     """Yield a line for each claim that tries the statement, or the note on it."""
     if isinstance(statement.covered, Slip):
-        yield f"*Slip*: {_sentence(statement.covered.said)} {_sentence(statement.covered.meant)}"
+        yield f"*Slip*: {statement.covered.said}; *right*: {statement.covered.meant}."
         return
     if isinstance(statement.covered, Untried):
         yield f"*Not tried*: {statement.covered.why}."
@@ -100,10 +100,6 @@ def _answers(statement: Statement, ledger: dict[str, "Claim"]) -> Iterator[str]:
         claim = ledger[name]
         verdict = "open question" if claim.open else min(claim.expects).name
         yield f"`{name}`: **{verdict}**. {claim.title}"
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _counts(statements: Sequence[Statement]) -> Iterator[str]:

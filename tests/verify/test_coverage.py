@@ -69,7 +69,7 @@ def test_a_page_tells_a_claim_from_an_open_question_a_slip_and_what_is_not_tried
     assert lines[2] == "- One."
     assert lines[3] == "  - `classifier.sigmoid-as-printed`: **REFUTED**. The sigmoid, as printed"
     assert lines[4].startswith("  - `flatness.predicts-generalisation`: **open question**. ")
-    assert lines[5:7] == ["- Two.", "  - *Slip*: A minus is lost. It is there."]
+    assert lines[5:7] == ["- Two.", "  - *Slip*: a minus is lost; *right*: it is there."]
     assert lines[7:11] == ["", "### Another slide", "", "- Three."]
     assert lines[11] == "  - *Not tried*: a custom."
 

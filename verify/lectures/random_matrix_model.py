@@ -81,11 +81,15 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     _slide(
         _SHAPE,
-        r"A function with an indefinite Hessian is not convex and may have several local minimisers.",
+        r"A function with an indefinite Hessian is not convex.",
+        "level-sets.convexity-classes",
+    ),
+    _slide(
+        _SHAPE,
+        r"A function with an indefinite Hessian may have several local minimisers.",
         Slip(
             "an indefinite Hessian is said to hint at several local minimisers",
-            r"indefinite at one point is enough for not convex, and nothing follows on minimisers: $x^2 - y^2$ has "
-            r"none, $\log(1 + x^2) + y^2$ one, $(x^2 - 1)^2 + y^2$ two",
+            r"nothing follows on minimisers: $x^2 - y^2$ has none, $\log(1 + x^2) + y^2$ one, $(x^2 - 1)^2 + y^2$ two",
         ),
     ),
     _slide(
