@@ -248,7 +248,7 @@ class TestScores:
         weights = torch.cat([torch.ones(12), torch.zeros(4), torch.ones(8), torch.zeros(2)]).double()
         expected = (theta * gradient).abs().detach() * weights
         torch.testing.assert_close(snip_scores(network, theta, x, y, loss), expected, rtol=1e-10, atol=1e-15)
-        for temperature, half in ((1, half_slope), (50, cool_slope)):
+        for temperature, half in ((1.0, half_slope), (50.0, cool_slope)):
             found = grasp_scores(network, theta, x, y, loss, temperature=temperature)
             torch.testing.assert_close(found, theta * half * weights, rtol=1e-9, atol=1e-14)
 
