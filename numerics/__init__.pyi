@@ -43,8 +43,8 @@ from .entropy_sampling import SampledEntropy as SampledEntropy
 from .entropy_sampling import sampled_local_entropy as sampled_local_entropy
 from .functional_module import FunctionalModule as FunctionalModule
 from .functional_module import Network as Network
-from .functional_rank import FunctionalRank as FunctionalRank
-from .functional_rank import functional_rank as functional_rank
+from .jacobian_rank import FunctionalRank as FunctionalRank
+from .jacobian_rank import functional_rank as functional_rank
 from .loss_slices import LossSlice as LossSlice
 from .loss_slices import loss_slice as loss_slice
 from .loss_slices import random_directions as random_directions

@@ -137,5 +137,5 @@ def crossing_dimension(
     low, high = (best.gather(1, side[:, None]).squeeze(1) for side in (left, right))
     share = ((level - low) / (high - low)).nan_to_num(nan=0.0).clamp(0, 1)
     share = torch.where(right == 0, torch.ones_like(share), share)
-    found = (places[left] + share * (places[right] - places[left])).exp()
+    found = (places[left] + share * (places[right] - places[left])).exp().clamp(dimensions[0], dimensions[-1])
     return torch.where(above.any(dim=1), found, torch.full_like(found, torch.inf))

@@ -115,6 +115,8 @@ from .function_set import midpoint_kinks as midpoint_kinks
 from .function_set import relu_kinks as relu_kinks
 from .function_set import step_as_limit as step_as_limit
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
+from .generalisation.anisotropic_risk import anisotropic_ridge_risk as anisotropic_ridge_risk
+from .generalisation.anisotropic_risk import anisotropic_risk as anisotropic_risk
 from .generalisation.functional_dimension import functional_dimension as functional_dimension
 from .generalisation.functional_dimension import relu_functional_rank as relu_functional_rank
 from .generalisation.functional_dimension import tanh_functional_rank as tanh_functional_rank

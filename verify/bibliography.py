@@ -320,3 +320,25 @@ HASTIE_2022: Final = Reference(
     arxiv="1903.08560",
     doi="10.1214/21-AOS2133",
 )
+BELKIN_2019: Final = Reference(
+    "belkin-2019",
+    "Belkin, Hsu, Ma and Mandal",
+    2019,
+    "Reconciling modern machine-learning practice and the classical bias-variance trade-off. PNAS 116(32), 15849-15854",
+    arxiv="1812.11118",
+    doi="10.1073/pnas.1903070116",
+)
+LI_FARKHOOR_2018: Final = Reference(
+    "li-farkhoor-2018",
+    "Li, Farkhoor, Liu and Yosinski",
+    2018,
+    "Measuring the intrinsic dimension of objective landscapes. ICLR 2018",
+    arxiv="1804.08838",
+)
+GRIGSBY_2022: Final = Reference(
+    "grigsby-2022",
+    "Grigsby, Lindsey, Meyerhoff and Wu",
+    2022,
+    "Functional dimension of feedforward ReLU neural networks. arXiv preprint",
+    arxiv="2209.04036",
+)

@@ -49,7 +49,10 @@ EXPECTED: dict[str, str | None] = {
     "flatness.weight-normalised": "SUPPORTED",
     "flatness.winner-by-rescaling": "SUPPORTED",
     "generalisation.double-descent": "SUPPORTED",
+    "generalisation.double-descent-networks": "SUPPORTED",
+    "generalisation.functional-dimension": "SUPPORTED",
     "generalisation.implicit-bias": "SUPPORTED",
+    "generalisation.intrinsic-dimension": "SUPPORTED",
     "hessian.bulk-and-outliers": "SUPPORTED",
     "hessian.large-batch-is-sharper-at-scaled-rates": None,  # decided from the standard profile on
     "hessian.large-batch-is-sharper": None,  # decided from the standard profile on

@@ -11,6 +11,7 @@ OVERPARAMETERISED: Final = Slide(EDINBURGH_MLT, "Overparameterised neural networ
 DOUBLE_DESCENT: Final = Slide(EDINBURGH_MLT, "Double descent")
 GAP: Final = Slide(EDINBURGH_MLT, "Generalisation gap for neural networks")
 WEIGHTS: Final = Slide(EDINBURGH_MLT, "Distribution of weights on trained NNs")
+DIMENSION: Final = Slide(EDINBURGH_MLT, "Pruning and dimension")
 QUESTION: Final = Slide(EDINBURGH_MLT, "Pruning and dimension: Question")
 PRUNING_METHODS: Final = Slide(EDINBURGH_MLT, "Standard pruning methods")
 OTHER_RESULTS: Final = Slide(EDINBURGH_MLT, "Other results")
@@ -35,7 +36,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         DOUBLE_DESCENT,
         r"With far more parameters than data points the test error is small again.",
-        ("generalisation.double-descent",),
+        ("generalisation.double-descent", "generalisation.double-descent-networks"),
     ),
     Statement(
         DOUBLE_DESCENT,
@@ -64,5 +65,15 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             "their paper, on the stability of pruning, is empirical; proofs are in Malach et al., Pensia et al. and "
             "Orseau et al. (2020)",
         ),
+    ),
+    Statement(
+        DIMENSION,
+        r"The dimension of the set of functions is determined by the number of parameters.",
+        ("generalisation.functional-dimension",),
+    ),
+    Statement(
+        DIMENSION,
+        r"Pruning and lottery tickets suggest that there are subspaces of lower dimension with good solutions.",
+        ("generalisation.intrinsic-dimension",),
     ),
 )

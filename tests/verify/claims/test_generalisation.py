@@ -48,6 +48,12 @@ def test_the_mean_risk_is_that_of_gaussian_inputs_at_every_size() -> None:
         assert abs(risks.mean() - exact) < 4 * risks.std() / np.sqrt(len(risks))
 
 
+def test_with_unequal_variances_errors_count_as_they_show_in_predictions() -> None:
+    """Below the peak the variances do not matter, whatever they are: p sigma^2/(n - p - 1)."""
+    risks = double_descent.excess_risks(7, examples=30, ratio=1 / 3, penalty=0.0, draws=1500, unequal=True)["risk"]
+    assert abs(risks.mean() - 10 / 19 / 4) < 4 * risks.std() / np.sqrt(len(risks))
+
+
 def test_the_best_ridge_risk_solves_its_equation() -> None:
     np.testing.assert_allclose(double_descent.best_ridge([1.0]), (np.sqrt(17) - 1) / 8, rtol=1e-9)
 

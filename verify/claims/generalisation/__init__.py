@@ -2,5 +2,8 @@
 
 READING_ORDER = (
     "double_descent",
+    "double_descent_networks",
     "implicit_bias",
+    "intrinsic_dimension",
+    "functional_dimension",
 )

@@ -33,12 +33,22 @@ FEW_DRAWS: Final = 200
 FAR_DRAWS: Final = 60
 """The same beyond the peak and with a penalty, and far beyond the peak: they vary less and cost more."""
 
+UNEQUAL: Final = (4.0, 1 / 4)
+"""Variances of the first and of the second half of the inputs, where they are not all 1."""
+
+UNEQUAL_AT: Final = ((3 / 4, 0.2), (2.0, 0.0), (2.0, 0.2))
+"""Ratios and penalties at which these are tried."""
+
+UNEQUAL_DRAWS: Final = 120
+
 MARGIN: Final = 0.1
 """Relative: at a hundred examples the mean exceeds its limit by up to 3.5 % at these ratios."""
 
 
-def excess_risks(seed: int, examples: int, ratio: float, penalty: float, draws: int) -> dict[str, Array]:
-    """The excess risk |b - beta|^2 of least squares on fresh data, all drawn for each replicate.
+def excess_risks(
+    seed: int, examples: int, ratio: float, penalty: float, draws: int, unequal: bool = False
+) -> dict[str, Array]:
+    """The excess risk of least squares on fresh data, the mean of ((b - beta) . x)^2, all drawn for each replicate.
 
     Args:
         seed: Of the draws.
@@ -46,6 +56,7 @@ def excess_risks(seed: int, examples: int, ratio: float, penalty: float, draws: 
         ratio: p/n.
         penalty: lambda >= 0 in |y - X b|^2/n + lambda |b|^2; 0 is the least-norm minimiser of the squares.
         draws: How many replicates.
+        unequal: Whether the inputs have the variances UNEQUAL; else 1.
 
     Returns:
         "risk", one per replicate.
@@ -58,7 +69,10 @@ def excess_risks(seed: int, examples: int, ratio: float, penalty: float, draws: 
     def normal(*shape: int) -> torch.Tensor:
         return torch.randn(draws, *shape, generator=generator, dtype=torch.float64)
 
-    x, beta = normal(examples, inputs), normal(inputs, TARGETS)
+    spread = torch.ones(inputs, 1, dtype=torch.float64)
+    if unequal:
+        spread[: inputs // 2], spread[inputs // 2 :] = (variance**0.5 for variance in UNEQUAL)
+    x, beta = normal(examples, inputs) * spread.mT, normal(inputs, TARGETS)
     beta = SIGNAL * beta / torch.linalg.vector_norm(beta, dim=1, keepdim=True)
     y = x @ beta + NOISE * normal(examples, TARGETS)
     if inputs < examples:
@@ -67,7 +81,7 @@ def excess_risks(seed: int, examples: int, ratio: float, penalty: float, draws: 
     else:
         gram = x @ x.mT + examples * penalty * torch.eye(examples, dtype=torch.float64)
         fitted = x.mT @ torch.linalg.solve(gram, y)
-    return {"risk": (fitted - beta).square().sum(dim=1).mean(dim=1).numpy()}
+    return {"risk": ((fitted - beta) * spread).square().sum(dim=1).mean(dim=1).numpy()}
 
 
 def ridgeless(ratios: Sequence[float] | Array) -> Array:
@@ -102,10 +116,12 @@ def _function(result: "theory.Derivation", name: str) -> Callable[[float], float
 @claim(
     "generalisation.double-descent",
     title="Least squares beyond as many parameters as examples: the risk falls again",
-    source=Source(HASTIE_2022, "theorem 1, and section 3 on the second minimum", DOUBLE_DESCENT),
+    source=Source(
+        HASTIE_2022, "theorem 1, section 3 on the second minimum, section 4 on unequal variances", DOUBLE_DESCENT
+    ),
     assumptions=(
-        "linear regression on $p$ independent standard normal inputs, targets linear in them with $|\\beta| = r$ and "
-        "noise of standard deviation $\\sigma$; many examples $n$ and inputs, $\\gamma = p/n$ fixed",
+        "linear regression on $p$ independent normal inputs, of variance 1 unless said, targets linear in them with "
+        "$|\\beta| = r$ and noise of standard deviation $\\sigma$; many examples $n$ and inputs, $\\gamma = p/n$ fixed",
         "the fit is the one of least norm among those with the least squared error; its risk is that on new data "
         "beyond $\\sigma^2$",
     ),
@@ -123,11 +139,21 @@ def double_descent(bench: Workbench) -> Iterator[Comparison]:
     With the ridge penalty $\lambda |b|^2$, $\lambda = \sigma^2\gamma/r^2$, the least risk of all penalties, there is no
     peak: it increases with $\gamma$.
 
-    Risks are measured at six ratios, and at two with the penalty, with $r = 2\sigma$.
+    Where a share $w$ of the inputs has the variance $a$ and the others $b$, and the parameter the squared norms
+    $\alpha$ and $\beta$ in their directions, the risk, of predictions, is
+
+    $$\frac{1}{1 - D}\Bigl(\frac{\alpha a}{(1 + a v)^2} + \frac{\beta b}{(1 + b v)^2} + \sigma^2 D\Bigr), \quad
+    D = \gamma\Bigl(\frac{w a^2 v^2}{(1 + a v)^2} + \frac{(1 - w) b^2 v^2}{(1 + b v)^2}\Bigr),$$
+
+    with $\lambda = 1/v - \gamma(w a/(1 + a v) + (1 - w) b/(1 + b v))$. Without a penalty and for $\gamma < 1$ it is
+    the one above: there the variances do not matter.
+
+    Risks are measured at six ratios, at two with the best penalty, and at two with unequal variances, $r = 2\sigma$.
     """
     from sympy import symbols
 
     r, sigma, gamma, e, q = symbols("r sigma gamma e q", positive=True)
+    a, b, alpha, beta, v, w = symbols("a b alpha beta v w", positive=True)
     yield Identity(
         "risk below the peak",
         derivation=theory.underparameterised_risk(),
@@ -167,24 +193,31 @@ def double_descent(bench: Workbench) -> Iterator[Comparison]:
         claimed=e / ((1 - e) * (e + q)),
         rival=Rival("e/(1 - e), whatever the noise", e / (1 - e)),
     )
+    overlap = gamma * (w * (a * v / (1 + a * v)) ** 2 + (1 - w) * (b * v / (1 + b * v)) ** 2)
+    left = {power: alpha * a**power / (1 + a * v) ** 2 + beta * b**power / (1 + b * v) ** 2 for power in (0, 1)}
+    yield Identity(
+        "risk with two different variances",
+        derivation=theory.anisotropic_ridge_risk(),
+        claimed=(left[1] + sigma**2 * overlap) / (1 - overlap),
+        rival=Rival("errors in all directions counted alike", (left[0] + sigma**2 * overlap) / (1 - overlap)),
+    )
     examples = bench.size(quick=100, standard=200, full=400)
     batches = bench.size(quick=1, standard=4, full=10)
 
-    def drawn(name: str, ratios: Sequence[float], *, draws: int = DRAWS, penalised: bool = False) -> Array:
-        """Risks, one row a replicate and one column a ratio."""
+    def drawn(name: str, places: Sequence[tuple[float, float]], *, draws: int = DRAWS, unequal: bool = False) -> Array:
+        """Risks, one row a replicate and one column a pair of ratio and penalty."""
         columns = []
-        for ratio in ratios:
-            purpose = f"{name} {ratio:g}"
-            penalty = NOISE**2 * ratio / SIGNAL**2 if penalised else 0.0
-            fixed = {"examples": examples, "ratio": ratio, "penalty": penalty, "draws": draws}
+        for ratio, penalty in places:
+            purpose = f"{name} {ratio:g}" + (f" {penalty:g}" if unequal else "")
+            fixed = {"examples": examples, "ratio": ratio, "penalty": penalty, "draws": draws, "unequal": unequal}
             items = [{"seed": seed, **fixed} for seed in bench.seeds(purpose, batches)]
             columns.append(np.concatenate([result["risk"] for result in bench.map(purpose, excess_risks, items)]))
         return np.stack(columns, axis=1)
 
     risks = {
-        "below": drawn("below", BELOW),
-        "above": drawn("above", ABOVE, draws=FEW_DRAWS),
-        "far": drawn("far", FAR, draws=FAR_DRAWS),
+        "below": drawn("below", [(ratio, 0) for ratio in BELOW]),
+        "above": drawn("above", [(ratio, 0) for ratio in ABOVE], draws=FEW_DRAWS),
+        "far": drawn("far", [(ratio, 0) for ratio in FAR], draws=FAR_DRAWS),
     }
     for part, title, ratios, rival in (
         ("below", "below the peak", BELOW, "sigma^2 gamma, as at the inputs of the examples"),
@@ -205,13 +238,33 @@ def double_descent(bench: Workbench) -> Iterator[Comparison]:
             lower=least[: len(higher)],
             higher=higher,
         )
-    penalised = drawn("penalised", PENALISED, draws=FEW_DRAWS, penalised=True)
+    penalised = drawn("penalised", [(ratio, NOISE**2 * ratio / SIGNAL**2) for ratio in PENALISED], draws=FEW_DRAWS)
     yield Equals(
         f"risk with the best penalty, at gamma = {_listed(PENALISED)}",
         predicted=best_ridge(PENALISED),
         replicates=penalised,
         relative=MARGIN,
         rival=Rival("as without a penalty", ridgeless(PENALISED)),
+    )
+    shares, signals = [1 / 2, 1 / 2], [SIGNAL**2 / 2] * 2
+    mean = sum(UNEQUAL) / 2
+    limits, alike = (
+        [
+            sum(
+                theory.anisotropic_risk(
+                    ratio, variances=variances, shares=shares, signals=signals, noise=NOISE, penalty=penalty
+                )
+            )
+            for ratio, penalty in UNEQUAL_AT
+        ]
+        for variances in (UNEQUAL, (mean, mean))
+    )
+    yield Equals(
+        "risk with the variances 4 and 1/4, at gamma = 0.75 with lambda = 0.2, and at 2 without and with it",
+        predicted=limits,
+        replicates=drawn("unequal", UNEQUAL_AT, draws=UNEQUAL_DRAWS, unequal=True),
+        relative=MARGIN,
+        rival=Rival("as with their mean for all inputs", alike),
     )
     _draw(bench, examples, {BELOW: risks["below"], ABOVE: risks["above"], FAR: risks["far"]}, penalised)
 

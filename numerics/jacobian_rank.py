@@ -23,12 +23,12 @@ class FunctionalRank:
     Attributes:
         rank: Singular values above the tolerance times the largest.
         gap: The least of these over the largest of the others; infinite where there are no others or they are 0.
-        least: The least of these over the largest of all.
+        values: All singular values over the largest, descending.
     """
 
     rank: Int[Tensor, " members"]
     gap: Float[Tensor, " members"]
-    least: Float[Tensor, " members"]
+    values: Float[Tensor, "members singular"]
 
 
 def functional_rank(
@@ -63,7 +63,7 @@ def functional_rank(
         [tensor([7]), tensor([5])]
     """
     checked_tolerance(tolerance)
-    ranks, gaps, leasts = [], [], []
+    ranks, gaps, spectra = [], [], []
     for member in range(len(theta)):
         own = x[member : member + 1] if x.ndim == 3 else x
         jacobian = output_jacobian(network, theta[member : member + 1], own).flatten(0, 2)
@@ -74,5 +74,5 @@ def functional_rank(
         rest = torch.where(kept, torch.zeros_like(values), values).amax()
         ranks.append(kept.sum())
         gaps.append(smallest / rest)
-        leasts.append(smallest / values[0])
-    return FunctionalRank(torch.stack(ranks), torch.stack(gaps), torch.stack(leasts))
+        spectra.append(values / values[0])
+    return FunctionalRank(torch.stack(ranks), torch.stack(gaps), torch.stack(spectra))
