@@ -305,6 +305,27 @@ COVER_1965: Final = Reference(
     "recognition. IEEE Transactions on Electronic Computers EC-14(3), 326-334",
     doi="10.1109/PGEC.1965.264137",
 )
+MONTUFAR_2014: Final = Reference(
+    "montufar-2014",
+    "Montúfar, Pascanu, Cho and Bengio",
+    2014,
+    "On the number of linear regions of deep neural networks. NeurIPS 2014",
+    arxiv="1402.1869",
+)
+KAKADE_LEE_2018: Final = Reference(
+    "kakade-lee-2018",
+    "Kakade and Lee",
+    2018,
+    "Provably correct automatic subdifferentiation for qualified programs. NeurIPS 2018",
+    arxiv="1809.08530",
+)
+HASTIE_2009: Final = Reference(
+    "hastie-2009",
+    "Hastie, Tibshirani and Friedman",
+    2009,
+    "The elements of statistical learning. Second edition, Springer",
+    doi="10.1007/978-0-387-84858-7",
+)
 ZHANG_2017: Final = Reference(
     "zhang-2017",
     "Zhang, Bengio, Hardt, Recht and Vinyals",

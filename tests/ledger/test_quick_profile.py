@@ -9,13 +9,16 @@ import pytest
 import verify
 
 EXPECTED: dict[str, str | None] = {
-    "classifier.capacity": "CERTIFIED",
+    "classifier.activation-regions": "SUPPORTED",
+    "classifier.capacity": "SUPPORTED",
     "classifier.cross-entropy": "PROVED",
+    "classifier.empirical-risk": "SUPPORTED",
     "classifier.hard-max-as-printed": "REFUTED",
     "classifier.regions": "CERTIFIED",
+    "classifier.relu-kinks": "SUPPORTED",
     "classifier.sigmoid-as-printed": "REFUTED",
     "classifier.softmax": "PROVED",
-    "classifier.step-has-no-gradient": "PROVED",
+    "classifier.step-has-no-gradient": "SUPPORTED",
     "connectivity.learnt-paths": None,  # decided from the standard profile on
     "connectivity.permutation-recovery": "SUPPORTED",
     "connectivity.width-helps": "SUPPORTED",

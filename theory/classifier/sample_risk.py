@@ -133,7 +133,7 @@ def coin_minimum() -> Derivation:
     """
     n = sp.Symbol("n", positive=True, integer=True)
     k = sp.Symbol("k", nonnegative=True, integer=True)
-    even = sp.binomial(2 * n, n) / 4**n  # the share of sequences with as many heads as tails
+    even = sp.factorial(2 * n) / sp.factorial(n) ** 2 / 4**n  # the share of sequences with as many heads as tails
     value = sp.Rational(1, 2) - even / 2
     counted = [
         sp.Rational(

@@ -24,7 +24,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         PERCEPTRONS,
         r"More perceptrons make more regions of the arrangement available.",
-        ("classifier.regions",),
+        ("classifier.regions", "classifier.activation-regions"),
     ),
     Statement(
         CHALLENGES,
@@ -49,7 +49,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         STRUCTURE,
         r"ReLU and activations like it agree better with gradients than steps and sigmoids do.",
-        ("classifier.step-has-no-gradient",),
+        ("classifier.step-has-no-gradient", "classifier.relu-kinks"),
     ),
     Statement(
         STRUCTURE,
@@ -102,6 +102,6 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         OVERFITTING,
         r"The architecture restricts the possible arrangements of hyperplanes, and so how far every point is fitted.",
-        ("classifier.regions", "classifier.capacity"),
+        ("classifier.regions", "classifier.capacity", "classifier.activation-regions"),
     ),
 )

@@ -89,6 +89,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         REMINDER,
+        r"A cost is the empirical risk, the mean of the losses of the examples.",
+        ("classifier.empirical-risk",),
+    ),
+    Statement(
+        REMINDER,
         r"The loss function is evaluated at a function $f_z$ of the hypothesis space and written $L(f_s, z)$.",
         Slip(
             r"the hypothesis is $f_z$ in the sentence and $f_s$ in the formula",
@@ -192,11 +197,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         FUNCTION_SET,
         r"In practice one neglects that the loss is only almost everywhere differentiable.",
-        Slip(
-            "it is left open what is done where the loss has a kink",
-            "programs take one element of the subdifferential there, for ReLU mostly the derivative 0 at 0; that is a "
-            "choice, and what they return need not be a gradient there",
-        ),
+        ("classifier.relu-kinks",),
     ),
     Statement(
         NO_FORMULA,

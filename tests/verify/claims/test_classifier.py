@@ -15,11 +15,14 @@ Trial = Callable[[str], tuple[list[Finding], Workbench]]
     [
         ("softmax", {Verdict.PROVED}),
         ("cross-entropy", {Verdict.PROVED}),
-        ("step-has-no-gradient", {Verdict.PROVED}),
+        ("step-has-no-gradient", {Verdict.PROVED, Verdict.SUPPORTED}),
         ("sigmoid-as-printed", {Verdict.REFUTED}),
         ("hard-max-as-printed", {Verdict.REFUTED}),
         ("regions", {Verdict.CERTIFIED, Verdict.PROVED}),
-        ("capacity", {Verdict.CERTIFIED}),
+        ("capacity", {Verdict.CERTIFIED, Verdict.PROVED, Verdict.SUPPORTED}),
+        ("activation-regions", {Verdict.CERTIFIED, Verdict.PROVED, Verdict.SUPPORTED}),
+        ("relu-kinks", {Verdict.PROVED, Verdict.SUPPORTED}),
+        ("empirical-risk", {Verdict.PROVED, Verdict.SUPPORTED}),
     ],
 )
 def test_what_is_exact_comes_out_so(tried: Trial, name: str, verdicts: set[Verdict]) -> None:

@@ -3,5 +3,8 @@
 READING_ORDER = (
     "outputs",
     "slopes",
+    "kinks",
     "half_spaces",
+    "regions",
+    "sample_risk",
 )

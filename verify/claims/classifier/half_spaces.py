@@ -1,13 +1,16 @@
-"""What half-spaces can tell apart: how many cells hyperplanes make, and how many labelings one unit has."""
+"""What half-spaces can tell apart: cells and unions of them, labelings of one unit, sign changes of a few."""
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import product
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+import numerics
 import theory
-from verify import Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify import Bounds, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import COVER_1965, ZASLAVSKY_1975
 from verify.lectures.basics import PERCEPTRONS
 
@@ -18,6 +21,12 @@ POINTS: Final = ((6, 2), (4, 3), (6, 3), (8, 3), (6, 4), (8, 4))
 """Pairs of points and dimensions; with a threshold, the dimension counts it."""
 
 LARGEST: Final = 99  # of the entries, which are integers
+
+UNIONS: Final = ((3, 2), (3, 3))
+"""Pairs of hyperplanes and dimensions for which every union of cells is tried."""
+
+FEW: Final = tuple(range(1, 13))
+"""Numbers of ReLU units on a line."""
 
 
 def _rows(
@@ -34,6 +43,53 @@ def _rows(
             rows = [tuple(int(entry) for entry in row) for row in drawn]
         found.append(rows)
     return found
+
+
+def _unions(bench: Workbench) -> Iterator[Comparison]:
+    """Half spaces, a unit for one cell, all unions of the cells of a few lines, and the exclusive or."""
+    segment, picker = theory.unit_on_a_segment(), theory.cell_picker()
+    s, u, v = (segment.symbols[name] for name in "suv")
+    m = picker.symbols["m"]
+    yield Identity(
+        "pre-activation of a unit on a segment from u to v",
+        derivation=segment,
+        claimed=u + s * (v - u),
+        rival=Rival("that at the start", u),
+    )
+    yield Identity(
+        "pre-activation of the unit for a cell where m units answer otherwise",
+        derivation=picker,
+        claimed=(1 - 2 * m) / 2,
+        rival=Rival("with the threshold P, by which it is on nowhere", -m),
+    )
+    drawn = _rows(bench, "unions", UNIONS, last=True)
+    realised = []
+    for rows in drawn:
+        cells = theory.arrangement_cells(rows)
+        right = 0
+        for chosen in product((0, 1), repeat=len(cells)):
+            network = theory.cell_network(rows, [cell for cell, one in zip(cells, chosen, strict=True) if one])
+            right += tuple(theory.threshold_answer(network, point) for point in cells.values()) == chosen
+        realised.append(right)
+    numbers = [theory.most_cells(*case) for case in UNIONS]
+    yield Enclosure(
+        f"unions of cells that three layers answer 1 in, for (N, d) = {', '.join(map(str, UNIONS))}",
+        values=realised,
+        predicted=[2**number for number in numbers],
+        digits=1,
+        rival=Rival(
+            "as one unit can at most",
+            [theory.most_labelings(number, d + 1) for number, (_, d) in zip(numbers, UNIONS, strict=True)],
+        ),
+    )
+    either = theory.cell_network([(2, 0, -1), (0, 2, -1)], [(1, -1), (-1, 1)])
+    yield Enclosure(
+        "answers of two cells at the corners of a square",
+        values=[theory.threshold_answer(either, corner) for corner in product((0, 1), repeat=2)],
+        predicted=[0, 1, 1, 0],
+        digits=1,
+        rival=Rival("the inclusive or, which one unit has", [0, 1, 1, 1]),
+    )
 
 
 @claim(
@@ -81,6 +137,7 @@ def regions(bench: Workbench) -> Iterator[Comparison]:
         claimed=(count**3 + 5 * count) / 6 + 1,
         rival=Rival("every pattern of answers", 2**count),
     )
+    yield from _unions(bench)
     figure = bench.figure(
         "cells",
         title="Cells of N hyperplanes",
@@ -96,6 +153,64 @@ def regions(bench: Workbench) -> Iterator[Comparison]:
     figure.line(numbers, 2.0**numbers, "every pattern")
 
 
+def changes_on_a_line(seed: int, draws: int) -> dict[str, NDArray[np.float64]]:
+    """Count the sign changes of networks of ReLU units with one input, in floating point.
+
+    Args:
+        seed: Of the random networks.
+        draws: Random networks of each number of units.
+
+    Returns:
+        "zigzag", one number for each of ``FEW``, and "random", one row of draws for each, on [-100, 100].
+    """
+    import torch
+
+    source = torch.Generator().manual_seed(seed)
+    end = torch.full((1,), 100.0, dtype=torch.float64)
+    zigzag, random = [], []
+    for count in FEW:
+        units, shift = theory.zigzag_units(count)
+        outer, inner, biases = zip(*units, strict=True)
+        network = numerics.Mlp((1, count, 1), "relu", bias=True)
+        first = torch.tensor([[*map(float, (*inner, *biases, *outer, shift))]], dtype=torch.float64)
+        rest = torch.randn(draws, network.parameters, generator=source, dtype=torch.float64)
+        found = numerics.segment_regions(network, torch.cat([first, rest]), -end, end).sign_changes[:, 0]
+        zigzag.append(float(found[0]))
+        random.append(found[1:].double().numpy())
+    return {"zigzag": np.array(zigzag), "random": np.stack(random)}
+
+
+def _sign_changes(bench: Workbench) -> Iterator[Comparison]:
+    """What ReLU units on a line can do: the bound, and networks that reach it or stay below."""
+    derivation = theory.sign_change_bound()
+    (p,) = derivation.value.free_symbols
+    yield Identity(
+        "pieces, and so most sign changes, of p ReLU units on a line",
+        derivation=derivation,
+        claimed=1 + p,
+        rival=Rival("one a unit", p),
+    )
+    most = np.array([theory.most_sign_changes(count) for count in FEW], dtype=float)
+    yield Enclosure(
+        f"sign changes of zigzags of {FEW[0]} to {FEW[-1]} units, in rational numbers",
+        values=[theory.sign_changes_on_line(*theory.zigzag_units(count)) for count in FEW],
+        predicted=[int(number) for number in most],
+        digits=1,
+        rival=Rival("one for each unit and one more, for one and two too", [count + 1 for count in FEW]),
+    )
+    (seed,) = bench.seeds("units on a line", 1)
+    case = {"seed": seed % 2**32, "draws": bench.size(quick=200, standard=2000, full=20_000)}
+    (found,) = bench.map("units on a line", changes_on_a_line, [case])
+    yield Bounds(
+        "sign changes of random networks, and of zigzags, on a line",
+        smaller=np.concatenate([found["random"], found["zigzag"][:, None]], axis=1),
+        larger=np.repeat(most[:, None], case["draws"] + 1, axis=1),
+        tolerance=0,
+        reason="a count",
+        rival=Rival("one less", np.repeat(most[:, None] - 1, case["draws"] + 1, axis=1)),
+    )
+
+
 @claim(
     "classifier.capacity",
     title="One unit gives half of all labelings of twice as many points as it has weights",
@@ -103,8 +218,9 @@ def regions(bench: Workbench) -> Iterator[Comparison]:
     assumptions=(
         "general position: every $d$ of the points are independent; a threshold counts as one of $d$ weights",
         "counted for points with random integers up to 99, up to eight of them in up to four dimensions",
+        "$p$ ReLU units on one input, with biases inside and at the output; random ones are standard normal",
     ),
-    expects={Verdict.CERTIFIED},
+    expects={Verdict.SUPPORTED},
 )
 def capacity(bench: Workbench) -> Iterator[Comparison]:
     r"""Of the $2^N$ ways to label $N$ points in general position, a threshold unit with $d$ weights gives
@@ -115,6 +231,10 @@ def capacity(bench: Workbench) -> Iterator[Comparison]:
     general position for $d = 3$. A unit gives 14 of their 16 labelings; the exclusive or and its complement are the
     other two. A labeling is a cell of weights in the arrangement of the hyperplanes $w \cdot x_k = 0$; cells are
     counted in integers, without one missing.
+
+    On a line one unit changes its answer once. The output of $p$ ReLU units changes its sign at most $p + 1$ times, at
+    most once on each of the pieces between their kinks; from three units on a zigzag has so many changes. One unit has
+    at most one change and two have at most two. So no more than $p + 2$ points on a line have all their labelings.
     """
     drawn = _rows(bench, "points", POINTS, last=False)
     counted = [len(theory.unit_labelings(rows)) for rows in drawn]
@@ -142,6 +262,7 @@ def capacity(bench: Workbench) -> Iterator[Comparison]:
         digits=1,
         rival=Rival("none", 0),
     )
+    yield from _sign_changes(bench)
     figure = bench.figure(
         "labelings",
         title="Labelings that one threshold unit gives",
