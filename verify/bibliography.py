@@ -252,6 +252,21 @@ KARIMI_2016: Final = Reference(
     "Linear convergence of gradient and proximal-gradient methods under the Polyak-Łojasiewicz condition. ECML PKDD",
     arxiv="1608.04636",
 )
+CHIZAT_OYALLON_BACH_2019: Final = Reference(
+    "chizat-oyallon-bach-2019",
+    "Chizat, Oyallon and Bach",
+    2019,
+    "On lazy training in differentiable programming. NeurIPS 32",
+    arxiv="1812.07956",
+)
+BOTTOU_CURTIS_NOCEDAL_2018: Final = Reference(
+    "bottou-curtis-nocedal-2018",
+    "Bottou, Curtis and Nocedal",
+    2018,
+    "Optimization methods for large-scale machine learning. SIAM Review 60(2), 223-311",
+    arxiv="1606.04838",
+    doi="10.1137/16M1080173",
+)
 ROBBINS_MONRO_1951: Final = Reference(
     "robbins-monro-1951",
     "Robbins and Monro",

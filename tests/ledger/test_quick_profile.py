@@ -90,9 +90,12 @@ EXPECTED: dict[str, str | None] = {
     "index.tanh-threshold": None,  # decided from the standard profile on
     "index.three-halves": "CERTIFIED",
     "index.three-halves-on-networks": "UNDECIDED",
+    "lazy.descent-not-sgd": "SUPPORTED",
+    "lazy.exponential-convergence": "SUPPORTED",
     "lazy.gradient-bound": "SUPPORTED",
     "lazy.mean-kernels": "SUPPORTED",
     "lazy.minibatch-gradient-is-unbiased": "SUPPORTED",
+    "lazy.parameters-stay": "SUPPORTED",
     "lazy.polyak-lojasiewicz": "SUPPORTED",
     "lazy.second-derivatives": "SUPPORTED",
     "lazy.shifted-gradient-bound": "SUPPORTED",

@@ -70,12 +70,17 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         CONCLUSION,
         r"Gradient descent converges at an exponential rate.",
-        ("lazy.polyak-lojasiewicz",),
+        ("lazy.polyak-lojasiewicz", "lazy.exponential-convergence"),
     ),
     Statement(
         CONCLUSION,
-        r"The iterates stay in a small neighbourhood of the start.",
-        ("lazy.polyak-lojasiewicz",),
+        r"The iterates stay in a small neighbourhood of the start, and so training is called lazy.",
+        ("lazy.polyak-lojasiewicz", "lazy.parameters-stay"),
+    ),
+    Statement(
+        CONCLUSION,
+        r"Over-parametrisation makes stochastic gradient descent converge in the simple model.",
+        ("lazy.descent-not-sgd", "lazy.minibatch-gradient-is-unbiased"),
     ),
     Statement(
         CONCLUSION,

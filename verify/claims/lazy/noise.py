@@ -1,0 +1,191 @@
+"""Minibatches in the lazy regime: they arrive where data can be interpolated, and stall at a floor elsewhere."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import numerics
+import theory
+from verify import AtLeast, AtMost, Comparison, Equals, Exponent, Identity, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import BOTTOU_CURTIS_NOCEDAL_2018
+from verify.lectures.lazy_training import CONCLUSION
+
+Array = NDArray[np.float64]
+
+UNITS: Final = 64
+INPUTS: Final = 10
+PLACES: Final = 4
+"""Different inputs; each occurs twice."""
+
+BATCH: Final = 4
+SHARES: Final = (0.4, 0.2, 0.1)
+"""Learning rates times L."""
+
+STEPS: Final = 300
+"""Steps that are taken to arrive at the largest learning rate, in proportion more at a smaller one."""
+
+
+def stalled(seed: int, members: int, share: float, steps: int, averaged: int) -> dict[str, Array]:
+    """Descent of networks with all examples and with minibatches, on labels that agree and on labels that do not.
+
+    Args:
+        seed: Of data, weights and batches.
+        members: Networks, each with its own data. Three copies are trained: with all examples, whose labels are 1 above
+            and 1 below their mean; with batches of these; and with batches of examples that have that mean for label.
+        share: Learning rate times L, twice the largest eigenvalue of the Gauss-Newton matrix at the start over m.
+        steps: Until the end is looked at.
+        averaged: Further steps, over which the risk is averaged.
+
+    Returns:
+        One entry per member: "full", "apart" and "equal", the excess of each copy over the least risk after the steps,
+        over that at the start; "floor", the mean of the second one's excess over the further steps, over the least
+        risk of 1; "pace", the learning rate times the mean of the kernel's diagonal. "ways" has one row per copy and
+        one column for each of the steps: the excess of the first member over that at the start.
+    """
+    import torch
+
+    source = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=source, dtype=torch.float64)
+
+    network = numerics.Mlp((INPUTS + 1, UNITS, 1), "tanh", bias=False)
+    examples = 2 * PLACES
+    x = normal(members, PLACES, INPUTS + 1)
+    x[:, :, -1] = 1
+    x = x.repeat(1, 2, 1)
+    equal = normal(members, PLACES, 1).repeat(1, 2, 1)
+    apart = equal + torch.tensor([1.0, -1.0], dtype=x.dtype).repeat_interleave(PLACES)[:, None]
+    start = torch.cat([normal(members, UNITS * (INPUTS + 1)), normal(members, UNITS) / UNITS**0.5], dim=1)
+    kernel = numerics.tangent_kernel(network, start, x).matrix()
+    rate = share * examples / (2 * torch.linalg.eigvalsh(kernel)[:, -1])
+    inputs, middle, targets = x.repeat(3, 1, 1), equal.repeat(3, 1, 1), torch.cat([apart, apart, equal])
+    theta, rates = start.repeat(3, 1), rate.repeat(3)[:, None]
+    weights = torch.full((3 * members, examples, 1), 2 / examples, dtype=x.dtype)
+    risks, total = [], torch.zeros(members, dtype=x.dtype)
+    for step in range(steps + averaged):
+        trace = network.trace(theta, inputs)
+        excess = (trace.outputs - middle).square().mean(dim=(1, 2))  # labels above and below: the rest of the risk is 1
+        if step < steps:
+            risks.append(excess)
+        else:
+            total += excess[members : 2 * members] / averaged
+        order = torch.rand(2 * members, examples, generator=source, dtype=x.dtype).argsort(dim=1)
+        weights[members:, :, 0] = (order < BATCH) * (2 / BATCH)
+        theta = theta - rates * network.pullback(trace, weights * (trace.outputs - targets))
+    shares = torch.stack(risks, dim=1) / risks[0][:, None]
+    ends = shares[:, -1].reshape(3, members)
+    found = {
+        "full": ends[0],
+        "apart": ends[1],
+        "equal": ends[2],
+        "floor": total,
+        "pace": rate * kernel.diagonal(dim1=1, dim2=2).mean(1),
+        "ways": shares[::members],
+    }
+    return {name: values.numpy() for name, values in found.items()}
+
+
+@claim(
+    "lazy.descent-not-sgd",
+    title="Lazy training arrives with the full gradient; with minibatches only if the data can be interpolated",
+    source=Source(BOTTOU_CURTIS_NOCEDAL_2018, "theorem 4.6, on steps of constant size", CONCLUSION),
+    assumptions=(
+        f"networks $\\sum_k a_k \\tanh \\langle w_k, (x, 1) \\rangle$ with {UNITS} units start from independent normal "
+        f"weights, $w_k$ of variance 1 and $a_k$ of variance $1/n$; {PLACES} standard normal inputs in {INPUTS} "
+        "dimensions, each twice; the risk $r$ is the mean of squared errors, without a half",
+        f"batches of {BATCH} of the $m = {2 * PLACES}$ examples, all equally likely, drawn anew for every step; the "
+        "learning rate is constant",
+    ),
+    expects={Verdict.SUPPORTED},
+)
+def descent_not_sgd(bench: Workbench) -> Iterator[Comparison]:
+    r"""The Polyak-Lojasiewicz argument is about the gradient of the whole risk. Where each input occurs with two labels
+    that differ by 2, the least risk is $r_* = 1$. Gradient descent comes down to it exponentially fast. Steps of the
+    same length with minibatches, whose gradients are right on average, stall above it. To first order in the learning
+    rate $\eta$ their floor is, with $\bar k$ the mean of the tangent kernel's diagonal,
+
+    $$\frac{E r - r_*}{r_*} = \eta \, \frac{\bar k}{B} \, \frac{m - B}{m - 1}.$$
+
+    Where equal inputs have equal labels the same steps of minibatches arrive: the noise vanishes with the errors. So,
+    at a constant learning rate, the talk's conclusion is right of stochastic gradient descent where the data can be
+    interpolated, by another argument than the one given, and wrong where they cannot.
+    """
+    import sympy as sp
+
+    m, size = sp.symbols("m B", integer=True, positive=True)
+    eta, k = sp.symbols("eta k", positive=True)
+    derivation = theory.minibatch_floor()
+    yield Identity(
+        "floor over the least risk, to first order in the learning rate",
+        derivation=derivation,
+        claimed=eta * k * (m - size) / (size * (m - 1)),
+        rival=Rival("examples drawn with repetition", eta * k / size),
+    )
+    (seed,) = bench.seeds("networks", 1)
+    members = bench.size(quick=20, standard=60, full=200)
+    averaged = bench.size(quick=1, standard=500, full=2000)
+    found: list[dict[str, Any]] = []
+    for share in SHARES:
+        stretch = round(SHARES[0] / share)
+        effort = {"members": members, "steps": STEPS * stretch, "averaged": averaged * stretch}
+        if averaged == 1 and found:  # the smaller rates are decided in larger profiles
+            effort = {"members": 2, "steps": 2, "averaged": 1}
+        (result,) = bench.map(f"share {share:g}", stalled, [{"seed": seed, "share": share, **effort}])
+        found.append(result)
+    small, large = 1e-6, 1e-3
+    yield AtMost(
+        "all examples, labels that differ: excess risk over that at the start",
+        bound=small,
+        replicates=found[0]["full"],
+        rival=Rival("a floor", large),
+    )
+    yield AtLeast(
+        "minibatches, labels that differ: excess risk over that at the start",
+        bound=large,
+        replicates=found[0]["apart"],
+        rival=Rival("arrives as with all examples", small),
+    )
+    yield AtMost(
+        "minibatches, labels that agree: risk over that at the start",
+        bound=small,
+        replicates=found[0]["equal"],
+        rival=Rival("a floor", large),
+    )
+    count = min(len(result["floor"]) for result in found)
+    yield Exponent(
+        "power of the learning rate in the floor",
+        predicted=1,
+        x=SHARES,
+        y=np.stack([result["floor"][:count] for result in found], axis=1),
+        absolute=0.25,
+        rival=Rival("the same floor at every rate", 0),
+        decided_from="standard",
+    )
+    given = {"eta": 1, "k": 1, "m": 2 * PLACES, "B": BATCH}
+    predicted = float(
+        derivation.value.subs({symbol: given[name] for name, symbol in derivation.symbols.items() if name in given})
+    )
+    yield Equals(
+        f"floor over its prediction, at a learning rate of {SHARES[-1]:g}/L",
+        predicted=1,
+        replicates=found[-1]["floor"] / (found[-1]["pace"] * predicted),
+        relative=0.2,
+        rival=Rival("examples drawn with repetition", 1 / (BATCH * predicted)),
+        decided_from="standard",
+    )
+    figure = bench.figure(
+        "excess",
+        title="Excess risk of one network, with all examples and with minibatches",
+        x="step",
+        y="excess risk over that at the start",
+        y_scale="log",
+        y_limits=(1e-10, 3),
+        caption=f"Learning rate {SHARES[0]:g}/L, constant. Minibatches stall where equal inputs have labels that "
+        "differ, and only there.",
+    )
+    some = np.arange(0, STEPS, 6)
+    for row, words in enumerate(("all examples, labels differ", "batches, labels differ", "batches, labels agree")):
+        figure.line(some, np.maximum(found[0]["ways"][row, some], 1e-12), words)

@@ -1,0 +1,289 @@
+"""Training of wide networks: the risk stays under an exponential, and neither parameters nor kernels go far."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import numerics
+import theory
+from verify import Bounds, Comparison, Exponent, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import BERNER_2022, CHIZAT_OYALLON_BACH_2019
+from verify.lectures.lazy_training import CONCLUSION
+
+Array = NDArray[np.float64]
+
+SAMPLES: Final = 6
+INPUTS: Final = 10
+TARGETS: Final = 4.0
+"""Standard deviation of the targets: outputs start with less than 1, so that all widths have about equal errors."""
+
+SHARE: Final = 0.01
+"""Of the risk at the start: there training ends."""
+
+TIMES: Final = (*np.arange(1.0, 41.0).tolist(), *np.geomspace(45.0, 4000.0, 40).tolist())
+"""Times of records, in units of each network's 1/L."""
+
+QUICK: Final = (32, 64, 128)
+STANDARD: Final = (256, 1024, 4096, 16384)
+MEAN_FIELD: Final = (64, 256, 1024)
+TOGETHER: Final = 10
+"""Networks of one item."""
+
+SETTING: Final = (
+    "networks $\\sum_k a_k \\tanh \\langle w_k, (x, 1) \\rangle$ with $n$ units start from independent normal weights, "
+    "$w_k$ of variance 1 and $a_k$ of variance $1/n$; the risk is the mean of squared errors, without a half",
+    f"{SAMPLES} standard normal inputs in {INPUTS} dimensions, normal targets of standard deviation {TARGETS:g}; "
+    f"gradient flow until the risk is {SHARE:g} of that at the start",
+)
+
+
+def trained(seed: int, members: int, units: int, most: int, mean_field: bool) -> dict[str, Array]:
+    """Gradient flow of networks of one width. Of one seed all widths have the same data and share their first units.
+
+    Args:
+        seed: Of data and weights.
+        members: Networks, each with its own data.
+        units: n.
+        most: Units of the widest network of that seed.
+        mean_field: Whether outputs are means over the units, with output weights of variance 1, instead of sums with
+            output weights of variance 1/n.
+
+    Returns:
+        One entry per member: "time" until the risk has come down to the share of its start; how far parameters moved,
+        "absolute" and "relative" to their length at the start; "kernel", the relative change of the Gram matrix of the
+        features, and "tangent", that of the tangent kernel. One row per record and one column per member: "times",
+        "risk" over that at the start; "bound", the exponential of half of the rate that the start guarantees, and
+        "rival", that of twice the rate.
+    """
+    import torch
+
+    source = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> torch.Tensor:
+        return torch.randn(members, *shape, generator=source, dtype=torch.float64)
+
+    x, y = normal(SAMPLES, INPUTS + 1), TARGETS * normal(SAMPLES, 1)
+    x[:, :, -1] = 1
+    hidden, outer = normal(most, INPUTS + 1)[:, :units], normal(most)[:, :units]
+    activation: Any = "tanh"
+    if mean_field:
+        activation = numerics.Activation(
+            "tanh over the width", lambda z: z.tanh() / units, lambda z: (1 - z.tanh() ** 2) / units
+        )
+    else:
+        outer = outer / units**0.5
+    network = numerics.Mlp((INPUTS + 1, units, 1), activation, bias=False)
+    theta = torch.cat([hidden.flatten(1), outer], dim=1)
+    way = numerics.wide_flow(network, theta, x, y, numerics.SquaredError(), times=TIMES, stop_at=SHARE, tolerance=1e-4)
+    guaranteed = 4 / SAMPLES * torch.linalg.eigvalsh(way.kernels[0].matrix("1.weight"))[:, 0]
+    records = int((way.times.diff(dim=0) > 0).any(1).sum()) + 1
+    times = way.times[:records]
+    found = {
+        "time": way.time_to(SHARE),
+        "absolute": way.distance[-1],
+        "relative": way.relative_distance[-1],
+        "kernel": way.kernel_change("1.weight"),
+        "tangent": way.kernel_change(),
+        "times": times,
+        "risk": way.loss[:records] / way.loss[0],
+        "bound": (-guaranteed / 2 * times).exp(),
+        "rival": (-guaranteed * 2 * times).exp(),
+    }
+    return {name: values.numpy() for name, values in found.items()}
+
+
+def _ways(
+    bench: Workbench, widths: Sequence[int], members: int, *, most: int, mean_field: bool = False
+) -> list[dict[str, Any]]:
+    """What ``trained`` finds, one dictionary per width and in it one list of arrays, one per item, under each name."""
+    together = min(members, TOGETHER)
+    found = []
+    for units in widths:
+        items = [
+            {"seed": seed, "members": together, "units": units, "most": most, "mean_field": mean_field}
+            for seed in bench.seeds("networks", members // together)
+        ]
+        results = bench.map("mean field" if mean_field else "networks", trained, items)
+        found.append({name: [result[name] for result in results] for name in results[0]})
+    return found
+
+
+def _columns(ways: Sequence[dict[str, Any]], name: str) -> Array:
+    """One row per network and one column per width."""
+    return np.stack([np.concatenate(way[name]) for way in ways], axis=1)
+
+
+@claim(
+    "lazy.exponential-convergence",
+    title="The risk of wide networks falls exponentially, at a rate in proportion to the width",
+    source=Source(BERNER_2022, "section 5.2", CONCLUSION),
+    assumptions=(
+        *SETTING,
+        "$\\lambda_{\\min}(K)$ is the least eigenvalue of the Gram matrix of the features at the start, not divided by "
+        "$n$",
+    ),
+    expects={Verdict.SUPPORTED},
+)
+def exponential_convergence(bench: Workbench) -> Iterator[Comparison]:
+    r"""At the start $|\nabla r|^2 \ge \mu r$ with $\mu = \frac{4}{m} \lambda_{\min}(K)$. With half of that rate,
+    to leave room for a kernel that moves, gradient flow satisfies
+
+    $$r(t) \le r_0 \, e^{-\mu t/2}$$
+
+    at all times, in every network that was tried. The time until the risk is a hundredth of that at the start is in
+    proportion to $1/n$: the rate grows like the width, as $\lambda_{\min}(K)$ does.
+    """
+    widths = bench.size(quick=QUICK, standard=STANDARD[:3], full=STANDARD)
+    ways = _ways(bench, widths, bench.size(quick=10, standard=40, full=100), most=widths[-1])
+    over = {name: np.concatenate([_over(way, name) for way in ways]) for name in ("risk", "rival")}
+    yield Bounds(
+        "risk over its bound from the start, at all times",
+        smaller=over["risk"],
+        larger=1,
+        tolerance=1e-3,
+        reason="steps of the flow, whose errors are 1e-4 of the way that parameters have come",
+        rival=Rival("four times the rate", over["rival"]),
+    )
+    times = _columns(ways, "time")
+    yield Exponent(
+        "power of the width in the rate, log(100) over the time to a hundredth",
+        predicted=1,
+        x=widths,
+        y=-math.log(SHARE) / times,
+        absolute=0.2,
+        rival=Rival("the same rate at every width", 0),
+        decided_from="standard",
+    )
+    figure = bench.figure(
+        "risk",
+        title="Risk of networks of two widths under gradient flow",
+        x="time times width",
+        y="risk over that at the start",
+        y_scale="log",
+        caption="One network of each width on the same data, and the exponentials that the least eigenvalue of its "
+        "kernel at the start guarantees, with half of the rate. Over time without the factor the wide one is "
+        f"{widths[-1] // widths[0]} times as fast.",
+    )
+    for units, way in ((widths[0], ways[0]), (widths[-1], ways[-1])):
+        place = way["times"][0][:, 0] * units
+        last = int(np.argmax(place)) + 1
+        some = np.unique(np.linspace(0, last - 1, 16).astype(int))
+        figure.line(place[some], way["bound"][0][some, 0], f"bound, {units} units")
+        figure.points(place[some], way["risk"][0][some, 0], f"measured, {units} units")
+
+
+@claim(
+    "lazy.parameters-stay",
+    title="The wider a network, the less its parameters and its kernel move",
+    source=Source(CHIZAT_OYALLON_BACH_2019, "on the scale of the start", CONCLUSION),
+    assumptions=(
+        *SETTING,
+        "movements are distances from start to end in the Euclidean norm, all parameters together; that of the Gram "
+        "matrix $K$ of the features is in the Frobenius norm, relative to its start",
+        "in mean-field scaling outputs are means over the units and output weights have variance 1; data and the "
+        "draws of weights are the same",
+    ),
+    expects={Verdict.SUPPORTED},
+)
+def parameters_stay(bench: Workbench) -> Iterator[Comparison]:
+    r"""Until gradient flow has reduced the risk to a hundredth, all parameters together move by the order $n^{-1/2}$,
+    as the bound $\sqrt{m r_0/(c n)}$ on the path has it, and by the order $n^{-1}$ relative to their length. The kernel
+    $K$ of the features changes by the order $n^{-2}$ relative to its start. (Why so little: a hidden weight moves by
+    the order $n^{-3/2}$, with the sign of its output weight, so that most of what it does to $K$ averages out.)
+
+    That is due to the scale of the start and not to the width alone. In mean-field scaling the same networks on the
+    same data move by a share of their length, and change $K$ by a share, that does not fall with the width.
+    """
+    widths = bench.size(quick=QUICK, standard=STANDARD, full=STANDARD)
+    members = bench.size(quick=20, standard=40, full=100)
+    ways = _ways(bench, widths, members, most=widths[-1])
+    absolute, relative = _orders()
+    moved = {name: _columns(ways, name) for name in ("absolute", "relative", "kernel")}
+    for name, words in (
+        ("relative", "parameters move, over their length"),
+        ("kernel", "K changes, relative to its start"),
+    ):
+        yield Ordering(
+            f"how far {words}: {widths[-1]} units less than {widths[0]}",
+            lower=moved[name][:, -1],
+            higher=moved[name][:, 0],
+        )
+    for name, title, power, margin, rival in (
+        ("absolute", "distance from the start", absolute, 0.2, Rival("growing as in mean-field scaling", 0.5)),
+        (
+            "relative",
+            "distance over the length at the start",
+            relative,
+            0.2,
+            Rival("none, as in mean-field scaling", 0.0),
+        ),
+        (
+            "kernel",
+            "relative change of K",
+            -2,
+            0.4,
+            Rival("one order less, as where both layers learn at equal pace", -1.0),
+        ),
+    ):
+        yield Exponent(
+            f"power of the width in the {title}",
+            predicted=power,
+            x=widths,
+            y=moved[name],
+            absolute=margin,
+            rival=rival,
+            decided_from="standard",
+        )
+    others = bench.size(quick=(8, 16, 32), standard=MEAN_FIELD, full=MEAN_FIELD)
+    far = _ways(bench, others, bench.size(quick=2, standard=40, full=100), most=widths[-1], mean_field=True)
+    for name, title, margin, lazy in (
+        ("relative", "distance over the length at the start", 0.2, -1),
+        ("kernel", "relative change of K", 0.4, -2),
+    ):
+        yield Exponent(
+            f"mean-field scaling: power of the width in the {title}",
+            predicted=0,
+            x=others,
+            y=_columns(far, name),
+            absolute=margin,
+            rival=Rival("as small as in the lazy scaling", lazy),
+            decided_from="standard",
+        )
+    figure = bench.figure(
+        "movement",
+        title="How far training moves parameters and kernel",
+        x="units n",
+        y="movement over the start",
+        x_scale="log",
+        y_scale="log",
+        caption="Medians over networks, with the range of the middle 80 percent. Lines have the slopes -1 and -2.",
+    )
+    for name, words, power in (("relative", "parameters", -1), ("kernel", "kernel of the features", -2)):
+        low, middle, high = np.quantile(moved[name], [0.1, 0.5, 0.9], axis=0)
+        figure.points(widths, middle, words, errors=[middle - low, high - middle])
+        figure.line(widths, middle[-1] * (np.array(widths) / widths[-1]) ** power, f"slope {power}")
+        low, middle, high = np.quantile(_columns(far, name), [0.1, 0.5, 0.9], axis=0)
+        figure.points(others, middle, f"{words}, mean-field", errors=[middle - low, high - middle])
+
+
+def _over(way: dict[str, Any], name: str) -> Array:
+    """The risk, or the rival bound, over the bound: all records of all networks in one row."""
+    pieces = [(values / bound).ravel() for values, bound in zip(way[name], way["bound"], strict=True)]
+    return np.concatenate(pieces)
+
+
+def _orders() -> tuple[float, float]:
+    """The powers of the width in the bounds on the path, absolute and relative, from the derivation."""
+    import sympy as sp
+
+    parts = theory.lazy_flow().parts
+    powers = []
+    for part, root in (("absolute", 1), ("relative", 2)):
+        value = parts[part].rhs
+        (n,) = (symbol for symbol in value.free_symbols if symbol.name == "n")
+        power = sp.simplify(sp.limit(sp.simplify(n * sp.diff(sp.log(value), n)), n, sp.oo))
+        powers.append(float(power) / root)
+    return powers[0], powers[1]
