@@ -52,6 +52,9 @@ def test_distances_at_the_start_do_not_depend_on_training() -> None:
     assert np.array_equal(short["start"], shorter["start"])
     assert not np.array_equal(short["end"], shorter["end"])
     assert short["start"].shape == (3, kinks.EXAMPLES * kinks.UNITS)
+    assert short["through end"].shape == (3, kinks.RECORDS + 1)
+    assert np.array_equal(short["through end"][:, 0], (short["start"] < kinks.NEAR).mean(1))
+    assert np.array_equal(short["through end"][:, -1], (short["end"] < kinks.NEAR).mean(1))
 
 
 def test_steps_have_no_slope_and_stay_while_sigmoids_learn() -> None:

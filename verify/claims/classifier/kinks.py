@@ -18,6 +18,8 @@ NEAR: Final = 0.01
 """Of the standard deviation of a unit's pre-activations over the examples."""
 
 UNITS, EXAMPLES, STEPS, RATE = 16, 32, 1000, 0.05
+RECORDS: Final = 20
+"""Of training, behind the start."""
 
 
 def slopes_at_the_kink() -> dict[str, Array]:
@@ -79,7 +81,8 @@ def distances(seed: int, members: int, steps: int) -> dict[str, Array]:
 
     Returns:
         "start", "end" and "smooth", the end for smooth targets: distances by member and pair of example and unit;
-        "crossed", the share of pairs that change sides between the records of training on random targets.
+        "through end" and "through smooth", the share of pairs near a kink by member and record of training; "crossed",
+        the share of pairs that change sides between the records of training on random targets.
     """
     import torch
 
@@ -98,11 +101,12 @@ def distances(seed: int, members: int, steps: int) -> dict[str, Array]:
             numerics.SquaredError(),
             learning_rate=RATE,
             steps=steps,
-            record_at=range(0, steps + 1, steps // 20),
+            record_at=range(0, steps + 1, steps // RECORDS),
         )
         pre = torch.stack([network.trace(point, x).pre[0] for point in run.trajectory])
         away = (pre.abs() / pre.std(dim=2, keepdim=True)).flatten(2)
         found |= {name: away[-1].numpy(), "start": away[0].numpy()}
+        found[f"through {name}"] = (away < NEAR).double().mean(2).T.numpy()
         if name == "end":
             found["crossed"] = (pre[1:] * pre[:-1] < 0).any(0).double().mean((1, 2)).numpy()
     return found
@@ -205,3 +209,15 @@ def relu_kinks(bench: Workbench) -> Iterator[Comparison]:
     for name, label in (("start", "start"), ("smooth", "trained on smooth targets"), ("end", "on random targets")):
         shares = (found[name][:, :, None] < near).mean(1)
         figure.points(near, shares.mean(0), label, errors=2 * shares.std(0) / len(shares) ** 0.5)
+    figure = bench.figure(
+        "through-training",
+        title=f"Pairs within {NEAR:g} standard deviations of a kink through training",
+        x="step",
+        y="share of pairs",
+        caption="Error bars: two standard errors over networks.",
+        y_limits=(0, 0.04),
+    )
+    steps = np.linspace(0, STEPS, RECORDS + 1)[::2]
+    for name, label in (("end", "random targets"), ("smooth", "smooth targets")):
+        shares = found[f"through {name}"][:, ::2]
+        figure.points(steps, shares.mean(0), label, errors=2 * shares.std(0) / len(shares) ** 0.5)
