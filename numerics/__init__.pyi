@@ -37,6 +37,8 @@ from .data import digits as digits
 from .data import gaussian_clusters as gaussian_clusters
 from .data import gaussian_memorisation as gaussian_memorisation
 from .data import mnist_subset as mnist_subset
+from .deleted_edges import deletion_bound as deletion_bound
+from .deleted_edges import smallest_edges as smallest_edges
 from .empirical_kernel import TangentKernel as TangentKernel
 from .empirical_kernel import tangent_kernel as tangent_kernel
 from .entropy_sampling import SampledEntropy as SampledEntropy
@@ -76,6 +78,7 @@ from .paths.matching import match_units as match_units
 from .paths.path import Path as Path
 from .paths.plane import PathPlane as PathPlane
 from .paths.plane import path_plane as path_plane
+from .penalties import proximal_descent as proximal_descent
 from .pruning.masks import kept_shares as kept_shares
 from .pruning.masks import magnitude_mask as magnitude_mask
 from .pruning.masks import mask_of_largest as mask_of_largest
@@ -108,6 +111,9 @@ from .subspace_training import SubspaceTraining as SubspaceTraining
 from .subspace_training import crossing_dimension as crossing_dimension
 from .subspace_training import train_in_subspace as train_in_subspace
 from .subspaces import random_basis as random_basis
+from .sums_of_subsets import covering_radius as covering_radius
+from .sums_of_subsets import nearest_subset_sum as nearest_subset_sum
+from .sums_of_subsets import subset_sums as subset_sums
 from .training.descent import adam as adam
 from .training.descent import gradient_descent as gradient_descent
 from .training.flat_minima import ASAM as ASAM
@@ -119,6 +125,9 @@ from .training.minibatch import sgd as sgd
 from .training.result import TrainingResult as TrainingResult
 from .training.sharpness_aware import SharpnessAware as SharpnessAware
 from .training.weight_average import WeightAverage as WeightAverage
+from .weight_distribution import WeightDistribution as WeightDistribution
+from .weight_distribution import layer_weight_summaries as layer_weight_summaries
+from .weight_distribution import weight_summary as weight_summary
 from .wide_training import WideTraining as WideTraining
 from .wide_training import wide_descent as wide_descent
 from .wide_training import wide_flow as wide_flow

@@ -117,6 +117,7 @@ from .function_set import step_as_limit as step_as_limit
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
 from .generalisation.anisotropic_risk import anisotropic_ridge_risk as anisotropic_ridge_risk
 from .generalisation.anisotropic_risk import anisotropic_risk as anisotropic_risk
+from .generalisation.deleted_edges import deletion_bound_of_norms as deletion_bound_of_norms
 from .generalisation.functional_dimension import functional_dimension as functional_dimension
 from .generalisation.functional_dimension import relu_functional_rank as relu_functional_rank
 from .generalisation.functional_dimension import tanh_functional_rank as tanh_functional_rank

@@ -378,3 +378,37 @@ GRIGSBY_2022: Final = Reference(
     "Functional dimension of feedforward ReLU neural networks. arXiv preprint",
     arxiv="2209.04036",
 )
+NEYSHABUR_2018: Final = Reference(
+    "neyshabur-2018",
+    "Neyshabur, Bhojanapalli and Srebro",
+    2018,
+    "A PAC-Bayesian approach to spectrally-normalized margin bounds for neural networks. ICLR 2018",
+    arxiv="1707.09564",
+)
+HOYER_2004: Final = Reference(
+    "hoyer-2004",
+    "Hoyer",
+    2004,
+    "Non-negative matrix factorization with sparseness constraints. Journal of Machine Learning Research 5, 1457-1469",
+)
+LIVNI_2014: Final = Reference(
+    "livni-2014",
+    "Livni, Shalev-Shwartz and Shamir",
+    2014,
+    "On the computational efficiency of training neural networks. NIPS 2014",
+    arxiv="1410.1141",
+)
+PENSIA_2020: Final = Reference(
+    "pensia-2020",
+    "Pensia, Rajput, Nagle, Vishwakarma and Papailiopoulos",
+    2020,
+    "Optimal lottery tickets via subset sum: logarithmic over-parameterization is sufficient. NeurIPS 2020",
+    arxiv="2006.07990",
+)
+GUO_2017: Final = Reference(
+    "guo-2017",
+    "Guo, Pleiss, Sun and Weinberger",
+    2017,
+    "On calibration of modern neural networks. ICML 2017, PMLR 70, 1321-1330",
+    arxiv="1706.04599",
+)

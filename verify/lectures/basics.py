@@ -13,6 +13,8 @@ SIGMOID: Final = Slide(EDINBURGH_MLT, "Sigmoid")
 STRUCTURE: Final = Slide(EDINBURGH_MLT, "Neural network structure")
 WHY_SOFTMAX: Final = Slide(EDINBURGH_MLT, "Question: Why softmax?")
 CROSS_ENTROPY: Final = Slide(EDINBURGH_MLT, "Cross entropy loss")
+CURVES: Final = Slide(EDINBURGH_MLT, "Overfitting in neural networks")
+OUTLIER_CURVES: Final = Slide(EDINBURGH_MLT, "Probability curves for classification")
 OVERFITTING: Final = Slide(EDINBURGH_MLT, "Overfitting")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
@@ -98,6 +100,21 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         CROSS_ENTROPY,
         r"The example has $p = [0.1, 0.5, 0.2, 0.2]$ and $t = [0, 1, 0, 0]$.",
         ("classifier.cross-entropy",),
+    ),
+    Statement(
+        CURVES,
+        r"A network has one probability curve for each class: what should they look like where it overfits?",
+        ("classifier.outlier",),
+    ),
+    Statement(
+        OUTLIER_CURVES,
+        r"A reasonable model sacrifices the outlier for better generalisation.",
+        ("classifier.outlier",),
+    ),
+    Statement(
+        OVERFITTING,
+        r"The optimiser modifies the probability curves so that large losses become smaller.",
+        ("classifier.outlier",),
     ),
     Statement(
         OVERFITTING,

@@ -15,6 +15,7 @@ DIMENSION: Final = Slide(EDINBURGH_MLT, "Pruning and dimension")
 QUESTION: Final = Slide(EDINBURGH_MLT, "Pruning and dimension: Question")
 PRUNING_METHODS: Final = Slide(EDINBURGH_MLT, "Standard pruning methods")
 OTHER_RESULTS: Final = Slide(EDINBURGH_MLT, "Other results")
+GAP_QUESTION: Final = Slide(EDINBURGH_MLT, "Generalisation gap for neural networks: How does is grow?")
 
 STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
@@ -75,5 +76,36 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         DIMENSION,
         r"Pruning and lottery tickets suggest that there are subspaces of lower dimension with good solutions.",
         ("generalisation.intrinsic-dimension",),
+    ),
+    Statement(
+        GAP_QUESTION,
+        r"What do the curves of training loss and test loss look like?",
+        ("generalisation.gap",),
+    ),
+    Statement(
+        GAP,
+        r"How does the generalisation gap grow: what we might expect, and what we find.",
+        ("generalisation.gap",),
+    ),
+    Statement(
+        WEIGHTS,
+        r"After training a large fraction of the weights is close to zero, a small one far from it.",
+        ("generalisation.weights-concentrate",),
+    ),
+    Statement(
+        WEIGHTS,
+        r"Edges of zero weight conduct no information, those of almost zero weight have little effect: many weights do "
+        r"little or nothing after training.",
+        ("generalisation.small-weights-small-effect", "generalisation.weights-concentrate"),
+    ),
+    Statement(
+        QUESTION,
+        r"If a small network is good enough, why are we using a large one?",
+        ("generalisation.why-large",),
+    ),
+    Statement(
+        OTHER_RESULTS,
+        r"A random network contains a good subnetwork: there are proofs for special cases.",
+        ("generalisation.strong-ticket",),
     ),
 )

@@ -6,4 +6,9 @@ READING_ORDER = (
     "implicit_bias",
     "intrinsic_dimension",
     "functional_dimension",
+    "gap",
+    "small_weights",
+    "weights_concentrate",
+    "why_large",
+    "strong_ticket",
 )

@@ -1,0 +1,98 @@
+r"""What deleting edges of a network can change in its outputs, bounded by norms of the layers alone.
+
+Conventions. A network of L layers without biases, z_l = W_l h_(l-1), h_l = f(z_l) but for the last; f has slopes of
+size at most 1 and f(0) = 0. V_l is W_l with the deleted edges set to 0. Norms of matrices are spectral ones. With one
+layer changed after the other,
+
+.. math:: |z_L(W) - z_L(V)| \le |x| \sum_l \Bigl(\prod_{k > l} |W_k|\Bigr) |W_l - V_l| \prod_{k < l} |V_k|
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from numerics.networks import Mlp
+
+_CONTRACTIONS = ("linear", "relu", "leaky_relu", "tanh", "sine")
+
+
+@torch.no_grad()
+def smallest_edges(
+    network: Mlp, theta: Float[Tensor, "members parameters"], share: float
+) -> Bool[Tensor, "members parameters"]:
+    """Which parameters are the smallest weights: the given share of each layer's, in every member.
+
+    Args:
+        network: The network.
+        theta: Parameters, one row per member.
+        share: Of each layer's weights, in [0, 1]; their number is rounded.
+
+    Returns:
+        Truth values in the shape of ``theta``; no bias is among them.
+
+    Raises:
+        TypeError: If the parameters are no tensor.
+        ValueError: If ``theta`` does not fit the network, or the share is not in [0, 1].
+
+    Examples:
+        >>> smallest_edges(Mlp((2, 1, 2)), torch.tensor([[3.0, -1.0, 0.0, 5.0]]), 0.5).tolist()
+        [[False, True, True, False]]
+    """
+    network.unflatten(theta)
+    if not 0 <= share <= 1:
+        raise ValueError(f"share must lie in [0, 1], got {share!r}.")
+    chosen = torch.zeros_like(theta, dtype=torch.bool)
+    for start, middle, _ in network.spans:
+        order = theta[:, start:middle].abs().argsort(dim=1)
+        chosen[:, start:middle].scatter_(1, order[:, : round(share * (middle - start))], value=True)
+    return chosen
+
+
+@torch.no_grad()
+def deletion_bound(
+    network: Mlp,
+    theta: Float[Tensor, "members parameters"],
+    deleted: Bool[Tensor, "members parameters"],
+    x: Float[Tensor, "batch inputs"] | Float[Tensor, "members batch inputs"],
+) -> Float[Tensor, "members batch"]:
+    """The bound of the module's heading on how far deleting edges moves the outputs.
+
+    Allocates two copies of the parameters and their singular value decompositions.
+
+    Args:
+        network: A perceptron without biases, whose activation has slopes of size at most 1 and keeps 0: linear, relu,
+            leaky_relu, tanh or sine.
+        theta: Parameters, one row per member.
+        deleted: Truth values in the shape of ``theta``.
+        x: Inputs, shared or one set per member.
+
+    Returns:
+        One bound per member and example.
+
+    Raises:
+        TypeError: If the parameters or inputs are no tensor.
+        ValueError: If the network has biases or another activation, or the pieces do not fit.
+
+    Examples:
+        >>> network, theta = Mlp((1, 1, 1), "relu"), torch.tensor([[2.0, 3.0]])
+        >>> deletion_bound(network, theta, torch.tensor([[False, True]]), torch.ones(1, 1)).item()
+        6.0
+    """
+    if network.bias:
+        raise ValueError("network must have no biases, got one that has.")
+    if network.activation not in _CONTRACTIONS:
+        raise ValueError(f"activation must be one of {', '.join(_CONTRACTIONS)}, got {network.nonlinearity.name}.")
+    layers = network.unflatten(theta)
+    if deleted.shape != theta.shape or deleted.dtype != torch.bool:
+        raise ValueError(
+            f"deleted must hold truth values of shape {tuple(theta.shape)}, got {deleted.dtype} of shape "
+            f"{tuple(deleted.shape)}."
+        )
+    lengths = torch.linalg.vector_norm(network.spread(theta, x), dim=-1)
+    change, reach = torch.zeros_like(theta[:, 0]), torch.ones_like(theta[:, 0])
+    for (whole, _), (left, _) in zip(layers, network.unflatten(theta.masked_fill(deleted, 0.0)), strict=True):
+        norms = [torch.linalg.matrix_norm(weight, 2) for weight in (whole, whole - left, left)]
+        change = norms[0] * change + norms[1] * reach
+        reach = norms[2] * reach
+    bound: Tensor = change[:, None] * lengths
+    return bound

@@ -1,0 +1,130 @@
+"""Small weights, overfitting, outliers, widths and random samples: what the workers measure."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+import numerics
+from verify import Claim, Status, Workbench
+from verify.claims.classifier import outlier
+from verify.claims.generalisation import (
+    gap,
+    small_weights,
+    strong_ticket,
+    trained_digits,
+    weights_concentrate,
+    why_large,
+)
+
+LATER = {
+    "gap": gap.gap,
+    "small weights": small_weights.small_weights_small_effect,
+    "weights concentrate": weights_concentrate.weights_concentrate,
+    "why large": why_large.why_large,
+    "outlier": outlier.outlier,
+}
+
+
+def test_random_samples_hold_at_another_seed_and_every_rival_falls(make_bench: Callable[[str], Workbench]) -> None:
+    claim = strong_ticket.strong_ticket
+    findings = list(claim.judge(make_bench(claim.id), "quick"))
+    assert {str(finding.verdict) for finding in findings} == {"SUPPORTED"}
+    assert {str(finding.rival_position) for finding in findings} == {"disjoint"}
+
+
+@pytest.mark.parametrize("claim", LATER.values(), ids=LATER)
+def test_the_toy_of_quick_goes_the_whole_way(claim: Claim, make_bench: Callable[[str], Workbench]) -> None:
+    bench = make_bench(claim.id)
+    findings = list(claim.judge(bench, "quick"))
+    assert claim.conclude(findings).as_expected
+    decided = {str(finding.verdict) for finding in findings if finding.status is Status.DECIDED}
+    assert decided == ({"PROVED"} if claim.id.endswith("small-effect") else set())
+    (figure,) = bench.figures.values()
+    assert figure.caption.endswith(".")
+    assert len(figure.layers) >= 2
+
+
+def test_the_largest_share_without_loss_is_the_last_before_the_first_that_costs_a_point() -> None:
+    accuracies = np.full((3, len(small_weights.SHARES)), 0.9)
+    accuracies[1, 4:] = 0.8
+    accuracies[1, 6] = 0.9
+    accuracies[2, 1:] = 0.0
+    assert small_weights.removable(accuracies).tolist() == [0.9, 0.15, 0.0]
+
+
+def test_deletions_move_outputs_by_what_is_measured_and_random_ones_cost_more() -> None:
+    found = small_weights.deletions(3, networks=2, lasso=0.0, steps=40, device="cpu")
+    assert found["change"].shape == (2, 2 * len(small_weights.TRIED_SHARES), small_weights.IMAGES)
+    assert (found["change"] <= found["bound"]).all()
+    assert (found["alone"] <= found["bound"]).all()
+    np.testing.assert_array_equal(found["smallest"][:, 0], found["random"][:, 0])
+    assert (found["random"][:, 6] < found["smallest"][:, 6]).all()
+    network, _, theta = trained_digits.trained(3, 2, 0.0, 0.0, 40, "cpu")
+    _, (x, _) = trained_digits.images("cpu")
+    few = x[: small_weights.IMAGES]
+    left = theta.masked_fill(numerics.smallest_edges(network, theta, small_weights.TRIED_SHARES[1]), 0.0)
+    moved = (network.forward(theta, few) - network.forward(left, few)).norm(dim=-1)
+    np.testing.assert_allclose(found["change"][:, 2], moved.numpy(), rtol=1e-10)
+
+
+def test_weights_are_in_units_of_their_layer_and_near_zero_is_a_tenth_of_it() -> None:
+    found = weights_concentrate.distributions(5, networks=2, decay=0.0, lasso=0.01, steps=60, device="cpu")
+    network, start, end = trained_digits.trained(5, 2, 0.0, 0.01, 60, "cpu")
+    for theta, name in ((start, "start"), (end, "share")):
+        layers = numerics.layer_weight_summaries(network, theta)
+        sizes = [middle - first for first, middle, _ in network.spans]
+        shares = np.stack([layer.below[:, 0].numpy() for layer in layers], axis=1)
+        np.testing.assert_allclose(found[name], shares @ sizes / sum(sizes), rtol=1e-12)
+    assert (found["share"] > 2 * found["start"]).all()
+    assert np.abs(found["start"] - weights_concentrate.AT_START).max() < 0.02
+
+
+def test_the_test_loss_is_that_of_right_and_wrong_images_together() -> None:
+    found = gap.histories(2, networks=2, last=gap.EARLY + 5, device="cpu")
+    assert found["steps"].tolist() == [5, 10, 20, 40, gap.EARLY, gap.EARLY + 5]
+    np.testing.assert_allclose(found["right"] + found["wrong"], found["test"], rtol=1e-12)
+    assert (found["train"][:, -1] < found["train"][:, 0]).all()
+    assert ((found["confidence"] > 0.1) & (found["confidence"] < 1)).all()
+
+
+def test_networks_are_trained_on_images_of_their_own_that_are_not_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def spy(network: numerics.Mlp, theta: torch.Tensor, x: torch.Tensor, *rest: object, **options: object) -> object:
+        seen.append(x)
+        return adam(network, theta, x, *rest, **options)  # type: ignore[arg-type]
+
+    adam = numerics.adam
+    monkeypatch.setattr(gap.numerics, "adam", spy)
+    gap.histories(2, networks=2, last=gap.EARLY + 5, device="cpu")
+    assert seen[0].shape == (2, gap.TRAINING, 64)
+    assert not torch.equal(seen[0][0], seen[0][1])
+
+
+def test_the_small_network_has_no_loss_on_its_own_targets_and_no_run_starts_there() -> None:
+    found = why_large.arrivals(4, teachers=3, runs=2, steps=1, device="cpu")
+    assert found["shares"].shape == (3, len(why_large.WIDTHS))
+    assert (found["medians"] > 0.1).all()
+    assert found["patient"].tolist() == [0.0] * 3
+
+
+def test_a_subset_comes_nearer_than_a_single_sample_and_more_samples_nearer_still() -> None:
+    found = strong_ticket.distances(1, draws=5, largest=10, deepest=16)
+    assert (np.diff(found["all"], axis=1) <= 0).all()
+    assert (np.diff(found["one"], axis=1) <= 0).all()
+    assert (found["all"] <= found["single"]).all()
+    assert (found["one"][:, :1] <= found["all"][:, 1:2]).all()  # both with 8 samples
+
+
+def test_losses_on_new_points_are_means_over_the_two_classes() -> None:
+    found = outlier.curves(1, networks=2, hidden=3, moments="1 40", device="cpu")
+    generator, curve = np.random.default_rng(0), found["curve"][0, -1]
+    draws = generator.normal(size=20_000) * outlier.SPREAD
+    right = np.interp(1 + draws, found["places"], curve)
+    left = np.interp(-1 + draws, found["places"], curve)
+    mean = (-np.log(right).mean() - np.log(1 - left).mean()) / 2
+    assert abs(mean - found["new"][0, -1]) < 0.02
+    at_outlier = np.interp(-1, found["places"], curve)
+    np.testing.assert_allclose(found["outlier"][0, -1], -np.log(at_outlier), rtol=1e-2)

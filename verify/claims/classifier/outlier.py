@@ -1,0 +1,151 @@
+"""Probability curves of a small and of a large network where one point lies among those of the other class."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import numerics
+from verify import OPEN, AtLeast, Comparison, Ordering, Rival, Source, Workbench, claim
+from verify.lectures.basics import OUTLIER_CURVES
+
+Array = NDArray[np.float64]
+
+EACH: Final = 12
+"""Points of each class, beside the outlier."""
+
+SPREAD: Final = 0.35
+"""Standard deviation of each class around its centre, -1 or 1."""
+
+SMALL: Final = 2
+LARGE: Final = 64
+LEARNING_RATE: Final = 0.02
+GRID: Final = 61
+"""Places from -3 to 3 at which curves are drawn and losses on new points are integrated."""
+
+
+def curves(seed: int, networks: int, hidden: int, moments: str, device: str) -> dict[str, Array]:
+    """Train networks on two classes on a line and one outlier, and follow their probability curves.
+
+    Args:
+        seed: Of the points and the starts.
+        networks: How many, each with points of its own.
+        hidden: Hidden units.
+        moments: Steps at which is looked, ascending, between spaces; the last one is the end.
+        device: Where.
+
+    Returns:
+        One row per network, one column per moment: "outlier", the cross-entropy there, "rest", the mean over the other
+        points, "new", that on new points of the two classes, without outliers, "errors", the share of these that are
+        classified wrongly, and "curve", the probability of the right-hand class on the grid; "places", the grid.
+    """
+    import torch
+
+    seeds = range(seed, seed + networks)
+    noise, _ = numerics.gaussian_memorisation(inputs=1, outputs=1, samples=2 * EACH, seeds=seeds, device=device)
+    sides = torch.arange(2 * EACH, device=noise.device) % 2
+    outlier = noise.new_full((networks, 1, 1), -1.0)
+    x = torch.cat([(2 * sides - 1)[:, None] + SPREAD * noise, outlier], dim=1)
+    labels = torch.cat([sides, sides.new_ones(1)]).expand(networks, -1)
+    network = numerics.Mlp((1, hidden, 2), "tanh", bias=True)
+    steps = [int(step) for step in moments.split()]
+    ended = numerics.adam(
+        network,
+        network.init(seeds, sigma_w=2.0, sigma_b=1.0, device=device),
+        x,
+        labels,
+        numerics.CrossEntropy(),
+        learning_rate=LEARNING_RATE,
+        steps=steps[-1],
+        record_at=steps,
+    )
+    places = torch.linspace(-3, 3, GRID, dtype=x.dtype, device=x.device)
+    shares = torch.stack([(-((places - side) ** 2) / (2 * SPREAD**2)).exp() for side in (-1.0, 1.0)])
+    shares = shares / shares.sum(dim=1, keepdim=True) / 2
+    rows = []
+    for theta in ended.trajectory:
+        logs = network.forward(theta, x).log_softmax(-1)
+        losses = -logs.gather(-1, labels[..., None])[..., 0]
+        there = network.forward(theta, places[:, None]).log_softmax(-1)
+        named = there.argmax(-1)
+        rows.append(
+            {
+                "outlier": losses[:, -1],
+                "rest": losses[:, :-1].mean(1),
+                "new": -(there[..., 0] @ shares[0] + there[..., 1] @ shares[1]),
+                "errors": (named == 1).to(x) @ shares[0] + (named == 0).to(x) @ shares[1],
+                "curve": there[..., 1].exp(),
+            }
+        )
+    found = {name: torch.stack([row[name] for row in rows], dim=1).cpu().numpy() for name in rows[0]}
+    return found | {"places": places.cpu().numpy()}
+
+
+@claim(
+    "classifier.outlier",
+    title="An outlier: a small network gives it up, a large one bends its probability curve for it",
+    source=Source(printed=OUTLIER_CURVES),
+    assumptions=(
+        f"points on a line: {EACH} of each class, normal around $-1$ and $1$ with standard deviation {SPREAD:g}, and "
+        "one at $-1$ with the label of the other class; new points have no outliers",
+        f"one hidden layer of {SMALL} or {LARGE} tanh units with biases; 1500 steps of Adam at the rate "
+        f"{LEARNING_RATE:g}",
+    ),
+    expects=OPEN,
+    decided_from="standard",
+)
+def outlier(bench: Workbench) -> Iterator[Comparison]:
+    r"""Does a reasonable model sacrifice the outlier for better generalisation, and what does the cross-entropy cost
+    there? A curve that is flat across the left-hand class does best there with the share of the outlier, 1 of 13, at a
+    cost of $\log 13 = 2.56$: more than that of all other points together. This is what pulls on the curve. Is the cost
+    at the outlier less in a large network, and is a large network's loss on new points more?
+    """
+    networks = bench.size(quick=2, standard=80, full=400)
+    last = bench.size(quick=30, standard=1500, full=6000)
+    moments = " ".join(str(step) for step in (10, 200, last) if step <= last)
+    (seed,) = bench.seeds("networks", 1)
+    found = {}
+    for name, hidden in (("small", SMALL), ("large", LARGE)):
+        item = {"seed": seed, "networks": networks, "hidden": hidden, "moments": moments, "device": bench.device}
+        (found[name],) = bench.map(name, curves, [item])
+    small, large = ({key: value[:, -1] for key, value in part.items() if key != "places"} for part in found.values())
+    yield AtLeast(
+        "cross-entropy at the outlier, small network",
+        bound=2.0,
+        replicates=small["outlier"],
+        rival=Rival("that of a toss of a coin, log 2", float(np.log(2))),
+    )
+    yield AtLeast(
+        "share of the training loss that the outlier has, small network",
+        bound=0.5,
+        replicates=small["outlier"] / (small["outlier"] + 2 * EACH * small["rest"]),
+        rival=Rival("its share of the points", 1 / (2 * EACH + 1)),
+    )
+    yield Ordering(
+        "cross-entropy at the outlier: the large network against the small one",
+        lower=large["outlier"],
+        higher=small["outlier"],
+    )
+    yield Ordering(
+        "cross-entropy on new points: the small network against the large one", lower=small["new"], higher=large["new"]
+    )
+    yield Ordering(
+        "errors on new points: the small network against the large one", lower=small["errors"], higher=large["errors"]
+    )
+    figure = bench.figure(
+        "curves",
+        title="Probability curves of a small and a large network",
+        x="place",
+        y="probability of the right-hand class",
+        y_limits=(-0.05, 1.05),
+        caption=f"Medians over {networks} networks. The outlier is the point at $(-1, 1)$. In the end the "
+        f"cross-entropy there is {np.median(small['outlier']):.2f} and {np.median(large['outlier']):.2f}, on new "
+        f"points {np.median(small['new']):.3f} and {np.median(large['new']):.3f}.",
+    )
+    steps = moments.split()
+    for name, hidden in (("small", SMALL), ("large", LARGE)):
+        for place in range(max(len(steps) - 2, 0), len(steps)):
+            curve = np.median(found[name]["curve"][:, place], axis=0)
+            figure.line(found[name]["places"], curve, f"{hidden} units, after {steps[place]} steps")
+    figure.points([-1.0], [1.0], "outlier")

@@ -1,0 +1,185 @@
+"""What deleting the smallest weights of a trained network changes, against a bound by norms and against chance."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import numerics
+import theory
+from verify import Bounds, Comparison, Identity, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify.bibliography import NEYSHABUR_2018
+from verify.claims.generalisation.trained_digits import SETTING, TOGETHER, accuracy, images, trained
+from verify.lectures.generalisation import WEIGHTS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Array = NDArray[np.float64]
+
+LASSO: Final = 1e-3
+SHARES: Final = tuple(round(0.05 * step, 2) for step in range(19))
+TRIED_SHARES: Final = (0.1, 0.3, 0.5)
+"""Deleted where the bound is tried."""
+
+POINT: Final = 0.01
+IMAGES: Final = 100
+"""Of those for testing, on which the bound is tried."""
+
+
+def deletions(seed: int, networks: int, lasso: float, steps: int, device: str) -> dict[str, Array]:
+    """Train networks, delete edges by size and at random, and look at outputs and accuracy.
+
+    Args:
+        seed: Of the starts and of what is deleted at random.
+        networks: How many.
+        lasso: Factor of the l1 penalty.
+        steps: Of training.
+        device: Where.
+
+    Returns:
+        One row per network: "change" and "bound", the largest ratio of the two and of the change to the same without
+        the other layers' norms at that image, for each share tried, by size and at random; "smallest" and "random",
+        the accuracy for each of ``SHARES``.
+    """
+    import torch
+
+    network, _, theta = trained(seed, networks, 0.0, lasso, steps, device)
+    _, (x, labels) = images(device)
+    generator = torch.Generator().manual_seed(seed)
+    places = torch.rand(theta.shape, generator=generator, dtype=theta.dtype).to(theta)
+    ways = {"smallest": theta, "random": places}
+    found = {}
+    for way, scores in ways.items():
+        kept = [theta.masked_fill(numerics.smallest_edges(network, scores, share), 0.0) for share in SHARES]
+        found[way] = torch.stack([accuracy(network, left, x, labels) for left in kept], dim=1)
+    few = x[:IMAGES]
+    before, lengths = network.forward(theta, few), torch.linalg.vector_norm(few, dim=-1)
+    rows = []
+    for share in TRIED_SHARES:
+        for scores in ways.values():
+            deleted = numerics.smallest_edges(network, scores, share)
+            left = theta.masked_fill(deleted, 0.0)
+            change = torch.linalg.vector_norm(before - network.forward(left, few), dim=-1)
+            bound = numerics.deletion_bound(network, theta, deleted, few)
+            alone = _norms_of_deleted(network, theta - left)[:, None] * lengths
+            rows.append(torch.stack([change, bound, torch.minimum(alone, bound)]))
+    change, bound, alone = torch.stack(rows, dim=2).unbind()  # members, ways, images
+    found |= {"change": change, "bound": bound, "alone": alone}
+    return {name: value.cpu().numpy() for name, value in found.items()}
+
+
+def _norms_of_deleted(network: "numerics.Mlp", difference: "Tensor") -> "Tensor":
+    """The sum of the spectral norms of what was deleted in each layer."""
+    import torch
+
+    norms = [torch.linalg.matrix_norm(weight, 2) for weight, _ in network.unflatten(difference)]
+    return torch.stack(norms).sum(0)
+
+
+def removable(accuracies: Array) -> Array:
+    """The largest of ``SHARES`` up to which no deletion costs a point of accuracy, one per network.
+
+    Args:
+        accuracies: One row per network, one column per share, the first for none.
+    """
+    good = accuracies > accuracies[:, :1] - POINT
+    last: Array = np.array(SHARES)[np.logical_and.accumulate(good, axis=1).sum(axis=1) - 1]
+    return last
+
+
+@claim(
+    "generalisation.small-weights-small-effect",
+    title="Deleting edges changes outputs by at most a product of norms: small ones cost little, random ones much",
+    source=Source(NEYSHABUR_2018, "lemma 2, for small perturbations", WEIGHTS),
+    assumptions=(
+        "no biases; an activation with slopes of size at most 1 that keeps 0, as ReLU and tanh",
+        *SETTING,
+        "edges are deleted in every layer by the same share, without training again",
+    ),
+    expects={Verdict.SUPPORTED},
+)
+def small_weights_small_effect(bench: Workbench) -> Iterator[Comparison]:
+    r"""Edges without weight conduct nothing, those of almost zero weight have little effect: how little? Let $W_l$ be
+    the layers, $V_l$ what is left of them, and $|\cdot|$ the largest singular value. Deleting the edges moves the
+    output at an input of length $X$ by at most
+
+    $$X \sum_l |W_L| \cdots |W_{l+1}|\; |W_l - V_l|\; |V_{l-1}| \cdots |V_1|.$$
+
+    With norms of at most $s$ and at most $k$ edges of size at most $t$ deleted in each of $L$ layers this is at most
+    $L s^{L - 1} t \sqrt k X$. The norms of the other layers are needed: without them it fails.
+
+    On classifiers of digits a tenth and more of the edges, the smallest, can be deleted at less than a point of
+    accuracy, after training with an l1 penalty nearly half and more; of random edges far fewer.
+    """
+    from sympy import sqrt
+
+    bound = theory.deletion_bound_of_norms()
+    letters = bound.symbols
+    layers, size, edge, count, length = (letters[name] for name in ("L", "s", "t", "k", "X"))
+    yield Identity(
+        "bound with L layers of norm s, k edges of size t deleted in each",
+        derivation=bound,
+        claimed=layers * size ** (layers - 1) * edge * sqrt(count) * length,
+        rival=Rival("one layer's", size ** (layers - 1) * edge * sqrt(count) * length),
+    )
+    three = {letter.name: letter for letter in bound.parts["three"].rhs.free_symbols}
+    w_2, w_3, v_1, v_2, d_1, d_2, d_3 = (three[name] for name in ("w_2", "w_3", "v_1", "v_2", "d_1", "d_2", "d_3"))
+    yield Identity(
+        "bound for three layers",
+        derivation=bound,
+        part="three",
+        claimed=three["X"] * (w_3 * (w_2 * d_1 + d_2 * v_1) + d_3 * v_2 * v_1),
+        rival=Rival("the norms of what is deleted alone", three["X"] * (d_1 + d_2 + d_3)),
+    )
+    batches = bench.size(quick=1, standard=4, full=20)
+    steps = bench.size(quick=5, standard=400, full=1000)
+    networks = bench.size(quick=2, standard=TOGETHER, full=TOGETHER)
+    results = {}
+    for name, lasso in (("plain", 0.0), ("lasso", LASSO)):
+        fixed = {"networks": networks, "lasso": lasso, "steps": steps, "device": bench.device}
+        items = [{"seed": seed, **fixed} for seed in bench.seeds("networks", batches)]
+        parts = bench.map(name, deletions, items)
+        results[name] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    plain, lasso_result = results["plain"], results["lasso"]
+    yield Bounds(
+        "change of the output, a tenth, three tenths and half of the edges deleted, by size and at random",
+        smaller=np.stack([plain["change"], lasso_result["change"]]),
+        larger=np.stack([plain["bound"], lasso_result["bound"]]),
+        tolerance=1e-9,
+        reason="rounding",
+        rival=Rival("without the norms of the other layers", np.stack([plain["alone"], lasso_result["alone"]])),
+        decided_from="standard",
+    )
+    for name, title, least in (("plain", "without a penalty", 0.1), ("lasso", "after an l1 penalty", 0.4)):
+        by_size, by_chance = (removable(results[name][way]) for way in ("smallest", "random"))
+        yield Proportion(
+            f"networks that lose less than a point with {least:.0%} of the edges, the smallest, {title}",
+            successes=int((by_size >= least).sum()),
+            trials=len(by_size),
+            within=(0.5, 1),
+            rival=Rival("hardly any, as with random edges", (0, 0.25)),
+            decided_from="standard",
+        )
+        yield Ordering(
+            f"share that can be deleted at less than a point, {title}: at random against by size",
+            lower=by_chance,
+            higher=by_size,
+            decided_from="standard",
+        )
+    figure = bench.figure(
+        "accuracy",
+        title="Accuracy after deleting edges",
+        x="share of the edges deleted",
+        y="accuracy on new images",
+        y_limits=(0, 1),
+        caption=f"Means over {len(plain['smallest'])} networks; bars: two standard errors. Nothing is trained again.",
+    )
+    for label, values in (
+        ("smallest first, trained with an l1 penalty", lasso_result["smallest"]),
+        ("smallest first, trained without", plain["smallest"]),
+        ("at random, trained without", plain["random"]),
+    ):
+        errors = 2 * values.std(axis=0, ddof=1) / len(values) ** 0.5
+        figure.points(SHARES, values.mean(axis=0), label, errors=errors)
