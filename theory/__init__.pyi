@@ -128,6 +128,8 @@ from .generalisation.least_squares_risk import optimal_ridge_risk as optimal_rid
 from .generalisation.least_squares_risk import overparameterised_risk as overparameterised_risk
 from .generalisation.least_squares_risk import ridge_risk as ridge_risk
 from .generalisation.least_squares_risk import underparameterised_risk as underparameterised_risk
+from .generalisation.projected_risk import projected_risk as projected_risk
+from .generalisation.projected_risk import wide_projected_risk as wide_projected_risk
 from .generalisation.pruned_quadratics import increase_by_removal as increase_by_removal
 from .generalisation.pruned_quadratics import pruning_schedule as pruning_schedule
 from .generalisation.pruned_quadratics import removable_share as removable_share
