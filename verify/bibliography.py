@@ -245,6 +245,21 @@ CHO_SAUL_2009: Final = Reference(
     2009,
     "Kernel methods for deep learning. Advances in Neural Information Processing Systems 22",
 )
+HUANG_2006: Final = Reference(
+    "huang-2006",
+    "Huang, Zhu and Siew",
+    2006,
+    "Extreme learning machine: theory and applications. Neurocomputing 70, 489-501",
+    doi="10.1016/j.neucom.2005.12.126",
+)
+DANIELY_2016: Final = Reference(
+    "daniely-2016",
+    "Daniely, Frostig and Singer",
+    2016,
+    "Toward deeper understanding of neural networks: the power of initialization and a dual view on expressivity. "
+    "NIPS 2016",
+    arxiv="1602.05897",
+)
 KARIMI_2016: Final = Reference(
     "karimi-2016",
     "Karimi, Nutini and Schmidt",

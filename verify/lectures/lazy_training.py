@@ -10,6 +10,7 @@ from verify.sources import OPTIMALITY_TALK, Slide, Slip, Statement, Untried
 
 OBSERVED: Final = Slide(OPTIMALITY_TALK, "2. Convergencia de SGD para redes neuronales sobre-parametrizadas")
 MODEL: Final = Slide(OPTIMALITY_TALK, "Un modelo simple")
+PARAMETERS: Final = Slide(OPTIMALITY_TALK, "Parámetros")
 GRADIENT: Final = Slide(OPTIMALITY_TALK, "¿Cómo se ve este gradiente?")
 CONTROL: Final = Slide(OPTIMALITY_TALK, "El control del gradiente")
 CONCLUSION: Final = Slide(OPTIMALITY_TALK, "Conclusión de convergencia")
@@ -40,6 +41,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("lazy.gradient-bound",),
     ),
     Statement(
+        PARAMETERS,
+        r"Hidden weights and output weights start normal with the variance $1/n$.",
+        ("lazy.lambda-min-as-printed",),
+    ),
+    Statement(
         GRADIENT,
         r"The squared gradient of the risk is at least that of the output weights, which is $4/m^2$ times a quadratic "
         r"form of the errors with a random kernel.",
@@ -49,6 +55,16 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         GRADIENT,
         r"The kernel is a sum over the units, symmetric and positive semidefinite, that grows with their number.",
         ("lazy.gradient-bound", "lazy.mean-kernels"),
+    ),
+    Statement(
+        GRADIENT,
+        r"The more units there are, the more likely is the kernel invertible; it grows fast.",
+        ("lazy.kernel-invertible", "lazy.strictly-positive-kernels"),
+    ),
+    Statement(
+        GRADIENT,
+        r"The least eigenvalue of the kernel grows linearly in $n$.",
+        ("lazy.lambda-min-grows", "lazy.lambda-min-as-printed"),
     ),
     Statement(
         CONTROL,
