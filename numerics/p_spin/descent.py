@@ -101,17 +101,18 @@ def spherical_descent(
         here = points[rows]
         for count in range(max_steps + 1):
             energy, gradient = glass.slope(here)
-            there = torch.zeros_like(energy, dtype=torch.bool) if levels is None else energy <= levels[rows]
-            ended = _newton_takes_over(glass, here, gradient) if count % _CHECK == 0 else torch.zeros_like(there)
-            done = there | ended
-            if bool(done.any()):
-                arrived[rows[done]] = (ended if levels is None else there)[done]
-                points[rows[done]] = here[done]
-                left = ~done
-                rows, here, gradient = rows[left], here[left], gradient[left]
+            if levels is not None or count % _CHECK == 0:
+                there = torch.zeros_like(energy, dtype=torch.bool) if levels is None else energy <= levels[rows]
+                ended = _newton_takes_over(glass, here, gradient) if count % _CHECK == 0 else torch.zeros_like(there)
+                done = there | ended
+                if bool(done.any()):
+                    arrived[rows[done]] = (ended if levels is None else there)[done]
+                    points[rows[done]] = here[done]
+                    left = ~done
+                    rows, here, gradient = rows[left], here[left], gradient[left]
             if count == max_steps or len(rows) == 0:
                 break
-            here = glass.on_sphere(here - eta * gradient)
+            here = glass.on_sphere(torch.sub(here, gradient, alpha=eta))
             steps[rows] += 1
         points[rows] = here
     energy, gradient = glass.energy_and_gradient(points)

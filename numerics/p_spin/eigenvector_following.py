@@ -27,6 +27,7 @@ _WORK = 2**22  # numbers in one array of spins x spins matrices: 32 MiB in float
 _FIRST, _LARGEST = 0.1, 0.5  # radius of the trust region, as an angle
 _PATIENCE, _KICK = 50, 1.0  # steps in which a gradient has to be halved; angle of the first step taken if not
 _NEAR = 1e-4  # relative gradient below which no such step is taken
+_REFINEMENTS, _CLOSE = 30, 64.0  # of the damping; roundings by which the length of a step may miss the radius
 _WRONG, _RIGHT = 0.5, 0.2  # error of the foretold gradient above which a step is refused, below which it may grow
 
 
@@ -155,16 +156,26 @@ def _modes(glass: SphericalSpinGlass, points: Tensor, hessian: Tensor) -> tuple[
 
 
 def _damped(slope: Tensor, values: Tensor, radius: Tensor) -> Tensor:
-    """slope/(|value| + mu) with the least mu >= 0 that keeps the length within the radius, by bisection."""
+    """slope/(|value| + mu) with the least mu >= 0 that keeps the length within the radius.
+
+    No component may be longer than the radius, which bounds mu from below; from there Newton's method for 1/length,
+    which is concave in mu, goes up to the root and never beyond.
+    """
     sizes: Tensor = values.abs().clamp(min=torch.finfo(values.dtype).tiny ** 0.5)
-    low, high = torch.zeros_like(radius), slope.norm(dim=1) / radius
-    inside = (slope / sizes).norm(dim=1) <= radius
-    for _ in range(50):
-        middle = (low + high) / 2
-        long = (slope / (sizes + middle[:, None])).norm(dim=1) > radius
-        low, high = torch.where(long, middle, low), torch.where(long, high, middle)
-    sizes = sizes + torch.where(inside, torch.zeros_like(high), high)[:, None]
-    return slope / sizes
+    close = _CLOSE * torch.finfo(values.dtype).eps
+    damping = (slope.abs() / radius[:, None] - sizes).amax(1).clamp(min=0)
+    for _ in range(_REFINEMENTS):
+        damped = sizes + damping[:, None]
+        move = slope / damped
+        length = move.norm(dim=1)
+        over = length / radius - 1
+        if not bool((over > close).any()):
+            break
+        fall = (move.square() / damped).sum(1)
+        step = over * length.square() / fall
+        damping = damping + torch.where(over > 0, step, torch.zeros_like(step))
+    shortened: Tensor = move * (radius / length).clamp(max=1)[:, None]
+    return shortened
 
 
 def _geodesic(

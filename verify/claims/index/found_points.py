@@ -166,18 +166,19 @@ def searched(
     decay: float = DECAY,
     method: str = "eigenvectors",
     max_steps: int = STEPS,
+    together: int = TOGETHER,
 ) -> list[dict[str, Any]]:
-    """Search on a number of draws, in batches; the data of a shape do not depend on decay and method.
+    """Search on a number of draws, in batches; the data of a shape and a batch do not depend on decay and method.
 
     Raises:
         ValueError: If the draws are no multiple of a batch.
     """
-    seeds = batch_seeds(bench, width, samples, draws)
+    seeds = batch_seeds(bench, width, samples, draws, together)
     fixed = {
         "width": width,
         "samples": samples,
         "decay": decay,
-        "draws": TOGETHER,
+        "draws": together,
         "starts": starts,
         "max_steps": max_steps,
     }

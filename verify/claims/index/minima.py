@@ -19,7 +19,7 @@ RESCALED = (
     "energies are $|\\mathrm{residuals}|^2/(2mn)$ over the draw's mean square target, which leaves their mean as it is"
 )
 DECAY = 1e-4  # keeps the tanh units from saturating, so that every minimum is a point and not a limit at infinity
-TOGETHER = 8  # networks trained in one batch
+TOGETHER = 16  # networks trained in one batch
 
 
 def minimum_energies(
