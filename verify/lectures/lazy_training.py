@@ -6,12 +6,13 @@ errors without a half. Text is Markdown with LaTeX between dollars.
 
 from typing import Final
 
-from verify.sources import OPTIMALITY_TALK, Slide, Slip, Statement, Untried
+from verify.sources import OPTIMALITY_TALK, Slide, Slip, Statement
 
 OBSERVED: Final = Slide(OPTIMALITY_TALK, "2. Convergencia de SGD para redes neuronales sobre-parametrizadas")
 MODEL: Final = Slide(OPTIMALITY_TALK, "Un modelo simple")
 PARAMETERS: Final = Slide(OPTIMALITY_TALK, "Parámetros")
 GRADIENT: Final = Slide(OPTIMALITY_TALK, "¿Cómo se ve este gradiente?")
+KERNEL: Final = Slide(OPTIMALITY_TALK, "Acto de fe...")
 CONTROL: Final = Slide(OPTIMALITY_TALK, "El control del gradiente")
 CONCLUSION: Final = Slide(OPTIMALITY_TALK, "Conclusión de convergencia")
 STOCHASTIC: Final = Slide(OPTIMALITY_TALK, "Gradiente en descenso estocástico")
@@ -24,8 +25,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         OBSERVED,
-        r"What has been observed of the parametrisation of networks?",
-        Untried("a question, answered by a figure that is lost"),
+        r"What has been observed of the parametrisation of networks? The figure with the answer is lost.",
+        ("generalisation.why-large", "generalisation.double-descent-networks"),
     ),
     Statement(
         MODEL,
@@ -52,17 +53,17 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("lazy.gradient-bound",),
     ),
     Statement(
-        GRADIENT,
+        KERNEL,
         r"The kernel is a sum over the units, symmetric and positive semidefinite, that grows with their number.",
         ("lazy.gradient-bound", "lazy.mean-kernels"),
     ),
     Statement(
-        GRADIENT,
+        KERNEL,
         r"The more units there are, the more likely is the kernel invertible; it grows fast.",
         ("lazy.kernel-invertible", "lazy.strictly-positive-kernels"),
     ),
     Statement(
-        GRADIENT,
+        KERNEL,
         r"The least eigenvalue of the kernel grows linearly in $n$.",
         ("lazy.lambda-min-grows", "lazy.lambda-min-as-printed"),
     ),
@@ -70,6 +71,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         CONTROL,
         r"The squared gradient is at least $\frac{4}{m^2} \lambda_{\min}(K) |e|^2$.",
         ("lazy.gradient-bound",),
+    ),
+    Statement(
+        CONTROL,
+        r"With a high probability that is at least of the order of $n/m$ times the risk.",
+        ("lazy.lambda-min-grows", "lazy.lambda-min-as-printed"),
     ),
     Statement(
         CONTROL,
@@ -85,7 +91,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         CONCLUSION,
-        r"Gradient descent converges at an exponential rate.",
+        r"For $n$ large enough gradient descent converges, with a high probability and at an exponential rate, to a "
+        r"point of arbitrarily small risk.",
         ("lazy.polyak-lojasiewicz", "lazy.exponential-convergence"),
     ),
     Statement(

@@ -168,6 +168,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         EXPLANATIONS,
         r"Two possible explanations are the landscape of the loss and the convergence of SGD for over-parameterised "
         r"networks, which can be proved.",
+        ("lazy.polyak-lojasiewicz", "lazy.descent-not-sgd", "level-sets.valleys-are-low"),
+    ),
+    Statement(
+        EXPLANATIONS,
+        r"The convergence of SGD is what can be proved.",
         Slip(
             "what can be proved is said of SGD",
             "of gradient flow and of descent by the gradient of the whole risk, as the second part of the talk shows",
@@ -208,7 +213,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         NO_FORMULA,
         r"Convergence is yet quite often observed, with little theoretical explanation in the classical set-up.",
-        Untried("an observation of practice; where descent arrives and where not is tried under other statements"),
+        ("generalisation.why-large", "minima.relu-teacher-hits"),
     ),
     Statement(
         ONE_NEURON,

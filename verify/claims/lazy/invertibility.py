@@ -10,7 +10,7 @@ import numerics
 import theory
 from verify import Agrees, Comparison, Identity, Proportion, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import DANIELY_2016, HUANG_2006
-from verify.lectures.lazy_training import GRADIENT
+from verify.lectures.lazy_training import KERNEL
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +80,7 @@ def _ranks(activation: str, units: int, x: "torch.Tensor", source: "torch.Genera
 @claim(
     "lazy.strictly-positive-kernels",
     title="The mean kernels of a wide ReLU network have no eigenvalue zero, opposite inputs aside",
-    source=Source(DANIELY_2016, "on dual activations", GRADIENT),
+    source=Source(DANIELY_2016, "on dual activations", KERNEL),
     assumptions=(
         "the kernels $\\kappa_1 = \\frac{1}{\\pi} (\\sin t + (\\pi - t) \\cos t)$ and $\\kappa_0 = "
         "\\frac{1}{\\pi} (\\pi - t)$ are those of inputs of length one at the angle $t$, with $\\rho = \\cos t$",
@@ -157,7 +157,7 @@ def strictly_positive_kernels(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "lazy.kernel-invertible",
     title="The kernel of the features is singular below as many units as samples; above, smooth units make it regular",
-    source=Source(HUANG_2006, "theorem 2.1", GRADIENT),
+    source=Source(HUANG_2006, "theorem 2.1", KERNEL),
     assumptions=(
         "$K = F F^T$ is the kernel of the features $\\varrho(\\langle w_k, (x_i, 1) \\rangle)$ of $n$ units on $m$ "
         "different samples; weights have a density",

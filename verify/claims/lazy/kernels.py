@@ -9,7 +9,7 @@ import numerics
 import theory
 from verify import Comparison, Equals, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import CHO_SAUL_2009
-from verify.lectures.lazy_training import GRADIENT
+from verify.lectures.lazy_training import KERNEL
 
 Array = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ def kernel_entries(seed: int, replicates: int) -> dict[str, Array]:
 @claim(
     "lazy.mean-kernels",
     title="One kernel of a wide network grows with its width, the other does not",
-    source=Source(CHO_SAUL_2009, "the kernels of degree 0 and 1", GRADIENT),
+    source=Source(CHO_SAUL_2009, "the kernels of degree 0 and 1", KERNEL),
     assumptions=(
         "the network is $\\sum_k a_k \\max(0, \\langle w_k, x \\rangle)$ with $n$ units and no factor before the sum, "
         "where $x$ stands for $(x, 1)$; weights are independent and normal, hidden ones of variance 1, output ones of "

@@ -9,7 +9,7 @@ import numerics
 import theory
 from verify import Comparison, Exponent, Identity, Limit, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import BERNER_2022
-from verify.lectures.lazy_training import GRADIENT, PARAMETERS
+from verify.lectures.lazy_training import KERNEL, PARAMETERS
 
 Array = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ def measured(bench: Workbench, activation: str, samples: int, *, printed: bool) 
 @claim(
     "lazy.lambda-min-grows",
     title="The least eigenvalue of the kernel grows like the width where hidden weights start with variance one",
-    source=Source(BERNER_2022, "section 5.2", GRADIENT),
+    source=Source(BERNER_2022, "section 5.2", KERNEL),
     assumptions=(
         MODEL,
         "the inputs differ; $X$ and $Y$ are the lengths of $(x, 1)$ and $(y, 1)$ and $t$ is their angle; $X_i$ is that "
