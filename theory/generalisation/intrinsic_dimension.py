@@ -81,7 +81,7 @@ def intrinsic_dimension() -> Derivation:
     blocks = _blocks()
     units = flint.fmpz_mat([[int(i == k * _BLOCK) for k in range(_CONSTRAINTS)] for i in range(_CONSTRAINTS * _BLOCK)])
     seen = sp.Matrix(_CONSTRAINTS, _CONSTRAINTS, [int(entry) for entry in (blocks * units).entries()])
-    gap = sp.Symbol("r", real=True)
+    gap = sp.Symbol("r", positive=True)
     others = sp.symbols(f"r_1:{_CONSTRAINTS}", real=True)
     through = seen[:, : _CONSTRAINTS - 1].row_join(sp.Matrix([*others, gap]))
     left = 1 - _dimension / _codimension
@@ -117,7 +117,7 @@ def intrinsic_dimension() -> Derivation:
             Step(
                 "Fewer miss them: m - 1 are enough to look at. Where they meet them, det (A P, y - A theta_0) is 0, a "
                 "polynomial in P. For the unit vectors of all blocks but one it is the gap r in that block, and some "
-                "block has one:",
+                "block has one, up to its sign positive:",
                 Relation(through.det(), "=", gap),
                 "exact",
                 shown=r"\det \left(A (e_1, \dots, e_{801}), \ y - A \theta_0\right) = r_{10}",
@@ -169,6 +169,20 @@ def intrinsic_dimension() -> Derivation:
                 "A polynomial that is not zero everywhere is zero only on a set of measure 0.",
                 "Okamoto (1973), Distinctness of the eigenvalues of a quadratic form in a multivariate sample, Annals "
                 "of Statistics 1(4), lemma",
+                (
+                    Step(
+                        "The determinant for as many directions is not 0 somewhere,",
+                        Relation(seen.det(), "!=", 0),
+                        "exact",
+                        shown=r"\det A (e_1, e_{101}, \dots, e_{901}) \neq 0",
+                    ),
+                    Step(
+                        "nor is that for one less and the gap.",
+                        Relation(through.det(), "!=", 0),
+                        "exact",
+                        shown=r"\det \left(A (e_1, \dots, e_{801}), \ y - A \theta_0\right) \neq 0",
+                    ),
+                ),
             ),
         ),
         source="Li, Farkhoor, Liu and Yosinski (2018), arXiv:1804.08838, section 2",

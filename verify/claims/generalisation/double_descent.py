@@ -29,7 +29,7 @@ TARGETS: Final = 8
 DRAWS: Final = 320
 """Replicates of an item."""
 
-FEW_DRAWS: Final = 200
+FEW_DRAWS: Final = 100
 FAR_DRAWS: Final = 60
 """The same beyond the peak and with a penalty, and far beyond the peak: they vary less and cost more."""
 
@@ -39,7 +39,7 @@ UNEQUAL: Final = (4.0, 1 / 4)
 UNEQUAL_AT: Final = ((3 / 4, 0.2), (2.0, 0.0), (2.0, 0.2))
 """Ratios and penalties at which these are tried."""
 
-UNEQUAL_DRAWS: Final = 120
+UNEQUAL_DRAWS: Final = 100
 
 MARGIN: Final = 0.1
 """Relative: at a hundred examples the mean exceeds its limit by up to 3.5 % at these ratios."""

@@ -132,7 +132,7 @@ def digit_dimensions(seed: int, networks: int, width: int, steps: int, first: in
         "that is no solution, random directions with a density",
         f"digits: {TRAINING} handwritten digits for training, one hidden layer of {WIDTHS[0]} or {WIDTHS[1]} ReLU "
         "units, Adam with all images at once in the coordinates of a random subspace through the start, by Fastfood",
-        f"the intrinsic dimension at 90 % is where the accuracy on other images reaches {LEVEL:.0%} of what training "
+        "the intrinsic dimension of digits is where the accuracy on other images reaches nine tenths of what training "
         "all parameters reaches, by straight lines in the logarithm of the dimension",
     ),
     expects={Verdict.SUPPORTED},
@@ -141,13 +141,13 @@ def intrinsic_dimension(bench: Workbench) -> Iterator[Comparison]:
     r"""One may search $\theta_0 + P z$ with random $P$ and few coordinates $z$. The least number of them with which a
     problem is solved is its intrinsic dimension.
 
-    For $m$ equations on blocks of $D$ parameters the solutions have dimension $D - m$, and it is exactly $m$: almost
-    every $P$ with $m$ columns leaves a solution, and almost none with fewer. With $d < m$ the best $z$ leaves on
-    average the share $1 - d/m$ of the loss. So if 90 % of the loss are enough, 9 directions do for $m = 10$, on average
-    and in most draws, 8 in the smaller part.
+    In the toy, $m$ equations on blocks of $D$ parameters, the solutions have the dimension $D - m$, and the intrinsic
+    dimension is exactly $m$: almost every $P$ with $m$ columns leaves a solution, and almost none with fewer. With
+    $d < m$ the best $z$ leaves on average the share $1 - d/m$ of the loss. If it is enough to remove nine tenths of the
+    loss, then for $m = 10$ already 9 directions do, on average and in most draws, and 8 in the smaller part of them.
 
-    For digits 90 % of the accuracy take less than a twentieth of the parameters of a wide network, and a smaller share
-    the wider it is.
+    For digits nine tenths of the accuracy take less than a twentieth as many directions as a wide network has
+    parameters, and a smaller share of them the wider it is.
     """
     from sympy import symbols
 
@@ -245,12 +245,14 @@ def _draw_toy(bench: Workbench, left: Any) -> None:
         title="Share of the toy's loss that a search in random directions leaves",
         x="directions $d$",
         y="share of the loss",
-        caption=f"Means over {len(left['enough'])} draws, and standard deviations of single draws as bars. From ten "
-        "directions on nothing is left.",
+        caption=f"Means over {len(left['enough'])} draws, whose standard errors are smaller than the points, and "
+        "quartiles. From ten directions on nothing is left.",
     )
     figure.line([0, EQUATIONS, 12], [1, 0, 0], "$1 - d/10$, derived")
     columns = np.column_stack([left["fewer"], left["enough"]])
-    figure.points((*FEWER, EQUATIONS), columns.mean(axis=0), "measured", errors=columns.std(axis=0))
+    low, high = np.quantile(columns, [0.25, 0.75], axis=0)
+    figure.points((*FEWER, EQUATIONS), columns.mean(axis=0), "measured, mean")
+    figure.band((*FEWER, EQUATIONS), low, high, "measured, quartiles")
 
 
 def _draw_digits(bench: Workbench, found: Any) -> None:
@@ -260,7 +262,7 @@ def _draw_digits(bench: Workbench, found: Any) -> None:
         x="dimension of the subspace",
         y="accuracy over that with all parameters",
         x_scale="log",
-        caption="Means over networks; bars: standard deviations. The number of parameters changes little.",
+        caption="Means over networks; bars: standard deviations. Four times the parameters change little.",
     )
     for width, results in found.items():
         scores = np.concatenate([result["accuracy"] for result in results])
