@@ -1,7 +1,7 @@
 """Minibatches in the lazy regime: they arrive where data can be interpolated, and stall at a floor elsewhere."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,27 +20,32 @@ PLACES: Final = 4
 """Different inputs; each occurs twice."""
 
 BATCH: Final = 4
-SHARES: Final = (0.4, 0.2, 0.1)
-"""Learning rates times L."""
+SHARE: Final = 0.4
+"""Learning rate times L where networks arrive or do not."""
+
+SMALL_SHARES: Final = (0.2, 0.1, 0.05)
+"""The same where the floor is held against what it is to first order."""
 
 STEPS: Final = 300
-"""Steps that are taken to arrive at the largest learning rate, in proportion more at a smaller one."""
+"""Steps that are taken to arrive at the larger learning rate, in proportion more at a smaller one."""
 
 
-def stalled(seed: int, members: int, share: float, steps: int, averaged: int) -> dict[str, Array]:
+def stalled(seed: int, members: int, share: float, steps: int, averaged: int, only_apart: bool) -> dict[str, Array]:
     """Descent of networks with all examples and with minibatches, on labels that agree and on labels that do not.
 
     Args:
         seed: Of data, weights and batches.
-        members: Networks, each with its own data. Three copies are trained: with all examples, whose labels are 1 above
-            and 1 below their mean; with batches of these; and with batches of examples that have that mean for label.
+        members: Networks, each with its own data. Three copies are trained: with batches of examples whose labels are
+            1 above and 1 below their mean; with all of these; and with batches of examples that have that mean for
+            label.
         share: Learning rate times L, twice the largest eigenvalue of the Gauss-Newton matrix at the start over m.
         steps: Until the end is looked at.
         averaged: Further steps, over which the risk is averaged.
+        only_apart: Whether to leave the first and the last copy out.
 
     Returns:
-        One entry per member: "full", "apart" and "equal", the excess of each copy over the least risk after the steps,
-        over that at the start; "floor", the mean of the second one's excess over the further steps, over the least
+        One entry per member: "apart", "full" and "equal", the excess of each copy over the least risk after the steps,
+        over that at the start; "floor", the mean of the first one's excess over the further steps, over the least
         risk of 1; "pace", the learning rate times the mean of the kernel's diagonal. "ways" has one row per copy and
         one column for each of the steps: the excess of the first member over that at the start.
     """
@@ -61,26 +66,25 @@ def stalled(seed: int, members: int, share: float, steps: int, averaged: int) ->
     start = torch.cat([normal(members, UNITS * (INPUTS + 1)), normal(members, UNITS) / UNITS**0.5], dim=1)
     kernel = numerics.tangent_kernel(network, start, x).matrix()
     rate = share * examples / (2 * torch.linalg.eigvalsh(kernel)[:, -1])
-    inputs, middle, targets = x.repeat(3, 1, 1), equal.repeat(3, 1, 1), torch.cat([apart, apart, equal])
-    theta, rates = start.repeat(3, 1), rate.repeat(3)[:, None]
-    weights = torch.full((3 * members, examples, 1), 2 / examples, dtype=x.dtype)
-    risks, total = [], torch.zeros(members, dtype=x.dtype)
+    copies = ("apart",) if only_apart else ("apart", "full", "equal")
+    targets = torch.cat([equal if name == "equal" else apart for name in copies])
+    count = len(copies)
+    inputs, middle, theta = x.repeat(count, 1, 1), equal.repeat(count, 1, 1), start.repeat(count, 1)
+    rates, risks, total = rate.repeat(count)[:, None], [], torch.zeros(members, dtype=x.dtype)
     for step in range(steps + averaged):
         trace = network.trace(theta, inputs)
         excess = (trace.outputs - middle).square().mean(dim=(1, 2))  # labels above and below: the rest of the risk is 1
         if step < steps:
             risks.append(excess)
         else:
-            total += excess[members : 2 * members] / averaged
-        order = torch.rand(2 * members, examples, generator=source, dtype=x.dtype).argsort(dim=1)
-        weights[members:, :, 0] = (order < BATCH) * (2 / BATCH)
+            total += excess[:members] / averaged
+        order = torch.rand(count * members, examples, 1, generator=source, dtype=x.dtype).argsort(dim=1)
+        weights = (order < BATCH) * (2 / BATCH)
+        weights[members : 2 * members] = 2 / examples  # of the copy with all examples
         theta = theta - rates * network.pullback(trace, weights * (trace.outputs - targets))
     shares = torch.stack(risks, dim=1) / risks[0][:, None]
-    ends = shares[:, -1].reshape(3, members)
     found = {
-        "full": ends[0],
-        "apart": ends[1],
-        "equal": ends[2],
+        **dict(zip(copies, shares[:, -1].reshape(count, members), strict=True)),
         "floor": total,
         "pace": rate * kernel.diagonal(dim1=1, dim2=2).mean(1),
         "ways": shares[::members],
@@ -126,40 +130,52 @@ def descent_not_sgd(bench: Workbench) -> Iterator[Comparison]:
     )
     (seed,) = bench.seeds("networks", 1)
     members = bench.size(quick=20, standard=60, full=200)
-    averaged = bench.size(quick=1, standard=500, full=2000)
-    found: list[dict[str, Any]] = []
-    for share in SHARES:
-        stretch = round(SHARES[0] / share)
-        effort = {"members": members, "steps": STEPS * stretch, "averaged": averaged * stretch}
-        if averaged == 1 and found:  # the smaller rates are decided in larger profiles
-            effort = {"members": 2, "steps": 2, "averaged": 1}
-        (result,) = bench.map(f"share {share:g}", stalled, [{"seed": seed, "share": share, **effort}])
-        found.append(result)
+    (found,) = bench.map(
+        "ends",
+        stalled,
+        [{"seed": seed, "members": members, "share": SHARE, "steps": STEPS, "averaged": 1, "only_apart": False}],
+    )
+    members, first, averaged = bench.size(quick=(2, 1, 1), standard=(60, STEPS, 800), full=(200, STEPS, 2000))
+    lengths = [(share, round(SHARE / share)) for share in SMALL_SHARES]
+    floors = bench.map(
+        "floors",
+        stalled,
+        [
+            {
+                "seed": seed,
+                "members": members,
+                "share": share,
+                "steps": first * stretch,
+                "averaged": averaged * stretch,
+                "only_apart": True,
+            }
+            for share, stretch in lengths
+        ],
+    )
     small, large = 1e-6, 1e-3
     yield AtMost(
         "all examples, labels that differ: excess risk over that at the start",
         bound=small,
-        replicates=found[0]["full"],
+        replicates=found["full"],
         rival=Rival("a floor", large),
     )
     yield AtLeast(
         "minibatches, labels that differ: excess risk over that at the start",
         bound=large,
-        replicates=found[0]["apart"],
+        replicates=found["apart"],
         rival=Rival("arrives as with all examples", small),
     )
     yield AtMost(
         "minibatches, labels that agree: risk over that at the start",
         bound=small,
-        replicates=found[0]["equal"],
+        replicates=found["equal"],
         rival=Rival("a floor", large),
     )
-    count = min(len(result["floor"]) for result in found)
     yield Exponent(
         "power of the learning rate in the floor",
         predicted=1,
-        x=SHARES,
-        y=np.stack([result["floor"][:count] for result in found], axis=1),
+        x=SMALL_SHARES,
+        y=np.stack([result["floor"] for result in floors], axis=1),
         absolute=0.25,
         rival=Rival("the same floor at every rate", 0),
         decided_from="standard",
@@ -169,9 +185,9 @@ def descent_not_sgd(bench: Workbench) -> Iterator[Comparison]:
         derivation.value.subs({symbol: given[name] for name, symbol in derivation.symbols.items() if name in given})
     )
     yield Equals(
-        f"floor over its prediction, at a learning rate of {SHARES[-1]:g}/L",
+        f"floor over its prediction, at a learning rate of {SMALL_SHARES[-1]:g}/L",
         predicted=1,
-        replicates=found[-1]["floor"] / (found[-1]["pace"] * predicted),
+        replicates=floors[-1]["floor"] / (floors[-1]["pace"] * predicted),
         relative=0.2,
         rival=Rival("examples drawn with repetition", 1 / (BATCH * predicted)),
         decided_from="standard",
@@ -183,9 +199,9 @@ def descent_not_sgd(bench: Workbench) -> Iterator[Comparison]:
         y="excess risk over that at the start",
         y_scale="log",
         y_limits=(1e-10, 3),
-        caption=f"Learning rate {SHARES[0]:g}/L, constant. Minibatches stall where equal inputs have labels that "
+        caption=f"Learning rate {SHARE:g}/L, constant. Minibatches stall where equal inputs have labels that "
         "differ, and only there.",
     )
     some = np.arange(0, STEPS, 6)
-    for row, words in enumerate(("all examples, labels differ", "batches, labels differ", "batches, labels agree")):
-        figure.line(some, np.maximum(found[0]["ways"][row, some], 1e-12), words)
+    for row, words in enumerate(("batches, labels differ", "all examples, labels differ", "batches, labels agree")):
+        figure.line(some, np.maximum(found["ways"][row, some], 1e-12), words)
