@@ -3,7 +3,6 @@
 import ast
 import json
 import pkgutil
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,8 +54,8 @@ def test_every_public_name_is_there_and_none_is_common_in_sympy(floor: str) -> N
     assert set(package.__all__) & {"gamma", "beta", "zeta", "N", "S", "I", "E", "O", "Q"} == set()
 
 
-def test_listing_loads_nothing_heavy_and_takes_less_than_600_milliseconds() -> None:
-    """One process a command, for what one loads must not excuse another; processor time, for others may be busy."""
+def test_listing_loads_nothing_heavy() -> None:
+    """One process a command, for what one loads must not excuse another."""
     commands = (["--help"], ["list"], ["show", "spectrum.semicircle"])
     program = (
         "import json, sys\n"
@@ -68,10 +67,7 @@ def test_listing_loads_nothing_heavy_and_takes_less_than_600_milliseconds() -> N
         f"    print(json.dumps([ended.code or 0, [name for name in {HEAVY!r} if name in sys.modules]]))\n"
     )
     for words in commands:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         ended = subprocess.run(
             [sys.executable, "-c", program, *words], cwd=ROOT, capture_output=True, text=True, check=False
         )
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert json.loads(ended.stdout.splitlines()[-1]) == [0, []], (words, ended.stderr)
-        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.6, words
