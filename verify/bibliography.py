@@ -371,6 +371,34 @@ HASTIE_2022: Final = Reference(
     arxiv="1903.08560",
     doi="10.1214/21-AOS2133",
 )
+HAN_2015: Final = Reference(
+    "han-2015",
+    "Han, Pool, Tran and Dally",
+    2015,
+    "Learning both weights and connections for efficient neural networks. NeurIPS 2015",
+    arxiv="1506.02626",
+)
+HASSIBI_STORK_1993: Final = Reference(
+    "hassibi-stork-1993",
+    "Hassibi and Stork",
+    1993,
+    "Second order derivatives for network pruning: optimal brain surgeon. Advances in Neural Information Processing "
+    "Systems 5, 164-171",
+)
+FRANKLE_CARBIN_2019: Final = Reference(
+    "frankle-carbin-2019",
+    "Frankle and Carbin",
+    2019,
+    "The lottery ticket hypothesis: finding sparse, trainable neural networks. ICLR 2019",
+    arxiv="1803.03635",
+)
+TANAKA_2020: Final = Reference(
+    "tanaka-2020",
+    "Tanaka, Kunin, Yamins and Ganguli",
+    2020,
+    "Pruning neural networks without any data by iteratively conserving synaptic flow. NeurIPS 2020",
+    arxiv="2006.05467",
+)
 BELKIN_2019: Final = Reference(
     "belkin-2019",
     "Belkin, Hsu, Ma and Mandal",

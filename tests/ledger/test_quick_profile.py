@@ -58,8 +58,15 @@ EXPECTED: dict[str, str | None] = {
     "generalisation.gap": None,  # decided from the standard profile on
     "generalisation.implicit-bias": "SUPPORTED",
     "generalisation.intrinsic-dimension": "SUPPORTED",
+    "generalisation.lottery-ticket": None,  # decided from the standard profile on
+    "generalisation.pruned-quadratics": "SUPPORTED",
+    "generalisation.pruning": None,  # decided from the standard profile on
+    "generalisation.pruning-rate-as-printed": "REFUTED",
+    "generalisation.pruning-sometimes-better": None,  # decided from the standard profile on
     "generalisation.small-weights-small-effect": "PROVED",  # and more from the standard profile on
+    "generalisation.start-over-as-printed": None,  # decided from the standard profile on
     "generalisation.strong-ticket": "SUPPORTED",
+    "generalisation.tickets-without-data": "SUPPORTED",
     "generalisation.weights-concentrate": None,  # decided from the standard profile on
     "generalisation.why-large": None,  # decided from the standard profile on
     "hessian.bulk-and-outliers": "SUPPORTED",
@@ -206,6 +213,7 @@ OPEN_QUESTIONS = {
     "flatness.entropy-sgd-finds-flatter",
     "flatness.predicts-generalisation",
     "flatness.small-batch-is-flatter",
+    "generalisation.pruning-sometimes-better",
     "hessian.large-batch-is-sharper",
     "hessian.large-batch-is-sharper-at-scaled-rates",
     "hessian.one-wider-layer-top-eigenvalue",
@@ -226,7 +234,10 @@ OPEN_QUESTIONS = {
 DECIDED_LATER = {  # no open questions, but too small in quick
     "connectivity.learnt-paths": "SUPPORTED",
     "generalisation.gap": "SUPPORTED",
+    "generalisation.lottery-ticket": "SUPPORTED",
+    "generalisation.pruning": "SUPPORTED",
     "generalisation.small-weights-small-effect": "SUPPORTED",
+    "generalisation.start-over-as-printed": "REFUTED",
     "generalisation.weights-concentrate": "SUPPORTED",
     "generalisation.why-large": "SUPPORTED",
     "index.gradient-flat": "SUPPORTED",

@@ -13,6 +13,8 @@ GAP: Final = Slide(EDINBURGH_MLT, "Generalisation gap for neural networks")
 WEIGHTS: Final = Slide(EDINBURGH_MLT, "Distribution of weights on trained NNs")
 DIMENSION: Final = Slide(EDINBURGH_MLT, "Pruning and dimension")
 QUESTION: Final = Slide(EDINBURGH_MLT, "Pruning and dimension: Question")
+PRUNING: Final = Slide(EDINBURGH_MLT, "Pruning")
+TICKETS: Final = Slide(EDINBURGH_MLT, "Lottery ticket hypothesis")
 PRUNING_METHODS: Final = Slide(EDINBURGH_MLT, "Standard pruning methods")
 OTHER_RESULTS: Final = Slide(EDINBURGH_MLT, "Other results")
 GAP_QUESTION: Final = Slide(EDINBURGH_MLT, "Generalisation gap for neural networks: How does is grow?")
@@ -50,13 +52,36 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ("lazy.mean-kernels", "lazy.gradient-bound"),
     ),
     Statement(
+        PRUNING,
+        r"Edges of tiny weight are removed; sometimes 80 to 90 % of the edges can go with a comparable performance.",
+        ("generalisation.pruning", "generalisation.pruned-quadratics"),
+    ),
+    Statement(
+        PRUNING,
+        r"With fewer edges networks sometimes generalise better.",
+        ("generalisation.pruning-sometimes-better",),
+    ),
+    Statement(
+        TICKETS,
+        r"A random dense network contains a subnetwork, a winning ticket, that can perform well: train, prune the "
+        r"small weights, and reset the others to their original random values.",
+        ("generalisation.lottery-ticket",),
+    ),
+    Statement(
+        TICKETS,
+        r"This works surprisingly well on MNIST and CIFAR, with a test performance comparable to that of a well "
+        r"trained network.",
+        ("generalisation.lottery-ticket",),
+    ),
+    Statement(
+        PRUNING_METHODS,
+        r"In one shot: train, remove small weights, return to the initial weights and train again.",
+        ("generalisation.lottery-ticket",),
+    ),
+    Statement(
         PRUNING_METHODS,
         r"Iterative pruning sets random weights, trains, removes edges with small weights, and starts over.",
-        Slip(
-            "each round is said to set random weights again",
-            "to look for a lottery ticket every round starts from the *same* initial weights, with the edges that were "
-            "removed before held at zero; to leave the share $q$ in $n$ rounds each keeps $q^{1/n}$ of what was left",
-        ),
+        ("generalisation.start-over-as-printed", "generalisation.pruning-rate-as-printed"),
     ),
     Statement(
         OTHER_RESULTS,
@@ -65,6 +90,20 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
             "Bartoldson et al. (2020) are named for a proof",
             "their paper, on the stability of pruning, is empirical; proofs are in Malach et al., Pensia et al. and "
             "Orseau et al. (2020)",
+        ),
+    ),
+    Statement(
+        OTHER_RESULTS,
+        r"Pruning, and finding winning tickets, works without data: Wang et al. and Tanaka et al. (2020).",
+        ("generalisation.tickets-without-data",),
+    ),
+    Statement(
+        OTHER_RESULTS,
+        r"Both Wang et al. and Tanaka et al. (2020) need no data.",
+        Slip(
+            "Wang et al. (2020) are named for pruning without data",
+            "their method, GraSP, needs no training but a batch of data with its labels; only SynFlow, of Tanaka et "
+            "al., needs no data",
         ),
     ),
     Statement(

@@ -11,4 +11,8 @@ READING_ORDER = (
     "weights_concentrate",
     "why_large",
     "strong_ticket",
+    "pruning",
+    "pruned_quadratics",
+    "lottery_tickets",
+    "tickets_without_data",
 )

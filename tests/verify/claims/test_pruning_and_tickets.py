@@ -1,0 +1,97 @@
+"""Pruning and lottery tickets: what the workers measure, on networks small enough to be looked at."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+
+import numerics
+from verify import Finding, Status, Verdict, Workbench, discover
+from verify.claims.generalisation import lottery_tickets, pruned_quadratics, pruning, tickets_without_data
+from verify.claims.generalisation.pruned_digits import ensemble
+
+MakeBench = Callable[[str], Workbench]
+Trial = Callable[[str], tuple[list[Finding], Workbench]]
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "pictures"),
+    [
+        ("generalisation.pruned-quadratics", Verdict.SUPPORTED, 1),
+        ("generalisation.pruning-rate-as-printed", Verdict.REFUTED, 0),
+    ],
+)
+def test_what_needs_no_training_comes_out_as_expected(name: str, verdict: Verdict, pictures: int, tried: Trial) -> None:
+    findings, bench = tried(name)
+    assert min(finding.verdict for finding in findings) == verdict
+    assert len(bench.figures) == pictures
+
+
+@pytest.mark.parametrize(
+    ("name", "deferred"),
+    [
+        ("generalisation.lottery-ticket", 6),
+        ("generalisation.pruning", 5),
+        ("generalisation.pruning-sometimes-better", 4),
+        ("generalisation.start-over-as-printed", 1),
+        ("generalisation.tickets-without-data", 8),
+    ],
+)
+def test_what_is_too_small_in_quick_is_deferred_and_drawn_all_the_same(
+    name: str, deferred: int, make_bench: MakeBench
+) -> None:
+    (claim,) = (one for one in discover() if one.id == name)
+    bench = make_bench(name)
+    findings = list(claim.judge(bench, "quick"))
+    assert [finding.status for finding in findings].count(Status.DEFERRED) == deferred
+    assert {finding.verdict for finding in findings if finding.status is Status.DECIDED} <= {Verdict.SUPPORTED}
+    assert claim.conclude(findings).as_expected
+    assert all(figure.layers and figure.caption.endswith(".") for figure in bench.figures.values())
+
+
+def test_every_network_has_a_split_of_its_own_in_which_each_image_is_once() -> None:
+    nets = ensemble(5, networks=2, width=8, steps=1, device="cpu")
+    whole = numerics.digits()[0]
+    for train, test in zip(nets.train[0], nets.test[0], strict=True):
+        assert torch.equal(torch.cat([train, test]).sum(0), whole.sum(0))
+    assert not torch.equal(nets.train[0][0], nets.train[0][1])
+    alone = ensemble(6, networks=1, width=8, steps=1, device="cpu")
+    assert torch.equal(alone.train[0][0], nets.train[0][1])
+    assert torch.equal(alone.start(3)[0], nets.start(3)[1])
+
+
+def test_of_noisy_labels_so_many_are_random_and_those_for_testing_are_right() -> None:
+    clean, noisy = (ensemble(0, networks=4, width=8, steps=1, device="cpu", noise=noise) for noise in (0.0, 0.5))
+    wrong = (clean.train[1] != noisy.train[1]).double().mean()
+    assert 0.4 < float(wrong) < 0.5  # one in ten of the random ones is right by chance
+    assert torch.equal(clean.test[1], noisy.test[1])
+
+
+def test_more_weights_removed_at_once_leave_less_and_a_network_that_has_learnt_is_better_than_chance() -> None:
+    found = pruning.pruned_accuracies(3, networks=2, width=16, steps=150, device="cpu", shares=4)
+    assert (found["dense"] > 70).all()
+    assert (np.diff(found["cut"].mean(axis=0)) < 0).all()
+    assert (found["cut"][:, -1] < found["pruned"][:, -1]).all()
+
+
+def test_tickets_start_with_the_whole_network_and_are_worth_more_than_new_weights() -> None:
+    found = lottery_tickets.ticket_accuracies(3, networks=2, width=16, steps=100, device="cpu")
+    assert found["rounds"].shape == (2, lottery_tickets.ROUNDS + 1)
+    nets = ensemble(3, networks=2, width=16, steps=100, device="cpu")
+    np.testing.assert_array_equal(found["rounds"][:, 0], nets.accuracy(nets.trained(nets.start(), order=0)))
+    assert found["rounds"][:, lottery_tickets.JUDGED[0]].mean() > found["redrawn"][:, 0].mean()
+
+
+def test_one_round_of_synaptic_flow_empties_layers_and_many_do_not() -> None:
+    found = tickets_without_data.emptied_layers(7, networks=1, rounds=40)
+    assert found["many"].tolist() == [0]
+    assert found["one"].min() > 0
+
+
+def test_a_pixel_that_is_always_dark_costs_nothing() -> None:
+    found = pruned_quadratics.removals()
+    dark = (numerics.digits()[0] == 0).all(0).numpy()
+    assert dark.sum() == 3
+    np.testing.assert_allclose(found["refitted"][dark], 0, atol=1e-12)
+    assert (found["refitted"][~dark] > 0).all()
