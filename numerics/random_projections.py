@@ -170,7 +170,7 @@ def random_projection(
         ((2, 1000, 10), torch.Size([2, 1000]))
 
     References:
-        Li, Farkhoor, Liu and Yosinski (2018), arXiv:1804.08838, section 2 and supplement S7; Li, Hastie and Church
+        Li, Farkhoor, Liu and Yosinski (2018), arXiv:1804.08838, section 2; Li, Hastie and Church
         (2006), Very sparse random projections, KDD 2006; Le, Sarlos and Smola (2013), arXiv:1408.3060.
     """
     checked_sizes(parameters=parameters, dimension=dimension)

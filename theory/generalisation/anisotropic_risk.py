@@ -247,7 +247,7 @@ def anisotropic_ridge_risk() -> Derivation:
                 r"For many examples and inputs $\lambda (S + \lambda)^{-1}$ acts in every fixed direction as "
                 r"$(1 + v \Sigma)^{-1}$, and its slopes in parameters do so too.",
                 "Bai and Silverstein (2010), Spectral analysis of large dimensional random matrices; Hachem, Loubaton "
-                "and Najim (2007), Annals of Applied Probability 17(3), theorem 2.4",
+                "and Najim (2007), Annals of Applied Probability 17(3)",
             ),
         ),
         source=_SOURCE,

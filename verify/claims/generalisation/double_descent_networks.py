@@ -174,7 +174,7 @@ def noisy_digits(seed: int, draws: int) -> "tuple[Tensor, Tensor, Tensor, Tensor
 @claim(
     "generalisation.double-descent-networks",
     title="Random features peak at as many features as examples, trained networks near as many parameters as labels",
-    source=Source(BELKIN_2019, "figures 2 and 4", DOUBLE_DESCENT),
+    source=Source(BELKIN_2019, "on random Fourier features and on fully connected networks", DOUBLE_DESCENT),
     assumptions=(
         "the limit of many examples, features and inputs, where the formula is meant",
         f"measured with {SAMPLES} examples; random features are linear, or ReLU units with random weights, and only "
