@@ -22,8 +22,8 @@ SGD_AND_FLAT_MINIMA: Final = Slide(EDINBURGH_MLT, "SGD and Flat minima")
 STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         OUTLIER,
-        r"A reasonable model gives up an outlier to generalise better; but what is the cross-entropy there?",
-        ("flatness.confident-error",),
+        r"What is the cross-entropy at the outlier?",
+        ("flatness.confident-error", "classifier.outlier"),
     ),
     Statement(
         FLAT_OR_SHARP,
