@@ -23,6 +23,8 @@ from verify.report.rows import measure_rows_once
 
 _SIZE = 24.0  # pixels per em in a drawing
 _GLYPH_SIZE = 12.0  # pixels per em in which ziafont draws a glyph's symbol
+_UNIT = _SIZE / _GLYPH_SIZE  # pixels in which a drawing is measured: those of a full-size glyph's own outline
+_OF_A_BAR = {"x", "y", "width", "height"}
 _ITALIC = {
     "\N{GREEK PHI SYMBOL}": "\N{MATHEMATICAL ITALIC PHI SYMBOL}",
     "\N{GREEK LUNATE EPSILON SYMBOL}": "\N{MATHEMATICAL ITALIC EPSILON SYMBOL}",
@@ -194,12 +196,13 @@ def _compact(picture: ET.Element, latex: str) -> _Drawing:
             scale = float(element.attrib["height"]) / height
             x, y = float(element.attrib["x"]) - x0 * scale, float(element.attrib["y"]) - y0 * scale
             colour = _colour(element.attrib.get("fill", "black"))
-            head = f'<g transform="scale({_short(scale, 4)})"{colour}>'
+            size = _short(scale / _UNIT, 4)
+            head = f'<g transform="scale({size})"{colour}>' if size != "1" else f"<g{colour}>" if colour else ""
             if head != open_scale:
                 close()
                 body.append(head)
                 open_scale = head
-            body.append(f'<use href="#{name}" x="{_short(x / scale)}" y="{_short(y / scale)}"/>')
+            body.append(f'<use href="#{name}"{_at("x", x / scale)}{_at("y", y / scale)}/>')
         elif element.tag not in ("svg", "path", "g"):
             close()
             body.append(_shape(element))
@@ -209,7 +212,7 @@ def _compact(picture: ET.Element, latex: str) -> _Drawing:
     x, y, width, height = (float(number) for number in picture.attrib["viewBox"].split())
     style = f"width:{_short(width / _SIZE, 3)}em;height:{_short(height / _SIZE, 3)}em"
     style += f";vertical-align:{_short(-(y + height) / _SIZE, 3)}em"
-    box = " ".join(_short(number) for number in (x, y, width, height))
+    box = " ".join(_short(number / _UNIT) for number in (x, y, width, height))
     head = f'<svg class="tex" role="img" aria-label="{escape(latex)}" style="{style}" viewBox="{box}"'
     return _Drawing(f'{head} fill="currentColor">{"".join(body + strokes)}</svg>', tuple(sorted(glyphs.items())))
 
@@ -234,12 +237,30 @@ def _colour(fill: str) -> str:
     return "" if fill == "black" else f' fill="{escape(fill)}"'
 
 
+def _at(axis: str, place: float) -> str:
+    """Write a coordinate, which is 0 where it is left out.
+
+    Examples:
+        >>> _at("x", 9.75), _at("y", 0.001)
+        (' x="9.75"', '')
+    """
+    number = _short(place)
+    return f' {axis}="{number}"' if number != "0" else ""
+
+
 def _shape(element: ET.Element) -> str:
     """Serialise a bar, a frame or a stroke with the colour of the text in place of black."""
     attributes = {name: value for name, value in element.attrib.items() if (name, value) != ("fill", "black")}
     if attributes.get("stroke") == "black":
         attributes["stroke"] = "currentColor"
-    return f"<{element.tag} " + " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items()) + "/>"
+    if element.tag == "rect" and attributes.keys() <= _OF_A_BAR:
+        attributes = {name: _short(float(value) / _UNIT, 3) for name, value in attributes.items()}
+        return _written(element.tag, attributes)
+    return f'<g transform="scale({_short(1 / _UNIT, 4)})">{_written(element.tag, attributes)}</g>'
+
+
+def _written(tag: str, attributes: dict[str, str]) -> str:
+    return f"<{tag} " + " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items()) + "/>"
 
 
 def _short(number: float, digits: int = 2) -> str:

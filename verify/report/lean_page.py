@@ -1,8 +1,8 @@
 """A finished page made light: what its pictures and formulas have in common is written once.
 
 matplotlib gives every picture its own outlines of the digits, an id to every group, a style to every mark and six
-decimals to every coordinate; and a formula that a page shows twenty times is twenty drawings. Nothing that a reader
-sees is changed: coordinates are rounded to a hundredth of a point, of 420 across a picture.
+decimals to every coordinate; and a formula that a page shows twenty times is twenty drawings, each with its colour.
+Nothing that a reader sees is changed: coordinates are rounded to a hundredth of a point, of 420 across a picture.
 
 Conventions. Ids are unique in the page. In a picture only the ids that something refers to are kept, under short
 names in the order of the page, so that the same page comes out the same to the byte.
@@ -14,7 +14,10 @@ from collections import Counter
 _CANVAS = re.compile(r'<svg class="canvas".*?</svg>', re.DOTALL)
 _FORMULA = re.compile(r'(<svg class="tex"[^>]*>)(.*?)</svg>', re.DOTALL)
 _LETTER = re.compile(r'<path id="[^"]*?-(STIX[^"]*)" d="([^"]*)"(?: transform="scale\(0.015625\)")?/>')
-_LONG = 160  # characters of a formula's body from which on it pays to refer to it
+_REFERENCE, _DEFINITION = len('<use href="#t999"/>'), len('<g id="t999"></g>')
+_COLOUR = ' fill="currentColor"'  # of a formula, which the style of the page has for all of them
+_LINE = re.compile(r'<path id="([^"]*)" d="M0 0L[-.0-9]+ [-.0-9]+" (style="stroke:currentColor;[^"]*")/>')  # a tick
+_TICK = re.compile(r'(<use href="#([^"]*)" [^>]*?) style="fill:currentColor;(stroke:currentColor;[^"]*")/>')
 _MARK = r'<use href="[^"]*" x="[^"]*" y="[^"]*" style="[^"]*"/>'
 _MARKS = re.compile(rf"(?:{_MARK}\s*){{2,}}")
 
@@ -45,13 +48,15 @@ def lean(page: str) -> str:
 
 def _formulas(page: str, shared: dict[str, str]) -> str:
     """Define the formulas that are drawn more than once."""
-    drawn = Counter(body for _, body in _FORMULA.findall(page) if len(body) > _LONG)
-    repeated = {body: f"t{place}" for place, body in enumerate(body for body, times in drawn.items() if times > 1)}
+    drawn = Counter(body for _, body in _FORMULA.findall(page))
+    worth = (body for body, times in drawn.items() if (times - 1) * len(body) > times * _REFERENCE + _DEFINITION)
+    repeated = {body: f"t{place}" for place, body in enumerate(worth)}
     shared.update({name: f'<g id="{name}">{body}</g>' for body, name in repeated.items()})
 
     def referred(formula: "re.Match[str]") -> str:
         name = repeated.get(formula[2])
-        return f'{formula[1]}<use href="#{name}"/></svg>' if name else formula[0]
+        head = formula[1].replace(_COLOUR, "")
+        return f'{head}<use href="#{name}"/></svg>' if name else f"{head}{formula[2]}</svg>"
 
     return _FORMULA.sub(referred, page)
 
@@ -80,6 +85,8 @@ def _picture(svg: str, shared: dict[str, str], names: dict[str, str]) -> str:
     body = re.sub(r' id="([^"]*)"', renamed, body)
     body = re.sub(r'(href="|url\()#([^")]*)', lambda found: f"{found[1]}#{names.get(found[2], found[2])}", body)
     body = re.sub(r"\s*\n\s*", "", body)
+    styles = dict(_LINE.findall(body))
+    body = _TICK.sub(lambda tick: f"{tick[1]}/>" if styles.get(tick[2]) == f'style="{tick[3]}' else tick[0], body)
     plain = ""
     while plain != body:
         plain, body = body, re.sub(r"<g>((?:(?!</?g[ >]).)*)</g>", r"\1", body)

@@ -48,12 +48,12 @@ def test_what_papers_write_is_drawn(latex: str) -> None:
 
 
 def test_the_baseline_of_a_letter_is_the_baseline_of_the_text() -> None:
-    """What the view box has below y = 0 is what the picture is lowered by, in em of 24 units."""
+    """What the view box has below y = 0 is what the picture is lowered by, in em of 12 units."""
     svg = Formulas().draw("g")
     _, y, _, height = (float(number) for number in re.search(r'viewBox="([^"]*)"', svg)[1].split())
     lowered = float(re.search(r"vertical-align:([-.\d]+)em", svg)[1])
     assert lowered < 0
-    assert lowered == pytest.approx(-(y + height) / 24, abs=1e-3)
+    assert lowered == pytest.approx(-(y + height) / 12, abs=1e-3)
 
 
 def test_a_formula_takes_the_colour_and_the_size_of_the_text() -> None:

@@ -1,8 +1,10 @@
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import verify.report
 from verify.report.figures import figure_svg
 from verify.report.formulas import Formulas
 from verify.report.lean_page import lean
@@ -63,7 +65,15 @@ def test_every_picture_keeps_its_styles_and_its_label(page: str) -> None:
     for series in range(2):
         assert (f"var(--series-{series})" in light) == (f"var(--series-{series})" in page)
     styles = [{re.sub(r"\s", "", style) for style in re.findall(r'style="([^"]*)"', text)} for text in (page, light)]
-    assert styles[0] <= styles[1]
+    assert styles[0] - styles[1] <= {"fill:currentColor;stroke:currentColor;stroke-width:0.8"}
+    assert "stroke:currentColor;stroke-width:0.8" in styles[1]  # of a tick, which is a line: it has nothing to fill
+
+
+def test_a_formula_has_its_colour_from_the_style_of_the_page(page: str) -> None:
+    assert all('fill="currentColor"' in head for head in re.findall(r'<svg class="tex"[^>]*>', page))
+    assert not any("fill" in head for head in re.findall(r'<svg class="tex"[^>]*>', lean(page)))
+    style = (Path(verify.report.__file__).parent / "templates" / "style.css").read_text()
+    assert re.search(r"\.tex \{[^}]*fill: currentColor", style)
 
 
 def test_what_is_drawn_again_is_written_once(page: str) -> None:
