@@ -24,7 +24,6 @@ CLASSES = 10
 LOSS, LATER = 0.1, 0.01  # after training, and where it is asked once more whether the end is a minimum
 RESOLVED = 1e-6  # an eigenvalue counts as negative beyond this share of the radius
 CRITICAL = 1e-9  # relative gradient norm of a critical point, as this project's solvers reach it
-TOGETHER = 4  # networks per item of work
 DRAWN = 60  # eigenvalues drawn one by one at each end
 
 
@@ -47,17 +46,17 @@ def bulk_and_outliers(bench: Workbench) -> Iterator[Comparison]:
     """
     hidden = bench.size(quick=(12, 12), standard=(40, 32), full=(48, 32))  # 1066, 4242 and 5018 parameters
     samples = bench.size(quick=500, standard=1000, full=1000)
-    networks = bench.size(quick=24, standard=20, full=40)
+    networks, together = bench.size(quick=(24, 12), standard=(20, 4), full=(40, 4))  # in all, and in one item of work
     items = [
         {
             "seed": seed,
-            "networks": TOGETHER,
+            "networks": together,
             "device": bench.device,
             "first": hidden[0],
             "second": hidden[1],
             "samples": samples,
         }
-        for seed in bench.seeds("networks", networks // TOGETHER)
+        for seed in bench.seeds("networks", networks // together)
     ]
     results = bench.map("networks", spectra_before_and_after, items)
     everything = {name: np.concatenate([result[name] for result in results]) for name in results[0]}

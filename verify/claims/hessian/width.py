@@ -17,7 +17,6 @@ LOSS = 0.1  # at the end of training
 STEPS = 40  # products a probe for the share near zero, whose error they leave at about 0.01
 SMALL = 1000  # parameters up to which that share is exact
 LARGE = 0.1  # an eigenvalue counts as large beyond this share of the narrow networks' largest, their median
-TOGETHER = 4  # networks per item of work
 
 
 @claim(
@@ -47,19 +46,20 @@ def width_grows_the_bulk(bench: Workbench) -> Iterator[Comparison]:
     widths = bench.size(quick=(10, 64), standard=(10, 78), full=(10, 92, 300))
     count = bench.size(quick=PLACES + 1, standard=120, full=120)
     probes = bench.size(quick=2, standard=4, full=4)
+    networks, together = bench.size(quick=(24, 12), standard=(20, 4), full=(40, 4))  # in all, and in one item of work
     values, shares, losses, sure, parameters = {}, {}, {}, {}, {}
     for width in widths:
         items = [
             {
                 "seed": seed,
-                "networks": TOGETHER,
+                "networks": together,
                 "device": bench.device,
                 "images": images,
                 "width": width,
                 "count": count,
                 "probes": probes,
             }
-            for seed in bench.seeds("networks", bench.size(quick=24, standard=20, full=40) // TOGETHER)
+            for seed in bench.seeds("networks", networks // together)
         ]
         results = bench.map(f"width {width}", largest_eigenvalues, items)
         shares[width] = np.concatenate([result["share"] for result in results])
