@@ -208,6 +208,11 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         Untried("a definition"),
     ),
     Statement(
+        SETTING,
+        r"The loss has continuous second derivatives in a neighbourhood of the minimum.",
+        ("classifier.relu-kinks",),
+    ),
+    Statement(
         HOMOGENEITY,
         r"ReLU is homogeneous: a factor $\alpha > 0$ of its argument is one of its value.",
         ("rescaling.same-function", "rescaling.symmetry-orbit"),
