@@ -97,7 +97,7 @@ def pruning(bench: Workbench) -> Iterator[Comparison]:
     as many removed at random and the others trained as long, most networks are worse. And the training matters: right
     after the removal most are worse than after it.
     """
-    networks = bench.size(quick=2, standard=36, full=120)
+    networks = bench.size(quick=2, standard=60, full=120)
     found = _measured(bench, "networks", networks, len(SHARES), 0.0)
     lost = found["dense"] - found["pruned"]
     yield AtMost(
