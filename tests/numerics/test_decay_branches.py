@@ -52,6 +52,7 @@ def test_the_value_changes_along_a_branch_as_weight_decay_says(found: tuple[torc
     assert torch.equal(first.index[both], second.index[both])
 
 
+@pytest.mark.usefixtures("unchecked")  # the other tests check the shapes
 def test_the_way_back_leads_to_where_it_began(found: tuple[torch.Tensor, ...]) -> None:
     theta, x, y = found
     decays = (FIRST, 0.5 * FIRST, FIRST)
@@ -133,6 +134,7 @@ def one_unit() -> torch.Tensor:
     return torch.cat([minimum, 0 * minimum])
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("stages", [1, 2, 15, 16, 17, 18, 40])
 def test_a_branch_ends_in_its_pitchfork_and_is_not_followed_into_the_zero_network(
     stages: int, one_unit: torch.Tensor
@@ -149,6 +151,7 @@ def test_a_branch_ends_in_its_pitchfork_and_is_not_followed_into_the_zero_networ
     assert float(ends[1].theta[0].min()) > 0.2
 
 
+@pytest.mark.usefixtures("unchecked")  # the other tests check the shapes
 def test_all_that_is_followed_keeps_its_index(found: tuple[torch.Tensor, ...]) -> None:
     theta, x, y = (one[:8] for one in found)
     first, last = decay_branches(NETWORK, theta, x, y, HALF, weight_decays=(FIRST, 5e-3), stages=8)
