@@ -116,10 +116,14 @@ class ProcessPool:
                     both: list[Future[Any]] = [*in_flight, *helpers]
                     done, _ = wait(both, timeout=TICK, return_when=FIRST_COMPLETED)
                     for future in done:
-                        result = future.result()
                         if future in in_flight:
+                            result = future.result()
                             yield in_flight.pop(future), result
-                        helpers.discard(future)
+                        elif not isinstance(future.exception(), BrokenProcessPool):
+                            helpers.discard(future)
+                            assist = None  # it finds nothing to help with any more, or cannot
+                        else:
+                            future.result()
                 except BrokenProcessPool:
                     lost = list(in_flight.values())
                     in_flight.clear()

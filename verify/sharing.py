@@ -4,11 +4,13 @@ Claims are of very unequal length. When none is left to begin, the workers witho
 exchange is a folder outside the run, and is closed by removing it. An offer is a folder in it, with ``offer.json`` (the
 function, the items by key, where results are kept) and an empty file for every item that somebody has taken, which only
 one process can make. The owner takes items from the front, helpers take them from the back; either keeps results where
-the claim looks for them, so that a killed run loses what was in flight and nothing else.
+the claim looks for them, so that a killed run loses what was in flight and nothing else. Help is never needed: without
+an exchange, or where one is lost on the way, an owner computes all by itself.
 """
 
 import contextlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -24,20 +26,25 @@ from verify.store import write_json
 _OFFER = "offer.json"
 _PAUSE = 0.1  # seconds between two looks at what others do
 _NEWS = 1.0  # seconds between two notes of how far a claim is
+_PREFIX = "lossproof-exchange-"
+_STALE = 86400.0  # seconds after which an exchange that nobody has touched was left by a run that was killed
+_NOWHERE = Path(os.devnull) / _PREFIX
 
 News = Callable[[str, str, int, int], None]
 
 
 class Exchange:
-    """The folder, as the process that hands out claims sees it."""
+    """The folder, as the process that hands out claims sees it; there is none where no temporary one can be made."""
 
     def __init__(self) -> None:
-        self._home = tempfile.TemporaryDirectory(prefix="lossproof-exchange-", ignore_cleanup_errors=True)
-        self.folder = Path(self._home.name)
+        self.folder = _NOWHERE
+        with contextlib.suppress(OSError):
+            self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            _sweep(self.folder.parent)
 
     def close(self) -> None:
         """Remove the folder, at which helpers go home."""
-        self._home.cleanup()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def clear(self) -> None:
         """Take back every offer, since workers have died and nobody knows over which item."""
@@ -47,9 +54,10 @@ class Exchange:
     def tell(self, news: News) -> None:
         """Call ``news(claim, purpose, done, total)`` for every claim of which workers have left a new note."""
         for note in self.folder.glob("*.note"):
-            record = json.loads(note.read_text(encoding="utf-8"))
-            note.unlink()
-            news(record["claim"], record["purpose"], record["done"], record["total"])
+            with contextlib.suppress(FileNotFoundError):  # somebody has cleared the temporary folders
+                record = json.loads(note.read_text(encoding="utf-8"))
+                note.unlink()
+                news(record["claim"], record["purpose"], record["done"], record["total"])
 
 
 class SharingPool:
@@ -74,7 +82,7 @@ class SharingPool:
             while waiting:
                 before = len(waiting)
                 for key, item in items.items():
-                    if key not in waiting or not (results.has(key) or _taken(offer, key)):
+                    if key not in waiting or not (results.has(key) or _kept(offer, key)):
                         continue
                     if not results.has(key):
                         results.save(key, function, item, computed(function, item))
@@ -88,7 +96,8 @@ class SharingPool:
         if time.monotonic() - self._noted >= _NEWS:
             self._noted = time.monotonic()
             record = {"claim": self._claim, "purpose": purpose, "done": done, "total": total}
-            write_json(self._exchange / f"{self._claim}.note", record)
+            with contextlib.suppress(OSError):
+                write_json(self._exchange / f"{self._claim}.note", record)
 
     def close(self, *, abandon: bool = False) -> None:
         """Do nothing."""
@@ -113,7 +122,7 @@ def _helped(exchange: Path, failed: set[str]) -> bool:
                     continue
                 try:
                     results.save(key, function, item, computed(function, item))
-                except Exception:  # the owner tries it too, and says what is wrong with it
+                except BaseException:  # SystemExit too: the owner tries it again, and says what is wrong with it
                     failed.add(key)
                     (path.parent / key).unlink()
                 return True
@@ -125,14 +134,24 @@ def _offered(
     exchange: Path, claim: str, function: FunctionName, items: Mapping[str, Item], results: PartialResults
 ) -> Iterator[Path]:
     """Offer items for as long as they are worked on."""
-    offer = Path(tempfile.mkdtemp(prefix=f"{claim}-", dir=exchange))
-    try:
+    offer = _NOWHERE
+    with contextlib.suppress(OSError):
+        offer = Path(tempfile.mkdtemp(prefix=f"{claim}-", dir=exchange))
         if len(items) > 1:
             record = {"function": asdict(function), "items": dict(items), "results": str(results.folder)}
             write_json(offer / _OFFER, record)
+    try:
         yield offer
     finally:
         shutil.rmtree(offer, ignore_errors=True)
+
+
+def _kept(offer: Path, key: str) -> bool:
+    """Take an item for its owner, to whom all are left where nothing can be offered."""
+    try:
+        return _taken(offer, key)
+    except OSError:
+        return True
 
 
 def _taken(offer: Path, key: str) -> bool:
@@ -142,3 +161,11 @@ def _taken(offer: Path, key: str) -> bool:
     except FileExistsError:
         return False
     return True
+
+
+def _sweep(place: Path) -> None:
+    """Remove what killed runs have left behind."""
+    for left in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE:
+                shutil.rmtree(left, ignore_errors=True)

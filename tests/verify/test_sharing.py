@@ -1,20 +1,27 @@
 """Idle workers take items off a claim that takes long, and the run is the same as without them."""
 
+import os
+import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from verify.functions import FunctionName, Item, item_key
 from verify.partial import PartialResults
+from verify.pool import ProcessPool
 from verify.request import Request
 from verify.runner import Silence, execute
 from verify.sharing import Exchange, SharingPool, assist
 from verify.store import write_json
+
+T = TypeVar("T")
 
 CLAIMS = '''
 import os
@@ -59,6 +66,9 @@ def square(*, k):
 
 def broken(*, k):
     raise ArithmeticError("no such number")
+
+def leaving(*, k):
+    raise SystemExit(0)
 """
 
 
@@ -122,18 +132,80 @@ def test_every_item_is_computed_once_by_the_owner_or_a_helper(
     assert len(completed) == 300
 
 
-def test_what_a_helper_cannot_compute_fails_with_its_owner(tmp_path: Path, exchange: Exchange, functions: Path) -> None:
-    function, items = some_items(functions, "broken", 2)
+@pytest.mark.parametrize(("name", "kind"), [("broken", ArithmeticError), ("leaving", SystemExit)])
+def test_what_a_helper_cannot_compute_fails_with_its_owner(
+    tmp_path: Path, exchange: Exchange, functions: Path, name: str, kind: type[BaseException]
+) -> None:
+    function, items = some_items(functions, name, 2)
     helper = threading.Thread(target=assist, args=(exchange.folder,))
     helper.start()
     pool = SharingPool(exchange.folder, "mine.claim")
-    with pytest.raises(ArithmeticError, match="no such number") as caught:
+    with pytest.raises(kind) as caught:
         pool.compute(function, items, PartialResults(tmp_path / "kept"), lambda: None)
-    assert "while computing" in caught.value.__notes__[0]
+    assert kind is SystemExit or "while computing" in caught.value.__notes__[0]
+    assert helper.is_alive()
     assert not list(exchange.folder.iterdir())  # nothing is offered any more
     exchange.close()
     helper.join(timeout=10)
     assert not helper.is_alive()
+
+
+class Threads(ProcessPool):
+    """A pool whose workers are threads, which start at once."""
+
+    def __init__(self) -> None:
+        super().__init__(2)
+        self.threads = ThreadPoolExecutor(2)
+
+    def _submit(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
+        return self.threads.submit(work, *arguments)
+
+
+def test_a_helper_that_leaves_takes_nobody_with_it() -> None:
+    left = threading.Event()
+
+    def leave() -> None:
+        left.set()
+        raise SystemExit(0)
+
+    def work(task: int) -> bool:
+        return task < 2 or left.wait(timeout=10)
+
+    pool = Threads()
+    found = dict(pool.compute_tasks(work, [(0,), (1,), (2,)], lambda _: None, assist=leave))
+    pool.threads.shutdown()
+    assert found == {0: True, 1: True, 2: True}
+
+
+def test_an_owner_goes_on_alone_where_there_is_no_exchange(
+    tmp_path: Path, functions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    exchange = Exchange()
+    assist(exchange.folder)
+    function, items = some_items(functions, "square", 3)
+    results, pool = PartialResults(tmp_path / "kept"), SharingPool(exchange.folder, "mine.claim")
+    pool.compute(function, items, results, lambda: pool.note("squares", 1, 3))
+    exchange.close()
+    assert all(results.has(key) for key in items)
+
+
+def test_an_owner_goes_on_alone_when_its_exchange_is_lost(tmp_path: Path, exchange: Exchange, functions: Path) -> None:
+    function, items = some_items(functions, "square", 3)
+    results, pool = PartialResults(tmp_path / "kept"), SharingPool(exchange.folder, "mine.claim")
+    pool.compute(function, items, results, lambda: shutil.rmtree(exchange.folder, ignore_errors=True))
+    assert all(results.has(key) for key in items)
+
+
+def test_the_exchange_of_a_run_that_was_killed_long_ago_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, used = Exchange(), Exchange()
+    long_ago = time.time() - 2 * 86400
+    os.utime(left.folder, (long_ago, long_ago))
+    Exchange().close()
+    assert (left.folder.exists(), used.folder.exists()) == (False, True)
 
 
 def test_items_of_a_dead_owner_are_taken_back(tmp_path: Path, exchange: Exchange, functions: Path) -> None:
