@@ -3,6 +3,10 @@
 Conventions: the Jacobian holds all outputs at all inputs (rows) by all parameters (columns), with the columns scaled to
 length 1. Its rank bounds from below the functional dimension, and is equal to it with inputs enough in every region of
 the input space where the network looks different.
+
+Singular values that are 0 come out as rounding, and those that are not may be small: single precision cannot tell the
+two apart. So everything is computed in float64, whatever the dtype of the parameters: a float32 network is one with
+the same parameters, which float64 holds exactly.
 """
 
 from dataclasses import dataclass
@@ -11,9 +15,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_tolerance
+from numerics.arguments import checked_finite, checked_tolerance
 from numerics.curvature.assembly import output_jacobian
+from numerics.functional_module import FunctionalModule, Network
 from numerics.networks import Mlp
+from numerics.objective import Inputs
 
 
 @dataclass(frozen=True)
@@ -21,9 +27,9 @@ class FunctionalRank:
     """Ranks, and how clear they are.
 
     Attributes:
-        rank: Singular values above the tolerance times the largest.
+        rank: Number of singular values above the tolerance times the largest, one per member.
         gap: The least of these over the largest of the others; infinite where there are no others or they are 0.
-        values: All singular values over the largest, descending.
+        values: All singular values over the largest, descending, in float64.
     """
 
     rank: Int[Tensor, " members"]
@@ -32,11 +38,12 @@ class FunctionalRank:
 
 
 def functional_rank(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
-    x: Float[Tensor, "batch inputs"] | Float[Tensor, "members batch inputs"],
+    x: Inputs,
     *,
     tolerance: float = 1e-10,
+    shared: bool = True,
 ) -> FunctionalRank:
     """Count the singular values of the Jacobian of all outputs that are not 0.
 
@@ -44,16 +51,19 @@ def functional_rank(
     a time, batch x outputs x parameters, and its decomposition.
 
     Args:
-        network: The network.
-        theta: Parameters, one row per member.
-        x: Inputs, shared or one set per member.
+        network: A perceptron, or a view of a module with one row of outputs per example.
+        theta: Parameters, one row per member, float32 or float64; computed with in float64.
+        x: Inputs, shared or one set per member, of the parameters' dtype.
         tolerance: Of a singular value, relative to the largest, in (0, 1).
+        shared: For a module, False if x has a members axis in front; the inputs of a perceptron say so themselves.
 
     Returns:
         One rank per member.
 
     Raises:
-        ValueError: If shapes, dtypes or devices do not fit, or the tolerance is out of range.
+        TypeError: If the network is neither a perceptron nor a view of a module, or an array is no tensor.
+        ValueError: If shapes, dtypes or devices do not fit, something is empty or not finite, or the tolerance is out
+            of range.
 
     Examples:
         >>> x = torch.linspace(-3, 3, 50, dtype=torch.float64)[:, None]
@@ -62,11 +72,12 @@ def functional_rank(
         >>> ranks
         [tensor([7]), tensor([5])]
     """
-    checked_tolerance(tolerance)
+    own = _checked(network, theta, x, tolerance, shared=shared)
+    theta, x = theta.double(), x.double() if x.is_floating_point() else x
     ranks, gaps, spectra = [], [], []
     for member in range(len(theta)):
-        own = x[member : member + 1] if x.ndim == 3 else x
-        jacobian = output_jacobian(network, theta[member : member + 1], own).flatten(0, 2)
+        inputs = x[member] if own else x
+        jacobian = output_jacobian(network, theta[member : member + 1], inputs).flatten(0, 2)
         lengths = jacobian.norm(dim=0)
         values = torch.linalg.svdvals(jacobian / torch.where(lengths > 0, lengths, torch.ones_like(lengths)))
         kept = values > tolerance * values[0]
@@ -76,3 +87,25 @@ def functional_rank(
         gaps.append(smallest / rest)
         spectra.append(values / values[0])
     return FunctionalRank(torch.stack(ranks), torch.stack(gaps), torch.stack(spectra))
+
+
+def _checked(network: Network, theta: Tensor, x: Tensor, tolerance: float, *, shared: bool) -> bool:
+    """Whether every member has inputs of its own, of a problem whose pieces fit."""
+    if not isinstance(network, Mlp | FunctionalModule):
+        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
+    checked_tolerance(tolerance)
+    network.unflatten(theta)
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a torch tensor, got {type(x).__name__}.")
+    if 0 in theta.shape or 0 in x.shape:
+        raise ValueError(f"theta and x must not be empty, got shapes {tuple(theta.shape)} and {tuple(x.shape)}.")
+    if isinstance(network, Mlp):
+        network.spread(theta, x)
+    elif x.device != theta.device or (x.is_floating_point() and x.dtype != theta.dtype):
+        raise ValueError(
+            f"x must have theta's dtype and device, {theta.dtype} on {theta.device}, got {x.dtype} on {x.device}."
+        )
+    elif not shared and (x.ndim < 2 or len(x) != len(theta)):
+        raise ValueError(f"x must have shape ({len(theta)}, batch, ...), got {tuple(x.shape)}.")
+    checked_finite(theta=theta, x=x)
+    return x.ndim == 3 if isinstance(network, Mlp) else not shared

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from torch import nn
 
-from numerics import Mlp, functional_rank
+from numerics import FunctionalModule, Mlp, functional_rank
 
 
 def inputs(features: int, batch: int = 300) -> torch.Tensor:
@@ -34,7 +35,52 @@ def test_members_may_have_inputs_of_their_own_and_few_inputs_bound_the_rank() ->
     assert (functional_rank(network, theta, own[:, :5]).rank <= 5).all()
 
 
-def test_a_bad_tolerance_is_refused() -> None:
-    network = Mlp((2, 3, 1))
-    with pytest.raises(ValueError, match=r"tolerance must lie in \(0, 1\), got 0.0"):
-        functional_rank(network, network.init([4]), inputs(2), tolerance=0.0)
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_single_precision_networks_have_the_rank_of_the_same_numbers_in_double(activation: str) -> None:
+    network = Mlp((3, 4, 4, 1), activation, bias=True)
+    theta, x = network.init(range(3), sigma_b=1.0).float(), inputs(3).float()
+    found, known = functional_rank(network, theta, x), functional_rank(network, theta.double(), x.double())
+    assert found.rank.tolist() == known.rank.tolist()
+    assert torch.equal(found.values, known.values)
+    assert (found.rank < network.parameters).all() == (activation == "relu")
+
+
+def test_a_module_as_torch_makes_it_has_the_rank_of_its_perceptron() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    view, x = FunctionalModule(module), inputs(2).float()
+    assert functional_rank(view, view.theta, x).rank.tolist() == [10]
+    theta = view.init([4, 5], sigma_b=1.0)
+    own = torch.stack([x, x[:4].repeat(75, 1)])
+    ranks = functional_rank(view, theta, own, shared=False).rank
+    assert ranks.tolist() == [int(functional_rank(view, theta[k : k + 1], own[k]).rank) for k in range(2)]
+    assert ranks[1] <= 4
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"tolerance": 0.0}, ValueError, r"tolerance must lie in \(0, 1\), got 0.0"),
+        ({"network": nn.Linear(2, 1)}, TypeError, "network must be an Mlp or a FunctionalModule, got Linear"),
+        ({"theta": torch.zeros(0, 9)}, ValueError, r"theta and x must not be empty, got shapes \(0, 9\)"),
+        ({"theta": torch.full((1, 9), torch.nan)}, ValueError, "theta must be finite, got NaN or infinity"),
+        ({"x": torch.full((5, 2), torch.inf)}, ValueError, "x must be finite, got NaN or infinity"),
+        ({"x": [[1.0, 2.0]]}, TypeError, "x must be a torch tensor, got list"),
+        ({"x": torch.ones(5, 7, 2)}, ValueError, r"x must have shape \(batch, 2\) or \(1, batch, 2\), got \(5, 7, 2\)"),
+        (
+            {"network": FunctionalModule(nn.Linear(2, 3)), "x": torch.ones(5, 2).double()},
+            ValueError,
+            "x must have theta",
+        ),
+        (
+            {"network": FunctionalModule(nn.Linear(2, 3)), "x": torch.ones(5, 7, 2), "shared": False},
+            ValueError,
+            r"x must have shape \(1, batch, ...\), got \(5, 7, 2\)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, object], error: type[Exception], message: str) -> None:
+    good = {"network": Mlp((2, 3, 1)), "theta": torch.ones(1, 9), "x": torch.ones(5, 2)}
+    with pytest.raises(error, match=message):
+        functional_rank(**(good | change))  # type: ignore[arg-type]
