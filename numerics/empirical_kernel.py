@@ -26,7 +26,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_tensors
+from numerics.arguments import checked_finite, checked_tensors
 from numerics.curvature.assembly import output_jacobian
 from numerics.functional_module import FunctionalModule, Network
 from numerics.networks import Mlp
@@ -100,7 +100,7 @@ def tangent_kernel(
 
     Raises:
         TypeError: If the network is neither a perceptron nor a view of a module, or an array is no tensor.
-        ValueError: If a shape does not fit, or theta or the inputs are empty.
+        ValueError: If a shape does not fit, or theta or the inputs are empty or not finite.
 
     Examples:
         >>> kernel = tangent_kernel(Mlp((1, 1, 1), "linear"), torch.tensor([[2.0, 3.0]]), torch.tensor([[1.0], [2.0]]))
@@ -123,6 +123,7 @@ def tangent_kernel(
             network.spread(theta, inputs)
         elif not shared and (inputs.ndim < 2 or len(inputs) != len(theta)):
             raise ValueError(f"{name} must have shape ({len(theta)}, batch, ...), got {tuple(inputs.shape)}.")
+        checked_finite(theta=theta, **{name: inputs})
     own = [inputs.ndim == 3 if isinstance(network, Mlp) else not shared for inputs in (x, columns)]
     sizes = [inputs.shape[int(apart)] for inputs, apart in zip((x, columns), own, strict=True)]
 

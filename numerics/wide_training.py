@@ -102,6 +102,9 @@ class WideTraining:
     def time_to(self, share: float) -> Float[Tensor, " members"]:
         """The first time at which the loss is that share of its start; between records its logarithm is a line.
 
+        As exact as the records are close: losses fall by powers of ten in the first few steps, so that a line over many
+        of them tells little.
+
         Args:
             share: In (0, 1).
 
@@ -135,9 +138,12 @@ def wide_descent(
     *,
     edge: float,
     steps: int,
-    record_at: Sequence[int] = (),
+    record_at: Sequence[int] | None = None,
 ) -> WideTraining:
     """Take steps of gradient descent with all examples, each member's of length edge/L.
+
+    L is 2 prefactor/examples times the largest eigenvalue of the tangent kernel at the start, the curvature of the
+    Gauss-Newton part alone. Squared errors only: of another loss the kernel does not give the curvature.
 
     Allocates the result, two kernels included, and 256 MiB, or what one member takes, a dozen times its parameters.
 
@@ -149,21 +155,23 @@ def wide_descent(
         loss: The squared error with its prefactor.
         edge: Learning rate times L, in (0, 2).
         steps: Number of steps, at least 0.
-        record_at: Steps, in 0..steps, that are recorded beside the start and the end.
+        record_at: Steps, in 0..steps, that are recorded beside the start and the end; None records every step, a loss,
+            a time and a distance per member each.
 
     Returns:
-        The way. ``.edge`` says whether the learning rate fits the end too.
+        The way: losses, times and distances at the records, and the curvature L and the tangent kernel at the start
+        and at the end. ``.edge`` says whether the learning rate fits the end too.
 
     Raises:
         TypeError: If the loss is no squared error, or a piece of the problem of the wrong kind.
-        ValueError: If the problem's pieces do not fit or are not finite, no parameter moves an output, or a number is
-            out of range.
+        ValueError: If the problem's pieces do not fit or are not finite, no parameter moves an output, a number is
+            out of range, or a kernel or a member overflows.
 
     Examples:
         >>> from numerics import Mlp
         >>> x, y = torch.ones(1, 1), torch.zeros(1, 1)
         >>> way = wide_descent(
-        ...     Mlp((1, 1), "linear"), torch.tensor([[8.0]]), x, y, SquaredError(), edge=0.5, steps=2, record_at=(1,)
+        ...     Mlp((1, 1), "linear"), torch.tensor([[8.0]]), x, y, SquaredError(), edge=0.5, steps=2
         ... )
         >>> way.loss.flatten(), way.distance.flatten(), way.edge.flatten()
         (tensor([64., 16.,  4.]), tensor([0., 4., 6.]), tensor([0.5000, 0.5000]))
@@ -173,7 +181,7 @@ def wide_descent(
         raise ValueError(f"edge must lie in (0, 2), where descent is stable, got {edge!r}.")
     if integer(steps) is None or steps < 0:
         raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
-    moments = {0, steps, *checked_integers("record_at", record_at, steps)}
+    moments = {0, steps, *checked_integers("record_at", range(steps + 1) if record_at is None else record_at, steps)}
 
     def descend(field: Slope, start: Tensor, rate: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         point, times, losses, distances = start, [], [], []
@@ -202,7 +210,7 @@ def wide_flow(
     stop_at: float | None = None,
     tolerance: float = 1e-6,
 ) -> WideTraining:
-    """Follow the gradient flow d theta/dt = -grad loss.
+    """Follow the gradient flow d theta/dt = -grad loss, of squared errors only, with L as for ``wide_descent``.
 
     Allocates as ``wide_descent`` does. A time of 1/L takes two gradients or more.
 
@@ -219,12 +227,13 @@ def wide_flow(
         tolerance: Error of a step, relative to how far the member has come, in (0, 1).
 
     Returns:
-        The way; its times are those of the flow, in units of 1.
+        The way; its times are those of the flow, in units of 1. For ``time_to`` it takes times on both sides of what is
+        asked for, such as powers of 1.2.
 
     Raises:
         TypeError: If the loss is no squared error, or a piece of the problem of the wrong kind.
-        ValueError: If the problem's pieces do not fit or are not finite, no parameter moves an output, or a number is
-            out of range.
+        ValueError: If the problem's pieces do not fit or are not finite, no parameter moves an output, a number is
+            out of range, or a kernel or a member overflows.
 
     Examples:
         The loss of one linear unit falls like exp(-2 L t):
@@ -279,6 +288,11 @@ def _watched(
         pieces.append(train(field, theta[some], rate[some]))
     ends, times, losses, distances = zip(*pieces, strict=True)
     end = torch.cat(ends)
+    if not bool(end.isfinite().all()):
+        lost = int((~end.isfinite().all(dim=1)).sum())
+        raise ValueError(
+            f"edge must leave every member finite, got {edge:g}, with which {lost} of {len(end)} overflow."
+        )
     after = tangent_kernel(network, end, x, shared=not own_inputs)
     return WideTraining(
         start=theta.clone(),
@@ -346,7 +360,12 @@ def _dormand_prince(
 
 
 def _curvature(kernel: TangentKernel, loss: SquaredError, batch: int) -> Tensor:
-    largest: Tensor = torch.linalg.eigvalsh(kernel.matrix())[:, -1]
+    matrix = kernel.matrix()
+    if not bool(matrix.isfinite().all()):
+        raise ValueError(
+            f"theta and x must give a tangent kernel that {matrix.dtype} can hold, got one that overflows."
+        )
+    largest: Tensor = torch.linalg.eigvalsh(matrix)[:, -1]
     return largest * (2 * loss.prefactor / batch)
 
 

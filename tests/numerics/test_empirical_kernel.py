@@ -117,6 +117,10 @@ def test_what_does_not_fit_is_refused() -> None:
         tangent_kernel(network, theta, x[:, :2])
     with pytest.raises(ValueError, match=r"x must have shape \(2, batch, \.\.\.\), got \(4, 3\)\."):
         tangent_kernel(view, view.init([0, 1]), x, shared=False)
+    with pytest.raises(ValueError, match="theta must be finite, got NaN or infinity"):
+        tangent_kernel(network, theta / 0, x)
+    with pytest.raises(ValueError, match="others must be finite, got NaN or infinity"):
+        tangent_kernel(network, theta, x, x * torch.nan)
     with pytest.raises(ValueError, match=r"names must be among 0\.weight, 1\.weight, got '2\.weight'\."):
         tangent_kernel(network, theta, x).matrix("2.weight")
 

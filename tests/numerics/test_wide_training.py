@@ -117,6 +117,17 @@ def test_a_member_that_has_arrived_stands_still_and_its_time_is_kept() -> None:
     assert float(way.distance[-1, 1]) == 0.0
 
 
+def test_without_a_choice_every_step_is_recorded_so_that_a_time_is_known_to_a_step() -> None:
+    network, theta, x, y = wide(20)
+    way = wide_descent(network, theta, x, y, HALF, edge=1.0, steps=40)
+    assert way.learning_rate is not None
+    assert len(way.loss) == 41
+    for share in (0.8, 0.5, 0.1):
+        first = (way.loss > share * way.loss[0]).sum(0)  # the loss falls from step to step
+        late = first - way.time_to(share) / way.learning_rate
+        assert bool(((late >= -1e-9) & (late <= 1)).all())
+
+
 def test_a_loss_that_did_not_come_down_has_no_time() -> None:
     network, theta, x, y = wide(8)
     way = wide_flow(network, theta, x, y, HALF, times=(0.1,))
@@ -167,3 +178,10 @@ def test_what_does_not_fit_is_refused() -> None:
         wide_flow(network, 0 * theta, x, y, HALF, times=(1,))
     with pytest.raises(ValueError, match=r"learning_rate must be there to speak of an edge, but the flow has none\."):
         _ = wide_flow(network, theta, x, y, HALF, times=(1,)).edge
+    with pytest.raises(ValueError, match=r"theta and x must give a tangent kernel that torch.float64 can hold"):
+        wide_descent(network, theta, 1e300 * x, y, HALF, edge=1.0, steps=1)
+    deep, small, one = Mlp((1, 1, 1), "linear"), torch.full((1, 2), 0.1), torch.ones(1, 1)
+    with pytest.raises(
+        ValueError, match=r"edge must leave every member finite, got 1\.9, with which 1 of 1 overflow\."
+    ):
+        wide_descent(deep, small, one, 100 * one, HALF, edge=1.9, steps=20)
