@@ -201,6 +201,7 @@ class Comparison:
             verdict=None if deferred else verdict,
             status=Status.DEFERRED if deferred else Status.DECIDED,
             would_be=verdict if deferred else None,
+            decided_from=first if deferred else None,
             blocked=self.blocked,
             message=message,
             predicted=self.predicted,
@@ -251,6 +252,7 @@ class Finding:
     status: Status
     message: str
     would_be: Verdict | None = None
+    decided_from: str | None = None
     blocked: str | None = None
     predicted: str = ""
     measured: str = ""
@@ -284,6 +286,7 @@ class Finding:
             "smallest_visible": self.smallest_visible,
             "cells": [cell.to_record() for cell in self.cells],
             "derivation": None if self.derivation is None else dict(self.derivation),
+            **({"decided_from": self.decided_from} if self.decided_from else {}),
             **({"shown": dict(self.shown)} if self.shown else {}),
         }
 

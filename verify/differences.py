@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from verify.report.wording import outcome
 from verify.store import Record, RunFolder
 
 SETTINGS = ("profile", "seed", "device", "source_hash")
@@ -72,15 +73,11 @@ def _settings(a: Record, b: Record) -> Iterator[str]:
 
 
 def _moved(a: Record, b: Record) -> Iterator[str]:
-    if _outcome(a) != _outcome(b):
-        yield f"{a['id']}: {_outcome(a)} in A, {_outcome(b)} in B"
+    if outcome(a) != outcome(b):
+        yield f"{a['id']}: {outcome(a)} in A, {outcome(b)} in B"
     for title, ours, theirs in _shared_findings(a, b):
-        if _outcome(ours) != _outcome(theirs):
-            yield f"{a['id']}, {title}: {_outcome(ours)} in A, {_outcome(theirs)} in B"
-
-
-def _outcome(record: Record) -> str:
-    return str(record["verdict"] or record["status"])
+        if outcome(ours) != outcome(theirs):
+            yield f"{a['id']}, {title}: {outcome(ours)} in A, {outcome(theirs)} in B"
 
 
 def _disjoint(a: Record, b: Record) -> Iterator[str]:

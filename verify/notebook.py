@@ -8,6 +8,7 @@ from pathlib import Path
 from verify.progress import listener_for
 from verify.refusal import BadInputError
 from verify.report.console import summary_lines
+from verify.report.wording import outcome, so_far
 from verify.request import Request
 from verify.runner import execute, exit_code
 from verify.store import Record, RunFolder
@@ -71,7 +72,8 @@ class StoredClaim:
         return tuple(StoredFinding(record) for record in self.record["findings"])
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.id}  {self.verdict}: {self.record['title']}", *(f"  {f}" for f in self.findings)])
+        verdict = f"{outcome(self.record)} {so_far(self.record)}".rstrip()
+        return "\n".join([f"{self.id}  {verdict}: {self.record['title']}", *(f"  {f}" for f in self.findings)])
 
     def _repr_html_(self) -> str:
         from verify.report.html import claim_html

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from verify.report.wording import outcome, so_far
 from verify.store import Record, RunFolder
 
 if TYPE_CHECKING:
@@ -21,14 +22,16 @@ def listener_for(stream: TextIO | None = None) -> "Bars | Lines":
 
 
 def outcome_line(record: Record) -> str:
-    """Return one claim's outcome in a line: id, verdict or status, whether that was expected, seconds.
+    """Return one claim's outcome in a line: id, verdict or status, how much of it is left, whether that was expected,
+    seconds.
 
     Examples:
         >>> outcome_line({"id": "a.b", "verdict": None, "status": "SKIPPED", "as_expected": True, "seconds": 0.04})
         'a.b  SKIPPED  0.0 s'
     """
+    partly = f" {so_far(record)}" if so_far(record) else ""
     surprise = "" if record["as_expected"] else "  NOT AS EXPECTED"
-    return f"{record['id']}  {record['verdict'] or record['status']}{surprise}  {record['seconds']:.1f} s"
+    return f"{record['id']}  {outcome(record)}{partly}{surprise}  {record['seconds']:.1f} s"
 
 
 def opening_line(folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from verify import progress
 from verify.progress import Bars, Lines, listener_for, outcome_line
+from verify.report.console import counts
 from verify.store import RunFolder
 
 
@@ -65,3 +66,15 @@ def test_bars_that_never_started_end_quietly(finished: RunFolder) -> None:
 def test_a_line_tells_a_surprise(finished: RunFolder) -> None:
     assert "NOT AS EXPECTED" in outcome_line(finished.claim("kinds.error"))
     assert "NOT AS EXPECTED" not in outcome_line(finished.claim("kinds.skipped"))
+
+
+def test_a_claim_of_which_a_part_was_decided_says_so_and_reads_no_stronger_than_registered() -> None:
+    decided = {"status": "DECIDED", "verdict": "PROVED"}
+    later = {"status": "DEFERRED", "verdict": None, "decided_from": "standard"}
+    record = {"id": "a.b", "verdict": "PROVED", "status": "DECIDED", "expects": ["SUPPORTED"], "open": False}
+    partly = {**record, "as_expected": True, "seconds": 0.0, "findings": [decided, later, later]}
+    assert outcome_line(partly) == "a.b  SUPPORTED so far, 2 of 3 findings deferred to standard  0.0 s"
+    assert outcome_line({**partly, "open": True}).startswith("a.b  PROVED so far, ")
+    surprise = {**partly, "verdict": "REFUTED", "as_expected": False}
+    assert outcome_line(surprise) == "a.b  REFUTED so far, 2 of 3 findings deferred to standard  NOT AS EXPECTED  0.0 s"
+    assert counts([partly, {**partly, "findings": [decided]}]) == "1 proved, 1 supported"

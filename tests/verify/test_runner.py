@@ -73,6 +73,7 @@ def test_a_finished_run_is_complete_and_keeps_no_single_items(finished: RunFolde
 def test_a_deferred_finding_keeps_what_it_would_have_said(finished: RunFolder) -> None:
     (finding,) = finished.claim("kinds.deferred")["findings"]
     assert (finding["status"], finding["verdict"], finding["would_be"]) == ("DEFERRED", None, "SUPPORTED")
+    assert finding["decided_from"] == "standard"
 
 
 def test_the_stored_command_makes_the_claim_again(finished: RunFolder, kinds: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from verify.ledger import Claim
-from verify.report.wording import answers
+from verify.report.wording import answers, outcome, so_far
 from verify.store import Record
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -53,7 +53,7 @@ def counts(records: Sequence[Record]) -> str:
         >>> counts([{"verdict": "PROVED", "status": "DECIDED"}, {"verdict": None, "status": "SKIPPED"}])
         '1 proved, 1 skipped'
     """
-    found = Counter(record["verdict"] or record["status"] for record in records)
+    found = Counter(outcome(record) for record in records)
     return ", ".join(f"{found[word]} {word.lower()}" for word in ORDER if found[word])
 
 
@@ -67,7 +67,9 @@ def summary_lines(records: Sequence[Record], *, unfinished: int = 0, folder: Pat
     """
     surprising = [record for record in records if not record["as_expected"]]
     number = len(records)
-    opening = f"{number} claim{'' if number == 1 else 's'}: {counts(records) or 'none finished'}."
+    opening = f"{number} claim{'' if number == 1 else 's'}: {counts(records) or 'none finished'}"
+    partly = sum(bool(so_far(record)) for record in records)
+    opening += f"; {partly} of them on part of the findings." if partly else "."
     answer = answers(records)
     rest = sum(not record["open"] and bool(record["verdict"]) for record in records)
     verdict = f"{len(surprising)} not as expected:" if surprising else "All as expected."
@@ -82,7 +84,7 @@ def summary_lines(records: Sequence[Record], *, unfinished: int = 0, folder: Pat
     if unfinished and folder is not None:
         lines.append(f"  finish it by: lossproof run --resume --out {shlex.quote(str(folder))}")
     for record in surprising:
-        lines.append(f"  {record['id']}  {record['verdict'] or record['status']}")
+        lines.append(f"  {record['id']}  {outcome(record)} {so_far(record)}".rstrip())
         lines.append(textwrap.fill(record["why_not"], 100, initial_indent="    ", subsequent_indent="    "))
         if record["error"]:
             lines.append(textwrap.indent(record["error"]["traceback"].rstrip(), "    | "))

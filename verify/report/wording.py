@@ -39,13 +39,51 @@ _ONES = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "
 
 
 def outcome(record: Record) -> str:
-    """Return the verdict of a claim or finding, or why it has none.
+    """Return the verdict of a claim or finding as it is shown, or why it has none.
+
+    The stored verdict of a claim is the weakest of its decided findings, which can be stronger than what is registered
+    as long as the findings that it hangs on are deferred or skipped. Shown is then what is registered.
 
     Examples:
         >>> outcome({"verdict": None, "status": "DEFERRED"})
         'DEFERRED'
+        >>> findings = [{"verdict": "PROVED", "status": "DECIDED"}, {"verdict": None, "status": "DEFERRED"}]
+        >>> record = {"verdict": "PROVED", "status": "DECIDED", "as_expected": True, "expects": ["SUPPORTED"]}
+        >>> outcome({**record, "open": False, "findings": findings})
+        'SUPPORTED'
     """
+    if so_far(record) and record["as_expected"] and not record["open"]:
+        return str(record["expects"][0])
     return str(record["verdict"] or record["status"])
+
+
+def so_far(claim: Record) -> str:
+    """Say how many findings of a claim with a verdict have none; empty where all have one, or for a finding.
+
+    Examples:
+        >>> decided, later = {"status": "DECIDED"}, {"status": "DEFERRED", "decided_from": "standard"}
+        >>> claim = {"verdict": "SUPPORTED", "findings": [decided, later, later]}
+        >>> so_far(claim)
+        'so far, 2 of 3 findings deferred to standard'
+        >>> so_far({**claim, "findings": [decided, later, {"status": "SKIPPED"}]})
+        'so far, 1 of 3 findings deferred to standard, 1 skipped'
+        >>> so_far({**claim, "findings": [decided]}), so_far(decided)
+        ('', '')
+    """
+    findings = claim.get("findings", ())
+    fates = Counter(_fate(finding) for finding in findings if finding["status"] != "DECIDED")
+    if not fates or not claim["verdict"]:
+        return ""
+    parts = [f"{number} {fate}" for fate, number in fates.items()]
+    parts[0] = parts[0].replace(" ", f" of {len(findings)} findings ", 1)
+    return f"so far, {', '.join(parts)}"
+
+
+def _fate(finding: Record) -> str:
+    """Say why a finding has no verdict."""
+    if finding["status"] == "SKIPPED":
+        return "skipped"
+    return f"deferred to {finding.get('decided_from', 'a larger profile')}"
 
 
 def counts(claims: Iterable[Record]) -> list[tuple[str, int]]:
@@ -66,6 +104,9 @@ def headline(run: Record, claims: Sequence[Record]) -> str:
         'Both decided claims came out as expected, one is left to a larger profile.'
         >>> headline({"claims": ["a", "b", "c"]}, [good, bad])
         'One of two claims came out as expected, one did not; one more was not reached.'
+        >>> partly = {**good, "findings": [{"status": "DECIDED"}, {"status": "DEFERRED"}]}
+        >>> headline({"claims": ["a", "b"]}, [good, partly])
+        'Both claims came out as expected, one of them on part of its findings.'
     """
     missing = len(run["claims"]) - len(claims)
     if not claims:
@@ -87,6 +128,9 @@ def headline(run: Record, claims: Sequence[Record]) -> str:
     else:
         every = {1: f"the one {kind[:-1]}", 2: f"both {kind}"}.get(total, f"all {_count(total)} {kind}")
         text = f"{every} came out as expected"
+        partly = sum(bool(so_far(claim)) for claim in claims)
+        whose = f"{_count(partly)} of them " if total > 1 else ""
+        text += f", {whose}on part of {'its' if partly == 1 else 'their'} findings" if partly else ""
     for status, fate in (("DEFERRED", "left to a larger profile"), ("SKIPPED", "skipped")):
         text += f", {_count(silent[status])} {_be(silent[status])} {fate}" if silent[status] else ""
     text += f"; {answer}" if answer else ""

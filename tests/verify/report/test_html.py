@@ -188,6 +188,19 @@ def test_an_open_question_tells_what_its_comparisons_came_out_as(records: Record
     assert '<p class="text"><span class="outcome REFUTED">REFUTED</span> ' in asked
 
 
+def test_a_claim_of_which_a_part_is_deferred_says_so_wherever_its_verdict_stands(
+    records: Records, save: Callable[..., Path]
+) -> None:
+    record = next(record for record, _ in records if record["verdict"] == "SUPPORTED" and not record["open"])
+    later = {"verdict": None, "status": "DEFERRED", "decided_from": "standard"}
+    findings = [record["findings"][0], {**record["findings"][0], **later, "title": "what is later"}]
+    partly = {**record, "verdict": "PROVED", "findings": findings, "expects": ["SUPPORTED"], "figures": []}
+    page = write_report(save([(partly, {})])).read_text()
+    told = 'SUPPORTED">SUPPORTED</span><span class="small">so far, 1 of 2 findings deferred to standard;</span>'
+    assert page.count(told) == 2  # in the table and in its header
+    assert "the one claim came out as expected, on part of its findings" in page.lower()
+
+
 def test_an_error_shows_its_traceback_escaped(html: str) -> None:
     assert "A claim whose check &lt;fails&gt;" in html
     assert "File &#34;zoo.py&#34;, line 3" in html
