@@ -109,6 +109,11 @@ class FunctionalModule:
         """Where each parameter lies in the flat tensor, by its name in the module."""
         return dict(self._places)
 
+    @property
+    def weights(self) -> Mapping[str, slice]:
+        """Where each weight lies: those of ``layers`` with two or more axes, no bias and no scale of a norm."""
+        return {name: place for name, place in self._places.items() if len(self._shapes[name]) >= 2}
+
     def init(
         self,
         seeds: Sequence[int],

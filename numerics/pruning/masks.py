@@ -1,9 +1,10 @@
-"""Which weights of an ensemble of perceptrons are kept: masks by magnitude, by any score, and at random.
+"""Which weights of an ensemble of networks are kept: masks by magnitude, by any score, and at random.
 
 Conventions. A mask is a tensor of truth values in the flat layout of the parameters, one row per member: True is kept.
-Only weights are ever removed; biases are kept, and neither is counted. The sparsity is the share of all weights that is
-removed, so that of n weights n - round(sparsity n) are left: in the whole network where the scope is "global", in every
-layer where it is "layer". Of equal scores the first in the flat layout is kept.
+Only weights are ever removed; other parameters are kept, and are not counted: biases, and of a module, whose weights
+are the parameters with two or more axes, the scales of a norm too. A layer is one matrix of weights. The sparsity is
+the share of all weights that is removed, so that of n weights n - round(sparsity n) are left: in the whole network
+where the scope is "global", in every layer where it is "layer". Of equal scores the first in the flat layout is kept.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from numerics.arguments import checked_device, checked_finite, checked_number, checked_tensors
+from numerics.functional_module import FunctionalModule, Network
 from numerics.networks import Mlp
 from numerics.seeded import generators
 
@@ -21,7 +23,7 @@ Scope = Literal["global", "layer"]
 
 
 def mask_of_largest(
-    network: Mlp,
+    network: Network,
     scores: Float[Tensor, "members parameters"],
     *,
     sparsity: float,
@@ -33,7 +35,7 @@ def mask_of_largest(
     Sorts the scores of every member.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         scores: One number per parameter; those of biases are not looked at.
         sparsity: Share of all weights that is removed, in [0, 1).
         scope: Whether weights compete in the whole network or in their layer.
@@ -43,7 +45,7 @@ def mask_of_largest(
         The mask.
 
     Raises:
-        TypeError: If the network is no Mlp, or an array no tensor.
+        TypeError: If the network is neither a perceptron nor a view of a module, or an array no tensor.
         ValueError: If shapes do not fit, a score is not finite, the sparsity is out of range or removes a whole scope,
             the scope is another word, or ``within`` has fewer weights left than are to be kept.
 
@@ -55,6 +57,8 @@ def mask_of_largest(
     checked_finite(scores=scores)
     if within is None:
         within = torch.ones_like(scores, dtype=torch.bool)
+    elif not isinstance(within, Tensor):
+        raise TypeError(f"within must be a torch tensor or None, got {type(within).__name__}.")
     elif within.dtype != torch.bool or within.shape != scores.shape or within.device != scores.device:
         raise ValueError(
             f"within must be truth values of the scores' shape and device, {tuple(scores.shape)} on {scores.device}, "
@@ -74,7 +78,7 @@ def mask_of_largest(
 
 
 def magnitude_mask(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
     *,
     sparsity: float,
@@ -84,7 +88,7 @@ def magnitude_mask(
     """Keep the weights of largest absolute value.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         theta: Parameters, one row per member.
         sparsity: As in ``mask_of_largest``.
         scope: As in ``mask_of_largest``.
@@ -104,6 +108,12 @@ def magnitude_mask(
         >>> magnitude_mask(Mlp((2, 1, 2)), theta, sparsity=0.5, scope="layer")
         tensor([[ True, False,  True, False]])
 
+        A mask for ``prune_module``, of a module of one's own:
+
+        >>> view = FunctionalModule(torch.nn.Linear(3, 2))
+        >>> magnitude_mask(view, view.theta, sparsity=0.5)[0].sum()  # three weights and two biases
+        tensor(5)
+
     References:
         Han, Pool, Tran and Dally (2015), arXiv:1506.02626, section 3.
     """
@@ -112,7 +122,7 @@ def magnitude_mask(
 
 
 def random_mask(
-    network: Mlp,
+    network: Network,
     *,
     sparsity: float,
     seeds: Sequence[int],
@@ -122,7 +132,7 @@ def random_mask(
     """Keep weights at random, every set of so many as likely as any other.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         sparsity: As in ``mask_of_largest``.
         seeds: One per member.
         scope: As in ``mask_of_largest``.
@@ -132,7 +142,7 @@ def random_mask(
         The mask.
 
     Raises:
-        TypeError: If the network is no Mlp.
+        TypeError: If the network is neither a perceptron nor a view of a module.
         ValueError: If the sparsity, the scope, a seed or the device is refused.
 
     Examples:
@@ -140,19 +150,18 @@ def random_mask(
         tensor([4, 4])
     """
     where = checked_device(device)
-    if not isinstance(network, Mlp):
-        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")
+    _check_network(network)
     scores = _random_scores("random mask", network.parameters, seeds)
     return mask_of_largest(network, scores, sparsity=sparsity, scope=scope).to(where)
 
 
 def shuffled_mask(
-    network: Mlp, mask: Bool[Tensor, "members parameters"], *, seeds: Sequence[int]
+    network: Network, mask: Bool[Tensor, "members parameters"], *, seeds: Sequence[int]
 ) -> Bool[Tensor, "members parameters"]:
     """Keep as many weights of every layer as a mask does, at random places: what is left of it is its layers' sizes.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         mask: The mask whose layers are shuffled, each on its own.
         seeds: One per member.
 
@@ -160,7 +169,7 @@ def shuffled_mask(
         The shuffled mask, on the mask's device.
 
     Raises:
-        TypeError: If the network is no Mlp, or the mask no tensor.
+        TypeError: If the network is neither a perceptron nor a view of a module, or the mask no tensor.
         ValueError: If the mask does not fit the network, or there is not one seed per member.
 
     Examples:
@@ -180,11 +189,13 @@ def shuffled_mask(
     return shuffled
 
 
-def kept_shares(network: Mlp, mask: Bool[Tensor, "members parameters"]) -> Float[Tensor, "members layers"]:
+def kept_shares(network: Network, mask: Bool[Tensor, "members parameters"]) -> Float[Tensor, "members layers"]:
     """The share of the weights of every layer that a mask keeps; 0 is a layer that has collapsed.
 
+    Layers are in the order of the flat layout.
+
     Raises:
-        TypeError: If the network is no Mlp, or the mask no tensor.
+        TypeError: If the network is neither a perceptron nor a view of a module, or the mask no tensor.
         ValueError: If the mask does not fit the network.
 
     Examples:
@@ -196,11 +207,17 @@ def kept_shares(network: Mlp, mask: Bool[Tensor, "members parameters"]) -> Float
     return torch.stack([mask[:, places].to(torch.float64).mean(1) for places in layers], dim=1)
 
 
-def _scopes(network: Mlp, scope: str, device: torch.device) -> list[Tensor]:
+def _scopes(network: Network, scope: str, device: torch.device) -> list[Tensor]:
     """Places of the weights that compete with each other."""
     if scope not in get_args(Scope):
         raise ValueError(f'scope must be "global" or "layer", got {scope!r}.')
-    layers = [torch.arange(start, middle, device=device) for start, middle, _ in network.spans]
+    if isinstance(network, Mlp):
+        places = [(start, middle) for start, middle, _ in network.spans]
+    else:
+        places = [(place.start, place.stop) for place in network.weights.values()]
+    if not places:
+        raise ValueError("network must have weights, parameters with two or more axes, got none.")
+    layers = [torch.arange(start, stop, device=device) for start, stop in places]
     return layers if scope == "layer" else [torch.cat(layers)]
 
 
@@ -219,10 +236,10 @@ def _random_scores(purpose: str, parameters: int, seeds: Sequence[int]) -> Tenso
     return torch.stack(draws)
 
 
-def _check_network(network: Mlp, **arrays: Tensor) -> None:
-    """Refuse what is no perceptron, and arrays that are not (members, parameters) of numbers or of truth values."""
-    if not isinstance(network, Mlp):
-        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")
+def _check_network(network: Network, **arrays: Tensor) -> None:
+    """Refuse what is no network, and arrays that are not (members, parameters) of numbers or of truth values."""
+    if not isinstance(network, Mlp | FunctionalModule):
+        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
     for name, array in arrays.items():
         if name != "mask":
             checked_tensors(**{name: array})

@@ -3,12 +3,14 @@
 Conventions. The flat layout is that of ``FunctionalModule``: the trainable parameters in the order of
 ``named_parameters()``. Each parameter that loses an entry becomes ``<name>_orig`` with a buffer ``<name>_mask``, and
 the layer computes with their product, so that momentum moves the first and never revives what is removed.
+A mask comes from ``magnitude_mask(view, view.theta, ...)[0]`` and its like, with ``view = FunctionalModule(module)``.
 ``torch.nn.utils.prune.remove`` makes that product a plain parameter again.
 """
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
+from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.nn.utils import prune
 
 
@@ -24,8 +26,9 @@ def prune_module(module: nn.Module, mask: Bool[Tensor, " parameters"]) -> int:
 
     Raises:
         TypeError: If the module is none, or the mask no tensor.
-        ValueError: If the mask does not fit, or a parameter that loses an entry is used by two layers or is already
-            computed from others.
+        ValueError: If the mask does not fit, or a parameter that loses an entry is used by two layers, is already
+            computed from others, or belongs to the output layer of ``nn.MultiheadAttention``, which is read without
+            being called, so that its mask would not be kept.
 
     Examples:
         >>> layer = nn.Linear(2, 2, bias=False)
@@ -60,6 +63,11 @@ def prune_module(module: nn.Module, mask: Bool[Tensor, " parameters"]) -> int:
             raise ValueError(f"module must use {name} in one layer alone, got {', '.join(owners[id(value)])}.")
         if name.endswith("_orig") or ".parametrizations." in f".{name}":
             raise ValueError(f"module must hold {name} itself to lose entries of it, but computes a weight from it.")
+        if isinstance(module.get_submodule(name.rpartition(".")[0]), NonDynamicallyQuantizableLinear):
+            raise ValueError(
+                f"module must call the layer of {name} for a mask to be kept, but nn.MultiheadAttention reads its "
+                f"weight alone: leave the entries of {name} in the mask."
+            )
     for name, value, piece in pieces:
         path, _, own = name.rpartition(".")
         prune.custom_from_mask(module.get_submodule(path), own, piece.to(value))  # type: ignore[no-untyped-call]

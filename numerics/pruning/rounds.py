@@ -14,9 +14,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from numerics.arguments import checked_number, checked_sizes
+from numerics.arguments import checked_finite, checked_number, checked_sizes
+from numerics.functional_module import FunctionalModule, Network
 from numerics.networks import Mlp
 from numerics.pruning.masks import Scope, magnitude_mask
+
+_MOST = 100_000  # rounds
 
 Train = Callable[[Tensor, Tensor], Tensor]  # (start, mask) -> where training with that mask ends
 Restart = Callable[[int], Tensor]  # the weights from which round 1, 2, ... of training after the first starts
@@ -47,20 +50,22 @@ def removed_shares(sparsity: float, rounds: int) -> tuple[float, ...]:
         rounds: The number of rounds, n.
 
     Raises:
-        ValueError: If the sparsity is not in [0, 1), or the rounds are no positive integer.
+        ValueError: If the sparsity is not in [0, 1), or the rounds are no integer in 1..100000.
 
     Examples:
         >>> removed_shares(0.75, 2)
         (0.5, 0.75)
     """
     checked_sizes(rounds=rounds)
+    if rounds > _MOST:
+        raise ValueError(f"rounds must be at most {_MOST}, got {rounds}.")
     if checked_number("sparsity", sparsity, least=0.0) >= 1:
         raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}.")
     return (*(1 - (1 - sparsity) ** (done / rounds) for done in range(1, rounds)), sparsity)
 
 
 def iterative_pruning(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
     train: Train,
     *,
@@ -74,7 +79,7 @@ def iterative_pruning(
     Trains ``rounds`` times and holds as many copies of the parameters, and the masks.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         theta: Initial parameters, one row per member, to which every round is set back.
         train: Trains from a start with a mask and hands back the end, such as
             ``lambda start, mask: adam(network, start, x, y, loss, ..., mask=mask).theta``.
@@ -88,9 +93,10 @@ def iterative_pruning(
         The masks and what was trained.
 
     Raises:
-        TypeError: If the network is no Mlp.
-        ValueError: If the sparsity, the rounds or the scope is refused, or ``train`` or ``restart`` hands back another
-            shape or what is not finite.
+        TypeError: If the network is neither a perceptron nor a view of a module, ``train`` or ``restart`` cannot be
+            called, or the parameters are no tensor.
+        ValueError: If the parameters, the sparsity, the rounds or the scope is refused, ``train`` or ``restart`` hands
+            back another shape or what is not finite, or ``train`` moves a removed weight away from 0.
 
     Examples:
         >>> theta = torch.tensor([[4.0, 3.0, 2.0, 1.0]])
@@ -102,11 +108,23 @@ def iterative_pruning(
         Frankle and Carbin (2019), arXiv:1803.03635, section 1.
     """
     shares = removed_shares(sparsity, rounds)
+    if not isinstance(network, Mlp | FunctionalModule):
+        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
+    network.unflatten(theta)
+    checked_finite(theta=theta)
+    for name, function in (("train", train), ("restart", restart)):
+        if not callable(function) and not (name == "restart" and function is None):
+            raise TypeError(f"{name} must be a function, got {type(function).__name__}.")
     masks, trained, start = [torch.ones_like(theta, dtype=torch.bool)], [], theta
     for done, share in enumerate(shares):
         if done and restart is not None:
             start = _like(theta, "restart", restart(done))
         end = _like(theta, "train", train(start * masks[-1], masks[-1]))
+        if bool(end[~masks[-1]].any()):
+            raise ValueError(
+                f"train must leave removed weights at 0, got {int((end[~masks[-1]] != 0).sum())} in round {done + 1} "
+                f"that are not: hand its second argument on as the mask."
+            )
         trained.append(end)
         masks.append(magnitude_mask(network, end, sparsity=share, scope=scope, within=masks[-1]))
     return PruningRounds(torch.stack(masks), torch.stack(trained))

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.func import vjp
 
 from numerics.arguments import checked_finite, checked_number
+from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
 from numerics.objective import Inputs, check_problem, slope
@@ -87,6 +88,8 @@ def synflow_mask(
     References:
         Tanaka, Kunin, Yamins and Ganguli (2020), arXiv:2006.05467, algorithm 1.
     """
+    _check_network(network)
+    network.unflatten(theta)
     mask = torch.ones_like(theta, dtype=torch.bool)
     for share in removed_shares(sparsity, rounds):
         mask = mask_of_largest(network, synflow_scores(network, theta, mask), sparsity=share, within=mask)
@@ -94,19 +97,19 @@ def synflow_mask(
 
 
 def snip_scores(
-    network: Mlp, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
+    network: Network, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
 ) -> Float[Tensor, "members parameters"]:
     """Score every weight by how far the loss on a batch moves as it goes, to first order: |w dL/dw|.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         theta: Parameters, one row per member.
         x: Inputs of the batch, shared or one set per member.
         y: Their targets.
         loss: The loss.
 
     Returns:
-        The scores, 0 of biases.
+        The scores, 0 of whatever is no weight.
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
@@ -121,7 +124,6 @@ def snip_scores(
     References:
         Lee, Ajanthan and Torr (2019), arXiv:1810.02340, equations 5 and 6, before the scores are divided by their sum.
     """
-    _check_network(network)
     check_problem(network, theta, x, y, loss)
     return (theta * slope(network, theta, x, y, loss)[1]).abs() * _weights(network, theta)
 
@@ -178,15 +180,21 @@ def grasp_scores(
     return theta * product * _weights(network, theta)
 
 
-def _weights(network: Mlp, theta: Tensor) -> Tensor:
-    """1 where a weight stands, 0 where a bias does."""
+def _weights(network: Network, theta: Tensor) -> Tensor:
+    """1 where a weight stands, 0 where another parameter does."""
     place = torch.zeros(network.parameters, dtype=theta.dtype, device=theta.device)
+    if isinstance(network, FunctionalModule):
+        for where in network.weights.values():
+            place[where] = 1
+        return place
     for start, middle, _ in network.spans:
         place[start:middle] = 1
     return place
 
 
 def _fitting(mask: Tensor, theta: Tensor) -> Tensor:
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"mask must be a torch tensor or None, got {type(mask).__name__}.")
     if mask.dtype != torch.bool or mask.shape != theta.shape or mask.device != theta.device:
         raise ValueError(
             f"mask must be truth values of theta's shape and device, {tuple(theta.shape)} on {theta.device}, got "
@@ -197,4 +205,4 @@ def _fitting(mask: Tensor, theta: Tensor) -> Tensor:
 
 def _check_network(network: Mlp) -> None:
     if not isinstance(network, Mlp):
-        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")
+        raise TypeError(f"network must be an Mlp, whose layers are a chain, got {type(network).__name__}.")

@@ -128,16 +128,52 @@ class TestMasks:
         few = random_mask(NETWORK, sparsity=0.8, seeds=[0])
         with pytest.raises(ValueError, match=r"within must have 21 weights left to keep at sparsity 0.5, got 9"):
             magnitude_mask(NETWORK, theta, sparsity=0.5, within=few)
-        with pytest.raises(TypeError, match="network must be an Mlp, got Linear"):
+        with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
             magnitude_mask(nn.Linear(2, 2), theta, sparsity=0.5)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="network must be an Mlp, got Linear"):
+        with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
             random_mask(nn.Linear(2, 2), sparsity=0.5, seeds=[0])  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="network must have weights, parameters with two or more axes, got none"):
+            random_mask(FunctionalModule(nn.LayerNorm(3)), sparsity=0.5, seeds=[0])
+        with pytest.raises(TypeError, match="within must be a torch tensor or None, got list"):
+            magnitude_mask(NETWORK, theta, sparsity=0.5, within=[True])  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="mask must be a torch tensor, got list"):
             kept_shares(NETWORK, [True])  # type: ignore[arg-type]
         with pytest.raises(ValueError, match=r"mask must hold truth values, got torch.float64"):
             kept_shares(NETWORK, theta)
         with pytest.raises(ValueError, match="seeds must hold one integer per member, 1, got 2"):
             shuffled_mask(NETWORK, all_kept, seeds=[0, 1])
+
+
+class TestViewsOfModules:
+    """A view of the module that is a perceptron has its masks, and any other the same number of weights."""
+
+    def test_a_perceptron_as_a_module_has_the_masks_and_scores_of_the_perceptron(self) -> None:
+        view = FunctionalModule(
+            nn.Sequential(nn.Linear(3, 5), nn.ReLU(), nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+        )
+        theta, x, y = _problem()
+        for scope in ("global", "layer"):
+            masks = [magnitude_mask(net, theta, sparsity=0.6, scope=scope) for net in (NETWORK, view)]  # type: ignore[arg-type]
+            assert torch.equal(*masks)
+            assert torch.equal(kept_shares(NETWORK, masks[0]), kept_shares(view, masks[0]))
+            shuffled = [shuffled_mask(net, masks[0], seeds=range(3)) for net in (NETWORK, view)]
+            assert torch.equal(*shuffled)
+        drawn = [random_mask(net, sparsity=0.6, seeds=[4]) for net in (NETWORK, view)]
+        assert torch.equal(*drawn)
+        scores = [snip_scores(net, theta, x[0], y[0], CrossEntropy()) for net in (NETWORK, view)]
+        torch.testing.assert_close(*scores, rtol=1e-10, atol=1e-14)
+
+    def test_a_module_with_a_norm_is_pruned_in_rounds_and_keeps_its_scales(self) -> None:
+        module = nn.Sequential(nn.Conv1d(1, 4, 3), nn.Flatten(), nn.LayerNorm(16), nn.Linear(16, 2))
+        view, x, y = FunctionalModule(module), torch.randn(8, 1, 6), torch.arange(8) % 2
+
+        def train(start: Tensor, mask: Tensor) -> Tensor:
+            return adam(view, start, x, y, CrossEntropy(), learning_rate=0.01, steps=2, mask=mask).theta
+
+        found = iterative_pruning(view, view.theta, train, sparsity=0.5, rounds=2)
+        assert list(view.weights) == ["0.weight", "3.weight"]
+        assert prune_module(module, found.masks[-1][0]) == (12 + 32) // 2
+        torch.testing.assert_close(module(x), view.forward(view.theta * found.masks[-1], x)[0])
 
 
 class TestRounds:
@@ -191,6 +227,16 @@ class TestRounds:
             removed_shares(1, 2)
         with pytest.raises(ValueError, match="rounds must be an integer >= 1, got 0"):
             removed_shares(0.5, 0)
+        with pytest.raises(ValueError, match="rounds must be at most 100000, got 1000000000"):
+            removed_shares(0.5, 10**9)
+        with pytest.raises(ValueError, match=r"train must leave removed weights at 0, got 66 in round 2 that are not"):
+            iterative_pruning(NETWORK, theta, lambda start, mask: start + 1.5, sparsity=0.75, rounds=2)
+        with pytest.raises(TypeError, match="train must be a function, got NoneType"):
+            iterative_pruning(NETWORK, theta, None, sparsity=0.5, rounds=1)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="theta must be a torch tensor, got list"):
+            iterative_pruning(NETWORK, [1.0], torch.mul, sparsity=0.5, rounds=1)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
+            iterative_pruning(nn.Linear(2, 2), theta, torch.mul, sparsity=0.5, rounds=1)  # type: ignore[arg-type]
         for name, answer in (("shape", theta[:1]), ("shape", theta * torch.nan), ("None", None)):
             with pytest.raises(ValueError, match=rf"train must hand back finite parameters of shape .*{name}"):
                 iterative_pruning(
@@ -266,10 +312,12 @@ class TestScores:
     @pytest.mark.usefixtures("unchecked")
     def test_bad_input(self) -> None:
         theta, x, y = _problem()
-        with pytest.raises(TypeError, match="network must be an Mlp, got Linear"):
+        with pytest.raises(TypeError, match="network must be an Mlp, whose layers are a chain, got Linear"):
             synflow_scores(nn.Linear(2, 2), theta)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="network must be an Mlp, got FunctionalModule"):
-            snip_scores(FunctionalModule(nn.Linear(3, 2)), theta, x, y, CrossEntropy())  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="network must be an Mlp, whose layers are a chain, got FunctionalModule"):
+            grasp_scores(FunctionalModule(nn.Linear(3, 2)), theta, x, y, CrossEntropy())  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="mask must be a torch tensor or None, got list"):
+            synflow_scores(NETWORK, theta, [True])  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="temperature must be a finite number > 0, got 0"):
             grasp_scores(NETWORK, theta, x, y, CrossEntropy(), temperature=0)
         with pytest.raises(ValueError, match="theta must be finite"):
@@ -402,3 +450,9 @@ class TestModules:
         prune_module(layer, none_kept)
         with pytest.raises(ValueError, match="module must hold weight_orig itself to lose entries of it"):
             prune_module(layer, none_kept)
+        attention = nn.MultiheadAttention(2, 1)
+        sizes = {name: value.numel() for name, value in attention.named_parameters()}
+        mask = torch.cat([torch.full((size,), name != "out_proj.weight") for name, size in sizes.items()])
+        with pytest.raises(ValueError, match=r"must call the layer of out_proj\.weight for a mask to be kept"):
+            prune_module(attention, mask)
+        assert prune_module(attention, mask.flip(0)) == 4  # of in_proj_weight, which is its own
