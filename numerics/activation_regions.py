@@ -107,7 +107,9 @@ def segment_regions(
         The vertices and the outputs there; see `SegmentRegions`.
 
     Raises:
-        ValueError: If the activation has no kink at 0 or bends elsewhere, or an array does not fit or is not finite.
+        TypeError: If the network is no Mlp, or an array no tensor.
+        ValueError: If there is no member or the activation has no kink at 0 or bends elsewhere, or an array
+            does not fit or is not finite.
 
     Examples:
         >>> tent = Mlp((1, 2, 1), "relu", bias=True)  # 2 relu(x) - 4 relu(x - 1/2)
@@ -161,8 +163,9 @@ def polygon_regions(
         One polygon per region; see `PolygonRegions`.
 
     Raises:
-        ValueError: If the activation has no kink at 0 or bends elsewhere, the polygon is not convex, or an array does
-            not fit or is not finite.
+        TypeError: If the network is no Mlp, or an array no tensor.
+        ValueError: If there is no member or the activation has no kink at 0 or bends elsewhere, the polygon
+            is not convex, or an array does not fit or is not finite.
 
     Examples:
         >>> cross = Mlp((2, 2, 1), "relu")  # units that change on the axes
@@ -274,11 +277,15 @@ def _rounding(values: Tensor) -> float:
 
 
 def _checked_layers(network: Mlp, theta: Tensor) -> list[Layer]:
+    if not isinstance(network, Mlp):
+        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")
     f = network.nonlinearity
     slopes = f.slope(torch.tensor([-1.0, 1.0]))
     if not f.piecewise_linear or slopes[0] == slopes[1]:
         raise ValueError(f"network must have relu or leaky_relu units, got {f.name}.")
     layers = network.unflatten(theta)
+    if not len(theta):
+        raise ValueError(f"theta must have one member or more, got the shape {tuple(theta.shape)}.")
     checked_finite(theta=theta)
     return layers
 

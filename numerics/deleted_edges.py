@@ -7,10 +7,13 @@ layer changed after the other,
 .. math:: |z_L(W) - z_L(V)| \le |x| \sum_l \Bigl(\prod_{k > l} |W_k|\Bigr) |W_l - V_l| \prod_{k < l} |V_k|
 """
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from numerics.arguments import checked_finite, checked_number
 from numerics.networks import Mlp
 
 _CONTRACTIONS = ("linear", "relu", "leaky_relu", "tanh", "sine")
@@ -31,20 +34,26 @@ def smallest_edges(
         Truth values in the shape of ``theta``; no bias is among them.
 
     Raises:
-        TypeError: If the parameters are no tensor.
-        ValueError: If ``theta`` does not fit the network, or the share is not in [0, 1].
+        TypeError: If the network is no Mlp, or the parameters are no tensor.
+        ValueError: If ``theta`` does not fit the network or is not finite, or the share is not in [0, 1].
 
     Examples:
         >>> smallest_edges(Mlp((2, 1, 2)), torch.tensor([[3.0, -1.0, 0.0, 5.0]]), 0.5).tolist()
         [[False, True, True, False]]
     """
+    _check_network(network)
     network.unflatten(theta)
-    if not 0 <= share <= 1:
+    checked_finite(theta=theta)
+    try:
+        part = checked_number("share", share)
+    except ValueError:
+        part = math.nan
+    if not 0 <= part <= 1:
         raise ValueError(f"share must lie in [0, 1], got {share!r}.")
     chosen = torch.zeros_like(theta, dtype=torch.bool)
     for start, middle, _ in network.spans:
         order = theta[:, start:middle].abs().argsort(dim=1)
-        chosen[:, start:middle].scatter_(1, order[:, : round(share * (middle - start))], value=True)
+        chosen[:, start:middle].scatter_(1, order[:, : round(part * (middle - start))], value=True)
     return chosen
 
 
@@ -55,9 +64,12 @@ def deletion_bound(
     deleted: Bool[Tensor, "members parameters"],
     x: Float[Tensor, "batch inputs"] | Float[Tensor, "members batch inputs"],
 ) -> Float[Tensor, "members batch"]:
-    """The bound of the module's heading on how far deleting edges moves the outputs.
+    r"""Bound how far deleting edges moves the outputs, by norms of the layers.
 
-    Allocates two copies of the parameters and their singular value decompositions.
+    .. math:: |x| \sum_l \Bigl(\prod_{k > l} |W_k|\Bigr) |W_l - V_l| \prod_{k < l} |V_k|
+
+    W_l are the layers, V_l what is left of them, and the norms spectral ones. Of trained networks it may be a hundred
+    times what is seen. Allocates two copies of the parameters and their singular value decompositions.
 
     Args:
         network: A perceptron without biases, whose activation has slopes of size at most 1 and keeps 0: linear, relu,
@@ -70,25 +82,30 @@ def deletion_bound(
         One bound per member and example.
 
     Raises:
-        TypeError: If the parameters or inputs are no tensor.
-        ValueError: If the network has biases or another activation, or the pieces do not fit.
+        TypeError: If the network is no Mlp, or an array no tensor.
+        ValueError: If the network has biases or another activation, or the pieces do not fit or are not finite.
 
     Examples:
         >>> network, theta = Mlp((1, 1, 1), "relu"), torch.tensor([[2.0, 3.0]])
         >>> deletion_bound(network, theta, torch.tensor([[False, True]]), torch.ones(1, 1)).item()
         6.0
     """
+    _check_network(network)
     if network.bias:
         raise ValueError("network must have no biases, got one that has.")
     if network.activation not in _CONTRACTIONS:
         raise ValueError(f"activation must be one of {', '.join(_CONTRACTIONS)}, got {network.nonlinearity.name}.")
     layers = network.unflatten(theta)
+    if not isinstance(deleted, Tensor):
+        raise TypeError(f"deleted must be a torch tensor, got {type(deleted).__name__}.")
     if deleted.shape != theta.shape or deleted.dtype != torch.bool:
         raise ValueError(
             f"deleted must hold truth values of shape {tuple(theta.shape)}, got {deleted.dtype} of shape "
             f"{tuple(deleted.shape)}."
         )
-    lengths = torch.linalg.vector_norm(network.spread(theta, x), dim=-1)
+    inputs = network.spread(theta, x)
+    checked_finite(theta=theta, x=x)
+    lengths = torch.linalg.vector_norm(inputs, dim=-1)
     change, reach = torch.zeros_like(theta[:, 0]), torch.ones_like(theta[:, 0])
     for (whole, _), (left, _) in zip(layers, network.unflatten(theta.masked_fill(deleted, 0.0)), strict=True):
         norms = [torch.linalg.matrix_norm(weight, 2) for weight in (whole, whole - left, left)]
@@ -96,3 +113,8 @@ def deletion_bound(
         reach = norms[2] * reach
     bound: Tensor = change[:, None] * lengths
     return bound
+
+
+def _check_network(network: Mlp) -> None:
+    if not isinstance(network, Mlp):
+        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")

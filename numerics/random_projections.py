@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from numerics.arguments import checked_device, checked_dtype, checked_sizes
+from numerics.arguments import checked_device, checked_dtype, checked_finite, checked_sizes, checked_tensors
 from numerics.seeded import generators
 from numerics.subspaces import random_basis
 
@@ -97,15 +97,15 @@ class FastfoodProjection:
     def push(self, z: Float[Tensor, "members dimension"]) -> Float[Tensor, "members parameters"]:
         """P z."""
         padded = torch.nn.functional.pad(z, (0, self.signs.shape[2] - self.dimension))
-        mixed = walsh_hadamard(padded[:, None, :] * self.signs).gather(2, self.order)
-        return walsh_hadamard(mixed * self.gains).flatten(1)[:, : self.parameters]
+        mixed = _transformed(padded[:, None, :] * self.signs).gather(2, self.order)
+        return _transformed(mixed * self.gains).flatten(1)[:, : self.parameters]
 
     def pull(self, gradient: Float[Tensor, "members parameters"]) -> Float[Tensor, "members dimension"]:
         """P' g."""
         padded = torch.nn.functional.pad(gradient, (0, self.signs[0].numel() - self.parameters))
-        mixed = walsh_hadamard(padded.reshape(self.signs.shape)) * self.gains
+        mixed = _transformed(padded.reshape(self.signs.shape)) * self.gains
         back = torch.zeros_like(mixed).scatter(2, self.order, mixed)
-        return (walsh_hadamard(back) * self.signs).sum(dim=1)[:, : self.dimension]
+        return (_transformed(back) * self.signs).sum(dim=1)[:, : self.dimension]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -120,7 +120,9 @@ def walsh_hadamard(x: Float[Tensor, "*batch size"]) -> Float[Tensor, "*batch siz
         x: The last axis is transformed; its size is a power of two.
 
     Raises:
-        ValueError: If its size is no power of two.
+        TypeError: If it is no tensor.
+        ValueError: If it is of another dtype than float32 and float64 or not finite, or its last size is no power of
+            two.
 
     Examples:
         >>> walsh_hadamard(torch.tensor([1.0, 2.0, 3.0, 4.0]))
@@ -129,16 +131,12 @@ def walsh_hadamard(x: Float[Tensor, "*batch size"]) -> Float[Tensor, "*batch siz
     References:
         Le, Sarlos and Smola (2013), Fastfood, arXiv:1408.3060, section 3.
     """
-    size = x.shape[-1]
+    checked_tensors(x=x)
+    checked_finite(x=x)
+    size = x.shape[-1] if x.ndim else 0
     if size < 1 or size & (size - 1):
         raise ValueError(f"x must have a last axis whose size is a power of two, got {size}.")
-    table, step = x.reshape(-1, size), 1
-    while step < size:
-        pairs = table.reshape(-1, size // (2 * step), 2, step)
-        low, high = pairs[:, :, 0], pairs[:, :, 1]
-        table = torch.stack((low + high, low - high), dim=2)
-        step *= 2
-    return table.reshape(x.shape)
+    return _transformed(x)
 
 
 def random_projection(
@@ -202,7 +200,7 @@ def _sparse(
 def _fastfood(
     parameters: int, dimension: int, seeds: Sequence[int], dtype: torch.dtype, device: torch.device
 ) -> FastfoodProjection:
-    size = 1 << (dimension - 1).bit_length()
+    size = 1 << (int(dimension) - 1).bit_length()
     blocks = -(-parameters // size)
     signs, order, gains = [], [], []
     for generator in generators("Fastfood", seeds):
@@ -218,3 +216,15 @@ def _fastfood(
         parameters,
         dimension,
     )
+
+
+def _transformed(x: Tensor) -> Tensor:
+    """The Walsh-Hadamard transform of rows whose size is a power of two."""
+    size = x.shape[-1]
+    table, step = x.reshape(-1, size), 1
+    while step < size:
+        pairs = table.reshape(-1, size // (2 * step), 2, step)
+        low, high = pairs[:, :, 0], pairs[:, :, 1]
+        table = torch.stack((low + high, low - high), dim=2)
+        step *= 2
+    return table.reshape(x.shape)

@@ -4,7 +4,7 @@ The least dimension of z at which training reaches some share of what training a
 dimension of the problem, at that share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_number, checked_sizes
+from numerics.arguments import checked_finite, checked_number, checked_sizes, checked_tensors, integer
 from numerics.functional_module import Network
 from numerics.losses import Loss, Targets
 from numerics.objective import Inputs, check_problem, slope
@@ -66,6 +66,7 @@ def train_in_subspace(
         The end of every member.
 
     Raises:
+        TypeError: If a piece of the problem, or the projection, is of the wrong kind.
         ValueError: If the problem's pieces do not fit or are not finite, or a number is out of range.
 
     Examples:
@@ -85,6 +86,8 @@ def train_in_subspace(
     check_problem(network, theta, x, y, loss)
     learning_rate = checked_number("learning_rate", learning_rate, above=0.0)
     checked_sizes(steps=steps)
+    if not isinstance(projection, Projection):
+        raise TypeError(f"projection must be one of random_projection, got {type(projection).__name__}.")
     members, parameters, dimension = projection.shape
     if (members, parameters) != tuple(theta.shape):
         raise ValueError(f"projection must be of {tuple(theta.shape)} members and parameters, got {projection.shape}.")
@@ -115,22 +118,30 @@ def crossing_dimension(
         One dimension per member: the first of them where that one is above the level, infinity where none is.
 
     Raises:
-        ValueError: If dimensions do not increase or do not fit the scores.
+        TypeError: If the scores or the level are no tensor, or the dimensions no sequence.
+        ValueError: If dimensions are no integers, do not increase or do not fit the scores, or a score or level is not
+            finite.
 
     Examples:
         >>> crossing_dimension([10, 40], torch.tensor([[0.5, 1.0], [0.5, 0.6]]), torch.tensor([0.75, 0.9]))
         tensor([20., inf])
     """
+    checked_tensors(scores=scores, level=level)
+    if isinstance(dimensions, str | bytes) or not isinstance(dimensions, Iterable):
+        raise TypeError(f"dimensions must be a sequence of integers, got {dimensions!r}.")
+    given = list(dimensions)
+    dimensions = [size for size in map(integer, given) if size is not None]
     rising = all(lower < higher for lower, higher in pairwise(dimensions))
-    if len(dimensions) < 2 or not rising or dimensions[0] < 1:
-        raise ValueError(f"dimensions must be at least two, positive and increasing, got {list(dimensions)}.")
+    if len(dimensions) < max(2, len(given)) or not rising or dimensions[0] < 1:
+        raise ValueError(f"dimensions must be integers, at least two, positive and increasing, got {given}.")
     if scores.ndim != 2 or scores.shape[1] != len(dimensions) or level.shape != scores.shape[:1]:
         raise ValueError(
             f"scores and level must have shapes (members, {len(dimensions)}) and (members,), got "
             f"{tuple(scores.shape)} and {tuple(level.shape)}."
         )
+    checked_finite(scores=scores, level=level)
     best = scores.cummax(dim=1).values
-    places = torch.as_tensor(list(dimensions), dtype=scores.dtype, device=scores.device).log()
+    places = torch.as_tensor(dimensions, dtype=scores.dtype, device=scores.device).log()
     above = best >= level[:, None]
     right = above.to(torch.int64).argmax(dim=1)
     left = (right - 1).clamp(min=0)

@@ -159,6 +159,10 @@ def test_what_does_not_fit_is_refused() -> None:
     network = NETWORKS[0]
     theta = network.init([0, 1])
     point, axes, origin = torch.ones(3).double(), torch.eye(2, 3).double(), torch.zeros(3).double()
+    with pytest.raises(TypeError, match="network must be an Mlp, got NoneType"):
+        segment_regions(None, theta, point, -point)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"theta must have one member or more, got the shape \(0, "):
+        segment_regions(network, theta[:0], point, -point)
     with pytest.raises(ValueError, match="network must have relu or leaky_relu units, got tanh"):
         segment_regions(Mlp((3, 9, 1), "tanh", bias=True), theta, point, -point)
     with pytest.raises(ValueError, match="network must have relu or leaky_relu units, got linear"):

@@ -71,6 +71,17 @@ def test_what_the_bound_is_not_for_is_refused() -> None:
         deletion_bound(Mlp((2, 2, 1), "sigmoid"), theta, none, x)
     with pytest.raises(ValueError, match=r"deleted must hold truth values of shape \(1, 6\), got torch.float64"):
         deletion_bound(plain, theta, theta, x)
-    for share in (-0.1, 1.1, float("nan")):
+    for share in (-0.1, 1.1, float("nan"), "0.5", True):
         with pytest.raises(ValueError, match=r"share must lie in \[0, 1\], got "):
-            smallest_edges(plain, theta, share)
+            smallest_edges(plain, theta, share)  # type: ignore[arg-type]
+    for wrong in (theta * torch.nan, theta * torch.inf):
+        with pytest.raises(ValueError, match="theta must be finite, got NaN or infinity"):
+            smallest_edges(plain, wrong, 0.5)
+        with pytest.raises(ValueError, match="theta must be finite, got NaN or infinity"):
+            deletion_bound(plain, wrong, none, x)
+    with pytest.raises(ValueError, match="x must be finite, got NaN or infinity"):
+        deletion_bound(plain, theta, none, x / 0)
+    with pytest.raises(TypeError, match="deleted must be a torch tensor, got list"):
+        deletion_bound(plain, theta, [False], x)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="network must be an Mlp, got Linear"):
+        deletion_bound(torch.nn.Linear(2, 1), theta, none, x)  # type: ignore[arg-type]

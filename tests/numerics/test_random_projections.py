@@ -81,6 +81,7 @@ def test_dense_columns_are_orthonormal_and_sparse_ones_mostly_zero() -> None:
     assert int((matrix(sparse) != 0).sum()) <= 7 * 20
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_bad_projections_are_refused() -> None:
     with pytest.raises(ValueError, match=r"kind must be dense, sparse or fastfood, got 'thin'"):
         random_projection("thin", 4, 2, seeds=[0])
@@ -88,3 +89,15 @@ def test_bad_projections_are_refused() -> None:
         random_projection("fastfood", 4, 5, seeds=[0])
     with pytest.raises(ValueError, match=r"power of two, got 6"):
         walsh_hadamard(torch.ones(6))
+    for wrong in (torch.tensor(1.0), torch.ones(2, 0)):
+        with pytest.raises(ValueError, match=r"power of two, got 0"):
+            walsh_hadamard(wrong)
+    with pytest.raises(TypeError, match="x must be a torch tensor, got list"):
+        walsh_hadamard([1.0, 2.0])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="x must be finite, got NaN or infinity"):
+        walsh_hadamard(torch.tensor([1.0, torch.nan]))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_sizes_may_be_integers_of_numpy() -> None:
+    assert random_projection("fastfood", np.int64(10), np.int64(3), seeds=[0]).shape == (1, 10, 3)

@@ -50,12 +50,28 @@ def test_a_score_that_is_never_reached_or_from_the_start() -> None:
     assert crossing_dimension([3, 6], scores, torch.tensor([0.6, 0.8, 0.1])).tolist() == [torch.inf, 3, 3]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_bad_subspaces_are_refused() -> None:
     theta, x, y = problem()
     other = random_projection("dense", 10, 2, seeds=[5, 6])
     with pytest.raises(ValueError, match=r"projection must be of \(2, 44\) members and parameters, got \(2, 10, 2\)"):
         train_in_subspace(NETWORK, theta, x, y, SquaredError(), other, learning_rate=0.1, steps=1)
-    with pytest.raises(ValueError, match=r"increasing, got \[4, 2\]"):
-        crossing_dimension([4, 2], torch.zeros(1, 2), torch.zeros(1))
+    with pytest.raises(TypeError, match="projection must be one of random_projection, got NoneType"):
+        train_in_subspace(NETWORK, theta, x, y, SquaredError(), None, learning_rate=0.1, steps=1)  # type: ignore[arg-type]
+    for wrong, told in (
+        ([4, 2], r"\[4, 2\]"),
+        ([True, 2], r"\[True, 2\]"),
+        ([1, 2.5], r"\[1, 2\.5\]"),
+        ([3], r"\[3\]"),
+    ):
+        with pytest.raises(ValueError, match=rf"dimensions must be integers, .* increasing, got {told}"):
+            crossing_dimension(wrong, torch.zeros(1, 2), torch.zeros(1))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="dimensions must be a sequence of integers, got None"):
+        crossing_dimension(None, torch.zeros(1, 2), torch.zeros(1))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="scores must be a torch tensor, got list"):
+        crossing_dimension([2, 4], [[0.1, 0.2]], torch.zeros(1))  # type: ignore[arg-type]
+    for scores, level in ((torch.nan, 0.5), (0.5, torch.nan)):
+        with pytest.raises(ValueError, match="must be finite, got NaN or infinity"):
+            crossing_dimension([2, 4], torch.full((1, 2), scores), torch.full((1,), level))
     with pytest.raises(ValueError, match=r"scores and level must have shapes"):
         crossing_dimension([2, 4], torch.zeros(1, 3), torch.zeros(1))
