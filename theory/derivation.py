@@ -1,6 +1,7 @@
 r"""Results with the evidence for them: what was derived, from what, and how each step was checked.
 
-Conventions: a result is an equation, symbol = expression, on an open box of parameters. Evidence has four strengths:
+Conventions: a result is an equation, symbol = expression, or a bound, symbol <= expression, on an open box of
+parameters. Evidence has four strengths:
 *exact* (a remainder 0 or a proved sign), *certified* (balls of numbers, nothing free), *numeric* (points of the domain,
 to fifty digits) and *argued* (prose). A step's witness is a second route to its right-hand side that starts from the
 definition.
@@ -22,6 +23,8 @@ from theory.plain_text import plain_text
 from theory.printed_derivation import printed_derivation
 from theory.proof import How, Relation, Witness, check_relation, check_witness, off_by_a_thousandth
 from theory.typesetting import latex
+
+Equation = sp.Eq | sp.Le
 
 _LONG = 400  # symbols, numbers and operations
 _INFINITE = (sp.zoo, sp.oo, -sp.oo, sp.nan)
@@ -156,7 +159,7 @@ class Derivation:
 
     Args:
         title: A sentence or a noun.
-        result: An equation, symbol = expression.
+        result: An equation, symbol = expression, or a bound from above, symbol <= expression.
         steps: In order; the right-hand sides of the result and of each part must be a side of one of them.
         domain: The open box on which everything holds.
         parts: Further named results.
@@ -181,10 +184,10 @@ class Derivation:
     """
 
     title: str
-    result: sp.Eq
+    result: Equation
     steps: tuple[Step, ...]
     domain: Domain
-    parts: Mapping[str, sp.Eq] = field(default_factory=dict)
+    parts: Mapping[str, Equation] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     theorems: tuple[Theorem, ...] = ()
     source: str = ""
@@ -198,7 +201,7 @@ class Derivation:
             raise ValueError(f"shown must name the result or parts, got {_names(unknown)}.")
         sides = [side for step in self.steps if step.relation for side in (step.relation.right, step.relation.left)]
         for name, equation in {"result": self.result, **self.parts}.items():
-            if not isinstance(equation, sp.Eq):
+            if not isinstance(equation, sp.Eq | sp.Le):
                 raise ValueError(f"{name} must be an equation, symbol = expression, got {equation!r}.")
             if equation.rhs not in sides:
                 raise ValueError(f"{name} must end a step: {equation.rhs} is on no side of any relation.")
@@ -298,7 +301,7 @@ class Derivation:
         return {
             "title": self.title,
             "latex": self._latex("result", self.result),
-            "text": f"{self.result.lhs} = {self.result.rhs}",
+            "text": f"{self.result.lhs} {'=' if isinstance(self.result, sp.Eq) else '<='} {self.result.rhs}",
             "domain": str(self.domain),
             "assumptions": list(self.assumptions),
             "theorems": [
@@ -317,7 +320,7 @@ class Derivation:
             "steps": [told(step) for step in self.checked_steps()],
         }
 
-    def _latex(self, name: str, equation: sp.Eq) -> str:
+    def _latex(self, name: str, equation: Equation) -> str:
         return self.shown[name] if name in self.shown else latex(equation)
 
     def _repr_latex_(self) -> str:

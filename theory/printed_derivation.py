@@ -57,7 +57,7 @@ def _step(step: Any, domain: Any) -> str:
     return f"{head}\n{_indented(plain_text(step.shown)) if step.shown is not None else _relation(step.relation)}"
 
 
-def _equation(name: str, equation: sp.Eq, shown: str | None) -> str:
+def _equation(name: str, equation: sp.Eq | sp.Le, shown: str | None) -> str:
     """A result in the letters in which it is evaluated, after the formula of the papers if that is another."""
     lines = [] if shown is None else [_indented(plain_text(shown))]
     text = _pretty(equation)
@@ -84,8 +84,9 @@ def _pretty(expression: Any) -> str:
     lines = [line.rstrip() for line in text.splitlines()]
     if len(lines) <= _HEIGHT and max(map(len, lines)) <= _WIDTH:
         return "\n".join(lines)
-    if isinstance(expression, sp.Eq):
-        return f"{_pretty(expression.lhs)} = {_pretty(expression.rhs)}"
+    if isinstance(expression, sp.Eq | sp.Le):
+        sign = "=" if isinstance(expression, sp.Eq) else "≤"
+        return f"{_pretty(expression.lhs)} {sign} {_pretty(expression.rhs)}"
     if isinstance(expression, sp.MatrixBase):
         return f"(a matrix of {expression.rows} x {expression.cols})"
     if isinstance(expression, sp.Tuple):

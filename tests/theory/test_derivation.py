@@ -239,6 +239,16 @@ def test_a_result_must_end_a_step() -> None:
         derivation(result=COMPACT)
 
 
+def test_a_bound_is_no_equation() -> None:
+    bound = derivation(result=sp.Le(y, COMPACT))
+    assert bound.value == derivation().value
+    assert bound.record()["text"] == f"y <= {COMPACT}"
+    assert "y ≤ " in str(bound)
+    many = sp.Add(*(sp.Symbol(f"x_{k}") ** k for k in range(60)))
+    step = Step("A sum.", Relation(many, "=", many), "exact")
+    assert "y ≤ (" in str(Derivation("A long sum", sp.Le(y, many), (step,), Domain()))
+
+
 def test_bad_steps_are_refused() -> None:
     with pytest.raises(ValueError, match=r"how must be one of argued, numeric, certified, exact, got 'sure'"):
         Step("a step", Relation(1, "=", 1), "sure")  # type: ignore[arg-type]

@@ -132,7 +132,7 @@ def line_region_bound() -> Derivation:
     rises = [(heights[k + 1] - heights[k]) / (ends[k + 1] - ends[k]) for k in range(5)]
     return Derivation(
         "Regions of a deep ReLU network on a line",
-        sp.Eq(sp.Symbol("R"), (n + 1) ** depth),
+        sp.Le(sp.Symbol("R"), (n + 1) ** depth),
         (
             Step(
                 "Where the layers below are affine, a unit that is u > 0 at one end and -v < 0 at the other has one "

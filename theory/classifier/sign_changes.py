@@ -112,7 +112,7 @@ def sign_change_bound() -> Derivation:
     middle = c + d
     return Derivation(
         "Sign changes of ReLU units on a line",
-        sp.Eq(sp.Symbol("n"), p + 1),
+        sp.Le(sp.Symbol("n"), p + 1),
         (
             Step(
                 "The units' p kinks leave p + 1 pieces,",

@@ -251,18 +251,22 @@ def overparameterised_risk() -> Derivation:
 def optimal_ridge_risk() -> Derivation:
     r"""Derive the penalty with the least risk, lambda = sigma^2 gamma/r^2, and that the risk it leaves has no peak.
 
-    With e = R/r^2 and q = (sigma/r)^2 the least risk is given by
+    The penalty is the lambda of |y - X b|^2/n + lambda |b|^2; of |y - X b|^2 + kappa |b|^2 the best kappa is n lambda,
+    sigma^2 p/r^2. With e = R/r^2 and q = (sigma/r)^2 the least risk is given by
 
     .. math:: \gamma = \frac{e}{(1 - e)(e + q)},
 
-    which increases from 0 to infinity with e from 0 to 1: more inputs never help, and there is no peak at p = n.
+    which increases from 0 to infinity with e from 0 to 1: there is no peak at p = n. That it increases does not speak
+    against large models: every input that is added carries a part of the signal, whose norm r stays, so that gamma
+    counts how many there are to be learned.
 
     Returns:
-        A derivation; the value is gamma as a function of e, the part "penalty" the best lambda.
+        A derivation; the value is gamma as a function of e. Parts: "penalty", the best lambda, and "risk", R at a ratio
+        gamma, in r and sigma.
 
     Examples:
-        >>> optimal_ridge_risk().at(e="1/2", q=1)
-        2/3
+        >>> optimal_ridge_risk().at(part="risk", gamma="2/3", r=1, sigma=1), optimal_ridge_risk().at(e="1/2", q=1)
+        (1/2, 2/3)
 
     References:
         Hastie, Montanari, Rosset and Tibshirani (2022), arXiv:1903.08560, section 6 on ridge regression.
@@ -278,6 +282,8 @@ def optimal_ridge_risk() -> Derivation:
     curve = _size / ((1 - _size) * (_size + ratio))
     solved = sp.solve((_penalty() - ratio * _gamma).subs(_h, _size / (ratio * _gamma)), _gamma)[0]
     rising = (ratio + _size**2) / ((1 - _size) ** 2 * (_size + ratio) ** 2)
+    half = (_r**2 * (1 - _gamma) + _sigma**2 * _gamma) / (2 * _gamma)
+    risk = sp.sqrt(half**2 + _r**2 * _sigma**2) - half
     return Derivation(
         "The least risk of ridge regression",
         sp.Eq(_gamma, curve),
@@ -326,9 +332,18 @@ def optimal_ridge_risk() -> Derivation:
                 "exact",
                 shown=r"\frac{d\gamma}{de} = \frac{q + e^2}{(1 - e)^2 (e + q)^2} > 0",
             ),
+            Step(
+                "At a ratio gamma e is the positive root of a quadratic, so that R = r^2 e is",
+                Relation(_positive_root(half, -(_r**2) * _sigma**2), "=", risk),
+                "exact",
+                _is_least_risk,
+                shown=r"R = \sqrt{a^2 + r^2 \sigma^2} - a, \quad "
+                r"a = \frac{r^2 (1 - \gamma) + \sigma^2 \gamma}{2 \gamma}",
+                domain=Domain(gamma=(0, sp.oo), r=(0, sp.oo), sigma=(0, sp.oo)),
+            ),
         ),
         Domain(e=(0, 1), q=(0, sp.oo)),
-        parts={"penalty": sp.Eq(sp.Symbol("lambda"), penalty)},
+        parts={"penalty": sp.Eq(sp.Symbol("lambda"), penalty), "risk": sp.Eq(sp.Symbol("R"), risk)},
         assumptions=_ASSUMPTIONS,
         source=f"{_SOURCE}, on ridge regression",
     )
@@ -366,6 +381,22 @@ def _is_ratio_of_best(claimed: Any, e: Fraction, q: Fraction) -> bool:
         at_zero = _number(max(1 - 1 / gamma, Fraction(0)))
         mean = _mean(gamma, lambda x: penalty / (x + penalty)) + at_zero
         return bool(abs(mean - _number(e)) < mpmath.mpf(10) ** -12)
+
+
+def _positive_root(half: sp.Expr, constant: sp.Expr) -> sp.Expr:
+    """The larger root of x^2 + 2 half x + constant."""
+    x = sp.Symbol("x")
+    linear, rest = sp.symbols("b c", real=True)
+    return sp.solve(x**2 + 2 * linear * x + rest, x)[1].subs({linear: half, rest: constant})
+
+
+def _is_least_risk(claimed: Any, gamma: Fraction, r: Fraction, sigma: Fraction) -> bool:
+    """Whether sigma^2 gamma E 1/(x + lambda), at the best penalty lambda, is this risk."""
+    with mpmath.workdps(_DIGITS):
+        penalty = sigma**2 * gamma / r**2
+        at_zero = max(1 - 1 / gamma, Fraction(0)) / penalty
+        mean = _mean(gamma, lambda x: 1 / (x + _number(penalty))) + _number(at_zero)
+        return bool(abs(float(claimed) / float(_number(sigma**2 * gamma) * mean) - 1) < 1e-9)
 
 
 def _mean(gamma: Fraction, value: Callable[[Any], Any]) -> Any:

@@ -33,11 +33,12 @@ def lazy_flow() -> Derivation:
 
     Returns:
         A derivation; the value bounds the length of the path. Parts: "risk", "rate" (mu of n units), "absolute", "size"
-        (the mean squared length at the start) and "relative" (the squared length of the path over that).
+        (the mean squared length at the start) and "relative" (the squared length of the path over that). All but
+        "rate" and "size" are upper bounds.
 
     Examples:
-        >>> lazy_flow().value
-        2*sqrt(r_0)/sqrt(mu)
+        >>> print(lazy_flow().result)
+        length <= 2*sqrt(r_0)/sqrt(mu)
         >>> lazy_flow().parts["absolute"].rhs
         sqrt(m)*sqrt(r_0)/(sqrt(c)*sqrt(n))
 
@@ -55,7 +56,7 @@ def lazy_flow() -> Derivation:
     decay = _start * sp.exp(-_mu * t)
     return Derivation(
         "Gradient flow under a Polyak-Lojasiewicz inequality",
-        sp.Eq(sp.Symbol("length"), bound),
+        sp.Le(sp.Symbol("length"), bound),
         (
             Step(
                 "Let |grad r|^2 = mu r + p, p >= 0. The flow lowers r by the square of the gradient, so that the "
@@ -127,13 +128,15 @@ def lazy_flow() -> Derivation:
                 shown=r"\lim_{n \to \infty} n^2 \frac{m r_0}{c n (n (d + 1) + 1)} = \frac{m r_0}{c (d + 1)}",
             ),
         ),
-        Domain(**dict.fromkeys(("mu", "r_0", "r", "p", "t", "m", "n", "c", "d"), (0, sp.oo))),
+        Domain(**dict.fromkeys(("mu", "r_0", "r", "p", "t", "m", "n", "c", "d"), (0, sp.oo))).with_integers(
+            "m", "n", "d"
+        ),
         parts={
-            "risk": sp.Eq(sp.Symbol("r_t"), decay),
+            "risk": sp.Le(sp.Symbol("r_t"), decay),
             "rate": sp.Eq(_mu, 4 * c * n / m),
-            "absolute": sp.Eq(sp.Symbol("length_n"), absolute),
+            "absolute": sp.Le(sp.Symbol("length_n"), absolute),
             "size": sp.Eq(sp.Symbol("size"), size),
-            "relative": sp.Eq(sp.Symbol("ratio"), relative),
+            "relative": sp.Le(sp.Symbol("ratio"), relative),
         },
         assumptions=("the inequality with mu > 0 holds wherever the flow comes",),
         source=f"{_BERNER}; {_KARIMI}",
@@ -181,7 +184,7 @@ def lazy_descent_steps() -> Derivation:
     fall = eta * share * slope**2
     return Derivation(
         "Gradient descent under a Polyak-Lojasiewicz inequality",
-        sp.Eq(sp.Symbol("factor"), factor),
+        sp.Le(sp.Symbol("factor"), factor),
         (
             Step(
                 "Along one step, s from 0 to eta, the slope of the risk is at most -g^2 + s L g^2, with g = |grad r|. "
@@ -240,7 +243,7 @@ def lazy_descent_steps() -> Derivation:
             eta * smooth < 2, _mu <= 2 * smooth
         ),
         parts={
-            "length": sp.Eq(sp.Symbol("length"), length),
+            "length": sp.Le(sp.Symbol("length"), length),
             "largest rate": sp.Eq(sp.Symbol("eta_max"), 2 / smooth),
             "best factor": sp.Eq(sp.Symbol("best"), best),
         },

@@ -64,6 +64,7 @@ def test_no_other_penalty_has_less_risk_than_the_best(e: float, q: float, factor
 def test_the_best_penalty_leaves_the_risk_that_is_derived() -> None:
     gamma, q = theory.optimal_ridge_risk().at(e="1/2", q=1), 1
     assert gamma == sp.Rational(2, 3)
+    assert theory.optimal_ridge_risk().at(part="risk", gamma=gamma, r=3, sigma=3) == sp.Rational(9, 2)
     h = sp.Rational(1, 2) / (q * gamma)
     assert theory.ridge_risk().at(part="penalty", gamma=gamma, h=h) == q * gamma
     assert theory.ridge_risk().at(gamma=gamma, h=h, r=1, sigma=1) == sp.Rational(1, 2)
