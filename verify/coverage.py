@@ -27,6 +27,8 @@ verdict that is registered for each (`lossproof show ID` shows a claim; what a r
 - **REFUTED**: it is expected to fail. An id that ends in `-as-printed` tries the words of the slide and states what is
   right; other claims below the same statement try the corrected one.
 - **open question**: no verdict is registered; whatever the data say is as expected.
+- *Found*: the verdict below is that of the claim, whose title says what it shows; where that contradicts or qualifies
+  the sentence of the slide, this line says how.
 - *Slip*: the wording or an attribution is off, which no computation could try.
 - *Not tried*: there is nothing to try, such as a definition, a custom, a figure that is lost.
 
@@ -94,6 +96,8 @@ def _answers(statement: Statement, ledger: dict[str, "Claim"]) -> Iterator[str]:
         return
     if not statement.covered:
         raise ValueError(f"a statement must have a claim or a note, got neither for {statement.text!r}.")
+    if statement.found:
+        yield f"*Found*: {statement.found}"
     for name in statement.covered:
         if name not in ledger:
             raise ValueError(f"a statement must name claims of the ledger, got {name!r} for {statement.text!r}.")

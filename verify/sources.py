@@ -179,11 +179,23 @@ class Statement:
         slide: Where it stands.
         text: What it says, in this project's words.
         covered: The ids of the claims that try it, or the note on it.
+        found: A sentence on what the claims find where they contradict or qualify the statement; empty where they
+            agree, and where the verdict on the words as printed says it already.
+
+    Raises:
+        ValueError: If something is found without claims, or does not end with a full stop.
     """
 
     slide: Slide
     text: str
     covered: tuple[str, ...] | Slip | Untried
+    found: str = ""
+
+    def __post_init__(self) -> None:
+        if self.found and not isinstance(self.covered, tuple):
+            raise ValueError(f"found must be empty for a statement that no claim tries, got {self.found!r}.")
+        if self.found and not self.found.endswith("."):
+            raise ValueError(f"found must be a sentence with a full stop at its end, got {self.found!r}.")
 
 
 EDINBURGH_MLT: Final = Lecture(

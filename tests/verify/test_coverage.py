@@ -54,24 +54,28 @@ def test_notes_end_without_a_full_stop_and_can_be_drawn() -> None:
         for note in (getattr(statement.covered, name) for name in notes):
             assert not note.endswith(".")
             assert "$" not in prose.block(note)
+        assert "$" not in prose.block(statement.found)
 
 
 def test_a_page_tells_a_claim_from_an_open_question_a_slip_and_what_is_not_tried(claims: tuple[Claim, ...]) -> None:
     statements = [
         Statement(SIGMOID, "One.", ("classifier.sigmoid-as-printed", "flatness.predicts-generalisation")),
         Statement(SIGMOID, "Two.", Slip("a minus is lost", "it is there")),
+        Statement(SIGMOID, "Two and a half.", ("classifier.softmax",), found="Not so."),
         Statement(Slide(EDINBURGH_MLT, "Another slide"), "Three.", Untried("a custom")),
     ]
     page = coverage_page(statements, claims)
-    assert "| Machine Learning Theory, Edinburgh (R. Sarkar) | 2 | 3 | 1 | 1 | 1 |" in page
+    assert "| Machine Learning Theory, Edinburgh (R. Sarkar) | 2 | 4 | 2 | 1 | 1 |" in page
     assert page.endswith("\n")
     lines = page[page.index("### Sigmoid") : page.index("## Sharp minima can")].splitlines()
     assert lines[2] == "- One."
     assert lines[3] == "  - `classifier.sigmoid-as-printed`: **REFUTED**. The sigmoid, as printed"
     assert lines[4].startswith("  - `flatness.predicts-generalisation`: **open question**. ")
     assert lines[5:7] == ["- Two.", "  - *Slip*: a minus is lost; *right*: it is there."]
-    assert lines[7:11] == ["", "### Another slide", "", "- Three."]
-    assert lines[11] == "  - *Not tried*: a custom."
+    assert lines[7:9] == ["- Two and a half.", "  - *Found*: Not so."]
+    assert lines[9].startswith("  - `classifier.softmax`: **PROVED**. ")
+    assert lines[10:14] == ["", "### Another slide", "", "- Three."]
+    assert lines[14] == "  - *Not tried*: a custom."
 
 
 def test_a_statement_without_claim_or_note_is_refused(claims: tuple[Claim, ...]) -> None:
@@ -82,3 +86,19 @@ def test_a_statement_without_claim_or_note_is_refused(claims: tuple[Claim, ...])
 def test_a_statement_that_names_a_claim_that_does_not_exist_is_refused(claims: tuple[Claim, ...]) -> None:
     with pytest.raises(ValueError, match=r"a statement must name claims of the ledger, got 'no\.claim' for 'One\.'"):
         coverage_page([Statement(SIGMOID, "One.", ("no.claim",))], claims)
+
+
+@pytest.mark.parametrize(
+    ("covered", "found", "message"),
+    [
+        (
+            Untried("a custom"),
+            "It is so.",
+            r"found must be empty for a statement that no claim tries, got 'It is so\.'",
+        ),
+        (("no.claim",), "It is so", "found must be a sentence with a full stop at its end, got 'It is so'"),
+    ],
+)
+def test_what_is_found_is_a_sentence_on_claims(covered: tuple[str, ...] | Untried, found: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Statement(SIGMOID, "One.", covered, found)

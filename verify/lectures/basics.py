@@ -52,6 +52,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         STRUCTURE,
         r"ReLU and activations like it agree better with gradients than steps and sigmoids do.",
         ("classifier.step-has-no-gradient", "classifier.relu-kinks"),
+        found="Steps have no gradient and sigmoids shrink it, an active ReLU does neither; at its kinks, though, "
+        "programs may return what is no derivative.",
     ),
     Statement(
         STRUCTURE,
@@ -110,6 +112,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         OUTLIER_CURVES,
         r"A reasonable model sacrifices the outlier for better generalisation.",
         ("classifier.outlier",),
+        found="The small network does; the large one bends its curve for the outlier, and does worse on new points "
+        "in most pairs.",
     ),
     Statement(
         OVERFITTING,

@@ -22,6 +22,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"Two-dimensional projections of the loss of a ReLU network with four layers zoom into its global minimum, and "
         r"show more than one minimum.",
         ("level-sets.slice-minima",),
+        found="In most slices that show several minima none but the one chosen is a minimum of the loss.",
     ),
     Statement(
         PATHS,

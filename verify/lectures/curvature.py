@@ -48,6 +48,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         CURVATURE_DIRECTIONS,
         r"Larger eigenvalues of the Hessian imply sharper minima.",
         ("flatness.epsilon-sharpness", "rescaling.counts-are-not-invariant"),
+        found="For given coordinates: a rescaling of the layers changes the eigenvalues and not the function.",
     ),
     Statement(
         CURVATURE_DIRECTIONS,
@@ -73,6 +74,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         HESSIAN_MEASURES,
         r"Flatness is characterised by the eigenvalues of the Hessian, or by their sum, the trace.",
         ("hessian.principal-curvatures", "rescaling.counts-are-not-invariant"),
+        found="That is flatness of weights, not of the function: a rescaling of the layers changes both measures "
+        "and no output.",
     ),
     Statement(
         IN_PRACTICE,
@@ -97,6 +100,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         DATA,
         r"On $k$ clusters of data, told apart by $k$ outputs, the number of large eigenvalues is $k$.",
         ("hessian.outliers-count-clusters",),
+        found="The number is $k - 1$ by an exact argument, and classes count, not clusters.",
     ),
     Statement(
         NUMBER_OF_PARAMETERS,

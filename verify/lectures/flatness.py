@@ -34,11 +34,15 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         FLAT_GENERALISE,
         r"Flat minima generalise better; sharper ones are likely to represent overfitting.",
         ("flatness.predicts-generalisation", "flatness.no-prediction-after-rescaling"),
+        found="After random rescalings of the layers no order is left by which sharpness could tell; how well it "
+        "tells without them is left open.",
     ),
     Statement(
         STABLE,
         r"Flat minima are also more likely to be stable.",
         ("flatness.noise-robust", "flatness.bits"),
+        found="On average it is a small trace that makes weights robust, and a rescaling of the layers changes the "
+        "trace and no output.",
     ),
     Statement(
         CURVATURE,
@@ -94,6 +98,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         ALGORITHMS,
         r"Averaging the weights of the last models (stochastic weight averaging) produces flat minima.",
         ("flatness.swa-finds-flatter",),
+        found="The average is flatter than the end of descent at a low rate, but most of the smaller trace comes "
+        "from the high rate and not from averaging.",
     ),
     Statement(
         REDUNDANT,

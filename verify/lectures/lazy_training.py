@@ -45,6 +45,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         PARAMETERS,
         r"Hidden weights and output weights start normal with the variance $1/n$.",
         ("lazy.lambda-min-as-printed",),
+        found="With this variance the least eigenvalue of the kernel does not grow like $n$, as the talk concludes; "
+        "with hidden weights of variance one it does.",
     ),
     Statement(
         GRADIENT,
@@ -104,6 +106,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         CONCLUSION,
         r"Over-parametrisation makes stochastic gradient descent converge in the simple model.",
         ("lazy.descent-not-sgd", "lazy.minibatch-gradient-is-unbiased"),
+        found="So it is for the full gradient; steps with minibatches at a constant rate arrive only where the data "
+        "can be interpolated, and stall above the least risk otherwise.",
     ),
     Statement(
         CONCLUSION,

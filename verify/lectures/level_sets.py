@@ -44,6 +44,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         LEVEL_SETS,
         r"With connected sublevel sets any descent method can reach a global minimum.",
         ("level-sets.descent-stalls",),
+        found="Not so: gradient descent may stop on a plateau far above the global minimum, from which a path that "
+        "never rises leads on.",
     ),
     Statement(
         COMPLEX,
@@ -91,6 +93,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         OVER_PARAMETERISED,
         r"With $n_\ell \geq 3 N^{2^\ell}$ in layers of quadratic units and $N$ data entries there is one component.",
         ("level-sets.quadratic-deep", "level-sets.quadratic-deep-strings"),
+        found="The source has the number of inputs for $N$, not that of data; that this width gives one component "
+        "is not shown, only that trained networks that were tried are joined at a low loss.",
     ),
     Statement(
         OVER_PARAMETERISED,
@@ -117,6 +121,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         THEORETICAL,
         r"For networks of a single layer and the squared error all local minima are global, independent of the labels.",
         ("level-sets.fixed-output-signs",),
+        found="Shown for quadratic units with fixed output weights, at least as many of either sign as there are "
+        "inputs; with a single positive one there is a counterexample on two inputs.",
     ),
     Statement(
         PATHS,
@@ -149,6 +155,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"Connected level sets are sufficient and not necessary: isolated minima may lie at one level, as for networks "
         r"of several layers.",
         ("level-sets.quadratic", "level-sets.linear-connected"),
+        found="They exclude strict local minima that are not global; plateaus above the global minimum may remain.",
     ),
     Statement(
         PATHS,

@@ -45,6 +45,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         LANDSCAPE,
         r"Loss landscapes of deep networks are typically not convex.",
         ("level-sets.example-midpoint",),
+        found="Shown by an example with two hidden units; how often it is so is not tried.",
     ),
     Statement(
         GLOBAL_MANIFOLD,
@@ -61,6 +62,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         GLOBAL_MANIFOLD,
         r"The submanifold may be empty.",
         ("minima.fit-exists",),
+        found="It is not where the last hidden layer has as many units as there are data.",
     ),
     Statement(
         GLOBAL_MANIFOLD,
@@ -153,6 +155,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         MORE_PROBLEMS,
         r"In $L^p$ norms the set of network functions is far from convex and closed.",
         ("level-sets.not-closed", "level-sets.not-convex"),
+        found="It is neither closed nor convex; how far it is from either is not tried.",
     ),
     Statement(
         MORE_PROBLEMS,
@@ -163,12 +166,16 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         MORE_PROBLEMS,
         r"Classical learning theory does not explain this.",
         ("generalisation.double-descent",),
+        found="For least squares the classical asymptotics of random matrices do give the second descent; bounds by "
+        "a count of parameters do not.",
     ),
     Statement(
         EXPLANATIONS,
         r"Two possible explanations are the landscape of the loss and the convergence of SGD for over-parameterised "
         r"networks, which can be proved.",
         ("lazy.polyak-lojasiewicz", "lazy.descent-not-sgd", "level-sets.valleys-are-low"),
+        found="What is shown of convergence is for the full gradient; minibatches at a constant rate arrive only "
+        "where the data can be interpolated.",
     ),
     Statement(
         EXPLANATIONS,
@@ -198,6 +205,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         FUNCTION_SET,
         r"The picture shows more than one minimum.",
         ("level-sets.slice-minima",),
+        found="In most slices that show several minima none but the one chosen is a minimum of the loss.",
     ),
     Statement(
         FUNCTION_SET,
@@ -241,6 +249,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         RELU_TEACHER,
         r"So a positive result here needs an assumption of over-parameterisation.",
         ("minima.relu-teacher", "connectivity.width-helps"),
+        found="With as many units as the teacher spurious minima exist, so that some assumption is needed; that it "
+        "must be over-parameterisation is not shown.",
     ),
 )
 """The statements, lecture by lecture, in the order of the slides."""

@@ -10,11 +10,11 @@ from typing import Final
 from verify.sources import OXFORD_C65, Slide, Slip, Statement, Untried
 
 
-def _slide(title: str, text: str, *covered: str | Slip | Untried) -> Statement:
+def _slide(title: str, text: str, *covered: str | Slip | Untried, found: str = "") -> Statement:
     """List a statement of the lecture with the claims that try it, or with the note on it."""
     notes = [cover for cover in covered if not isinstance(cover, str)]
     ids = tuple(cover for cover in covered if isinstance(cover, str))
-    return Statement(Slide(OXFORD_C65, title), text, notes[0] if notes else ids)
+    return Statement(Slide(OXFORD_C65, title), text, notes[0] if notes else ids, found)
 
 
 _NETWORK = "Consider a data set and a very simple two layer net"  # no title: its opening words
@@ -123,6 +123,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"With such residuals the gradient vanishes as $n$ and $m$ grow in proportion: its norm does (it does not: "
         r"$|\nabla L|^2/L$ tends to $2\phi$).",
         "spectrum.residual-variance",
+        found="Its norm does not vanish, only each of its entries does.",
     ),
     _slide(
         _LAWS,

@@ -89,21 +89,28 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         FLAT_MINIMA,
         r"Flat minima are robust to perturbations of the parameters and to numerical errors.",
         ("flatness.noise-robust", "flatness.bits"),
+        found="On average it is a small trace that makes weights robust, and a rescaling of the layers changes the "
+        "trace and no output.",
     ),
     Statement(
         FLAT_MINIMA,
         r"Weights of low precision encode less information from the training data.",
         ("flatness.bits",),
+        found="Flatter minima need fewer bits, as long as layers are not rescaled: the number is no property of the "
+        "function.",
     ),
     Statement(
         FLAT_MINIMA,
         r"Hence they favour a simpler model and tend to generalise well in practice.",
         ("flatness.predicts-generalisation", "flatness.no-prediction-after-rescaling"),
+        found="After random rescalings of the layers no order is left by which flatness could tell; how well it "
+        "tells without them is left open.",
     ),
     Statement(
         MOTIVATION,
         r"Chaudhari et al. (2016): wide valleys of the loss contain minima that are close to optimal.",
         ("flatness.local-entropy", "flatness.entropy-sgd-finds-flatter"),
+        found="Local entropy prefers wide valleys; that the minima in them are close to optimal is not tried.",
     ),
     Statement(
         MOTIVATION,
@@ -140,6 +147,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"The Bayesian argument for flat minima does not depend on the parametrisation of the weights; the "
         r"definitions of flatness do.",
         ("rescaling.evidence-is-invariant",),
+        found="So it is if the prior moves along with the parameters; with one fixed prior the evidence changes.",
     ),
     Statement(
         BAYESIAN,
@@ -167,6 +175,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"For a minimum that generalises well there is another with the same generalisation and any measure of "
         r"flatness.",
         ("rescaling.same-function", "rescaling.spectral-norm", "flatness.sharp-equivalent"),
+        found="As sharp as you like; that it can be made as flat as you like is not shown.",
     ),
     Statement(
         DEFINITIONS,
@@ -211,6 +220,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         SETTING,
         r"The loss has continuous second derivatives in a neighbourhood of the minimum.",
         ("classifier.relu-kinks",),
+        found="ReLU has kinks, and where examples pull against each other training leaves more of them near to "
+        "kinks than there were at the start.",
     ),
     Statement(
         HOMOGENEITY,
@@ -473,6 +484,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"Every minimum has infinite volume $\epsilon$-flatness and is equivalent to an infinitely sharp one, and to "
         r"ones of high full-space $\epsilon$-sharpness.",
         ("flatness.weight-normalised",),
+        found="The infinite volume and the sharpness are in the directions $v$, on whose length no output depends.",
     ),
     Statement(
         WEIGHT_NORMALISED,
