@@ -61,6 +61,7 @@ EXPECTED: dict[str, str | None] = {
     "generalisation.lottery-ticket": None,  # decided from the standard profile on
     "generalisation.pruned-quadratics": "SUPPORTED",
     "generalisation.pruning": None,  # decided from the standard profile on
+    "generalisation.pruning-nine-tenths": None,  # decided from the standard profile on
     "generalisation.pruning-rate-as-printed": "REFUTED",
     "generalisation.pruning-sometimes-better": None,  # decided from the standard profile on
     "generalisation.small-weights-small-effect": "PROVED",  # and more from the standard profile on
@@ -213,6 +214,7 @@ OPEN_QUESTIONS = {
     "flatness.entropy-sgd-finds-flatter",
     "flatness.predicts-generalisation",
     "flatness.small-batch-is-flatter",
+    "generalisation.pruning-nine-tenths",
     "generalisation.pruning-sometimes-better",
     "hessian.large-batch-is-sharper",
     "hessian.large-batch-is-sharper-at-scaled-rates",

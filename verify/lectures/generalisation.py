@@ -54,7 +54,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         PRUNING,
         r"Edges of tiny weight are removed; sometimes 80 to 90 % of the edges can go with a comparable performance.",
-        ("generalisation.pruning", "generalisation.pruned-quadratics"),
+        ("generalisation.pruning", "generalisation.pruning-nine-tenths", "generalisation.pruned-quadratics"),
     ),
     Statement(
         PRUNING,
@@ -148,7 +148,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     ),
     Statement(
         OTHER_RESULTS,
-        r"A random network contains a good subnetwork: there are proofs for special cases.",
+        r"For special cases it is proved that a random network contains a good subnetwork.",
         ("generalisation.strong-ticket",),
     ),
 )

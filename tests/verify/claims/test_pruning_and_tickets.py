@@ -33,9 +33,10 @@ def test_what_needs_no_training_comes_out_as_expected(name: str, verdict: Verdic
     [
         ("generalisation.lottery-ticket", 6),
         ("generalisation.pruning", 5),
+        ("generalisation.pruning-nine-tenths", 1),
         ("generalisation.pruning-sometimes-better", 4),
         ("generalisation.start-over-as-printed", 1),
-        ("generalisation.tickets-without-data", 8),
+        ("generalisation.tickets-without-data", 10),
     ],
 )
 def test_what_is_too_small_in_quick_is_deferred_and_drawn_all_the_same(
@@ -69,10 +70,11 @@ def test_of_noisy_labels_so_many_are_random_and_those_for_testing_are_right() ->
 
 
 def test_more_weights_removed_at_once_leave_less_and_a_network_that_has_learnt_is_better_than_chance() -> None:
-    found = pruning.pruned_accuracies(3, networks=2, width=16, steps=150, device="cpu", shares=4)
+    found = pruning.pruned_accuracies(3, networks=2, width=16, steps=150, device="cpu", shares=4, chance=True)
     assert (found["dense"] > 70).all()
     assert (np.diff(found["cut"].mean(axis=0)) < 0).all()
     assert (found["cut"][:, -1] < found["pruned"][:, -1]).all()
+    assert found["random"].shape == found["pruned"].shape
 
 
 def test_tickets_start_with_the_whole_network_and_are_worth_more_than_new_weights() -> None:

@@ -118,6 +118,35 @@ def test_a_subset_comes_nearer_than_a_single_sample_and_more_samples_nearer_stil
     assert (found["one"][:, :1] <= found["all"][:, 1:2]).all()  # both with 8 samples
 
 
+def test_kept_edges_are_the_subset_nearest_to_the_weight_or_the_nearest_edge_alone() -> None:
+    samples = torch.tensor([[0.1, 0.25, -0.6], [0.1, 0.25, -0.6]])
+    kept = strong_ticket._chosen(samples, torch.tensor([-0.36, 0.02]))
+    assert kept["subsets"].tolist() == [[False, True, True], [False, False, False]]
+    assert kept["single"].tolist() == [[False, False, True], [False, False, False]]
+
+
+def test_pruning_alone_leaves_a_layer_nearer_the_more_edges_may_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = strong_ticket.pruned_layers(2, draws=20)
+    monkeypatch.setattr(strong_ticket, "USED", 3)
+    few = strong_ticket.pruned_layers(2, draws=20)
+    assert np.median(many["subsets"]) < 0.01 < 0.05 < np.median(few["subsets"])
+    assert np.median(few["subsets"]) < np.median(few["single"])
+
+
+def test_of_a_layer_of_which_nothing_is_left_the_largest_row_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = []
+
+    def none(samples: torch.Tensor, wanted: torch.Tensor) -> dict[str, torch.Tensor]:
+        rows.append(wanted.abs())
+        return dict.fromkeys(("subsets", "single"), torch.zeros_like(samples, dtype=torch.bool))
+
+    monkeypatch.setattr(strong_ticket, "_chosen", none)
+    found = strong_ticket.pruned_layers(2, draws=20)
+    sums = torch.stack([rows[0] + rows[4], rows[1] + rows[5]]).amax(0)  # by input, then sign, then output
+    for errors in found.values():
+        np.testing.assert_allclose(errors, sums.numpy(), rtol=1e-12)
+
+
 def test_losses_on_new_points_are_means_over_the_two_classes() -> None:
     found = outlier.curves(1, networks=2, hidden=3, moments="1 40", device="cpu")
     generator, curve = np.random.default_rng(0), found["curve"][0, -1]

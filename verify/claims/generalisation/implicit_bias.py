@@ -78,7 +78,7 @@ def ends(seed: int, draws: int) -> dict[str, Array]:
 
 @claim(
     "generalisation.implicit-bias",
-    title="Of all fits, gradient descent from zero finds the one of least norm",
+    title="In linear regression, gradient descent from zero finds the fit of least norm",
     source=Source(ZHANG_2017, "section 5, on linear models", DOUBLE_DESCENT),
     assumptions=(
         "linear regression with the squared error, more inputs than examples, inputs of full row rank",
@@ -90,10 +90,11 @@ def ends(seed: int, draws: int) -> dict[str, Array]:
     expects={Verdict.SUPPORTED},
 )
 def implicit_bias(bench: Workbench) -> Iterator[Comparison]:
-    r"""Many parameters fit all examples. Gradient descent from zero ends at the fit of least norm,
-    $X^T (X X^T)^{-1} y$, because every step is $X^T$ times something; from another start it ends at that plus the part
-    of the start on which no example depends. SGD from zero ends at the same fit. For one example $(a, b)$ with the
-    target $y$ and the start $(u, v)$ the squared norm of the end is $(y^2 + (a v - b u)^2)/(a^2 + b^2)$.
+    r"""In a linear regression with more inputs than examples many parameters fit all examples. Gradient descent from
+    zero ends at the fit of least norm, $X^T (X X^T)^{-1} y$, because every step is $X^T$ times something; from another
+    start it ends at that plus the part of the start on which no example depends. SGD from zero ends at the same fit.
+    For one example $(a, b)$ with the target $y$ and the start $(u, v)$ the squared norm of the end is
+    $(y^2 + (a v - b u)^2)/(a^2 + b^2)$.
 
     The fit from zero has a smaller error on new data than that from a random start of the norm of the truth.
     """

@@ -173,13 +173,15 @@ def _draw(bench: Workbench, found: Mapping[str, Array]) -> None:
         "accuracy",
         title="Tickets trained from their own and from new weights",
         x="percent of the weights left",
-        y="percent of test images right",
+        y="percent of test images wrong",
         x_scale="log",
+        y_scale="log",
         x_limits=(120, 1.2),
-        y_limits=(0, 100),
-        caption=f"Means over {networks} networks; bars: two standard errors. Leftmost: the whole network.",
+        y_limits=(2, 120),
+        caption=f"Means over {networks} networks; bars: two standard errors. Leftmost, and as a line: all weights.",
     )
     left = 100 * LEFT ** np.arange(ROUNDS + 1)
+    wrong = {name: 100 - values for name, values in found.items()}
     for name, places, label in (
         ("rounds", range(ROUNDS + 1), "in rounds, weights at the start"),
         ("redrawn", JUDGED, "in rounds, new weights"),
@@ -187,13 +189,14 @@ def _draw(bench: Workbench, found: Mapping[str, Array]) -> None:
         ("shot redrawn", JUDGED, "in one shot, new weights"),
         ("random", JUDGED, "left at random, weights at the start"),
     ):
-        errors = 2 * found[name].std(axis=0, ddof=1) / networks**0.5
-        figure.points(left[list(places)], found[name].mean(axis=0), label, errors=errors)
+        means, errors = wrong[name].mean(axis=0), 2 * wrong[name].std(axis=0, ddof=1) / networks**0.5
+        figure.points(left[list(places)], means, label, errors=np.minimum(errors, 0.9 * means))
+    figure.line(left[[0, -1]], [wrong["rounds"][:, 0].mean()] * 2, "the whole network")
 
 
 @claim(
     "generalisation.start-over-as-printed",
-    title="Starting over from new random weights in every round of pruning",
+    title="Rounds of pruning may start over from new random weights, as printed",
     source=Source(FRANKLE_CARBIN_2019, "section 1, on iterative pruning", PRUNING_METHODS),
     assumptions=(
         *SETTING,
@@ -224,8 +227,8 @@ def start_over_as_printed(bench: Workbench) -> Iterator[Comparison]:
     figure = bench.figure(
         "accuracy",
         title="Rounds from the same and from new weights, network by network",
-        x="percent right, rounds from the same weights",
-        y="percent right, rounds from new weights",
+        x="percent of test images right, rounds from the same weights",
+        y="percent of test images right, rounds from new weights",
         caption=f"{networks} networks, 95 % of the weights removed in five rounds. On the line both are as good.",
     )
     figure.points(same, new, "networks")

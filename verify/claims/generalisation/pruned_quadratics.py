@@ -51,7 +51,7 @@ def removals() -> dict[str, Array]:
 
 @claim(
     "generalisation.pruned-quadratics",
-    title="What removing weights costs at second order",
+    title="At second order the smaller half of the weights costs 3 % of what all of them do",
     source=Source(HASSIBI_STORK_1993, "equations 3 to 5", PRUNING),
     assumptions=(
         "the loss is quadratic around a minimum, with a positive definite Hessian $H$",
@@ -117,7 +117,7 @@ def pruned_quadratics(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "generalisation.pruning-rate-as-printed",
-    title="The share that each round of iterative pruning removes",
+    title="Rounds of pruning each remove the n-th root of the share that n rounds remove, as printed",
     source=Source(FRANKLE_CARBIN_2019, "section 1, on iterative pruning", PRUNING_METHODS),
     assumptions=("every round removes one share of what the round before left", "two to eleven rounds"),
     expects={Verdict.REFUTED},

@@ -18,7 +18,13 @@ SHARES: Final = (0.5, 0.7, 0.8, 0.9)
 """Removed one after the other, with a training after each."""
 
 JUDGED: Final = (2, 3)
-"""Places of 80 and 90 % among them,."""
+"""Places of 80 and 90 % among them."""
+
+ACCURACY: Final = (
+    "the smallest weights of the whole network are removed until 50, 70, 80 and 90 % are gone, with a training from "
+    "the weights that are left after each removal; accuracy is compared with that of the same network trained as long "
+    "with all its weights"
+)
 
 FEWER: Final = 3
 """So many of the shares are tried where the question is whether fewer are better."""
@@ -28,7 +34,14 @@ NOISE: Final = 0.2
 
 
 def pruned_accuracies(
-    seed: int, networks: int, width: int, steps: int, device: str, shares: int, noise: float = 0.0
+    seed: int,
+    networks: int,
+    width: int,
+    steps: int,
+    device: str,
+    shares: int,
+    noise: float = 0.0,
+    chance: bool = False,
 ) -> dict[str, Array]:
     """Train, remove the smallest weights and train on, share by share; beside it without removing, and at random.
 
@@ -38,12 +51,14 @@ def pruned_accuracies(
         width: Of the first hidden layer.
         steps: Of one training.
         device: Where to compute.
-        shares: How many of the shares; weights are removed at random if it is all of them.
+        shares: How many of the shares.
         noise: Share of the training labels that are drawn at random.
+        chance: Whether weights are removed at random, too.
 
     Returns:
         Percent of the test images that are right, one row a network and one column a share: "dense" of the whole
-        networks trained as long, "pruned", "cut" right after the removal, and "random" with weights removed at random.
+        networks trained as long, "pruned", "cut" right after the removal, and "random" with weights removed at random
+        if that is asked for.
     """
     import torch
 
@@ -56,7 +71,7 @@ def pruned_accuracies(
         mask = numerics.magnitude_mask(nets.network, points["pruned"], sparsity=share, within=mask)
         found["cut"].append(nets.accuracy(points["pruned"] * mask))
         masks = {"dense": None, "pruned": mask}
-        if shares == len(SHARES):
+        if chance:
             masks["random"] = numerics.random_mask(nets.network, sparsity=share, seeds=nets.members, device=device)
         for name, own in masks.items():
             points[name] = nets.trained(points[name], own, order=place + 1)
@@ -64,7 +79,9 @@ def pruned_accuracies(
     return {name: np.stack(rows, axis=1) for name, rows in found.items() if rows}
 
 
-def _measured(bench: Workbench, purpose: str, networks: int, shares: int, noise: float) -> dict[str, Array]:
+def _measured(
+    bench: Workbench, purpose: str, networks: int, shares: int, *, noise: float = 0.0, chance: bool = False
+) -> dict[str, Array]:
     """The accuracies of so many networks, from the workers."""
     fixed = {
         "width": bench.size(quick=8, standard=100, full=200),
@@ -72,6 +89,7 @@ def _measured(bench: Workbench, purpose: str, networks: int, shares: int, noise:
         "device": bench.device,
         "shares": shares,
         "noise": noise,
+        "chance": chance,
     }
     items = [item | fixed for item in batches(bench.seeds(purpose, -(-networks // TOGETHER)), networks)]
     results = bench.map(purpose, pruned_accuracies, items)
@@ -80,31 +98,26 @@ def _measured(bench: Workbench, purpose: str, networks: int, shares: int, noise:
 
 @claim(
     "generalisation.pruning",
-    title="Four fifths of the weights can be removed for less than a point of accuracy, nine tenths for less than two",
+    title="Four fifths of the weights can be removed for less than a point of accuracy",
     source=Source(HAN_2015, "sections 3 and 4", PRUNING),
-    assumptions=(
-        *SETTING,
-        "the smallest weights of the whole network are removed until 50, 70, 80 and 90 % are gone, with a training "
-        "from the weights that are left after each removal; accuracy is compared with that of the same network trained "
-        "as long with all its weights",
-    ),
+    assumptions=(*SETTING, ACCURACY),
     expects={Verdict.SUPPORTED},
     decided_from="standard",
 )
 def pruning(bench: Workbench) -> Iterator[Comparison]:
     """With 80 % of its weights removed and the others trained on, the median network has at most one point of accuracy
-    on new images less than with all of them, with 90 % removed at most two. It is the smallest ones that can go: with
+    on new images less than with all of them. With 80 % removed and with 90 %, it is the smallest ones that can go: with
     as many removed at random and the others trained as long, most networks are worse. And the training matters: right
     after the removal most are worse than after it.
     """
     networks = bench.size(quick=2, standard=60, full=120)
-    found = _measured(bench, "networks", networks, len(SHARES), 0.0)
+    found = _measured(bench, "networks", networks, len(SHARES), chance=True)
     lost = found["dense"] - found["pruned"]
     yield AtMost(
-        "points of accuracy lost with 80 % and 90 % removed",
-        bound=[1.0, 2.0],
-        replicates=lost[:, JUDGED],
-        rival=Rival("twice as many or more", [2.0, 4.0]),
+        "points of accuracy lost with 80 % removed",
+        bound=1.0,
+        replicates=lost[:, JUDGED[0]],
+        rival=Rival("two or more", 2.0),
     )
     for place in JUDGED:
         share = f"{SHARES[place]:.0%}".replace("%", " %")
@@ -138,6 +151,28 @@ def pruning(bench: Workbench) -> Iterator[Comparison]:
 
 
 @claim(
+    "generalisation.pruning-nine-tenths",
+    title="Whether nine tenths of the weights can be removed for less than a point of accuracy",
+    source=Source(HAN_2015, "sections 3 and 4", PRUNING),
+    assumptions=(*SETTING, ACCURACY),
+    expects=OPEN,
+    decided_from="standard",
+)
+def nine_tenths(bench: Workbench) -> Iterator[Comparison]:
+    """Has the median network with 90 % of its weights removed, share by share, and the others trained on, at most one
+    point of accuracy on new images less than with all of them? The slide gives 80 to 90 % as what can sometimes go.
+    """
+    networks = bench.size(quick=2, standard=24, full=120)
+    found = _measured(bench, "networks", networks, len(SHARES))
+    yield AtMost(
+        "points of accuracy lost with 90 % removed",
+        bound=1.0,
+        replicates=(found["dense"] - found["pruned"])[:, JUDGED[1]],
+        rival=Rival("two or more", 2.0),
+    )
+
+
+@claim(
     "generalisation.pruning-sometimes-better",
     title="Whether networks are sometimes better with fewer weights",
     source=Source(HAN_2015, "section 4", PRUNING),
@@ -156,8 +191,8 @@ def sometimes_better(bench: Workbench) -> Iterator[Comparison]:
     are wrong, where a network with many weights learns the wrong ones by heart.
     """
     networks = bench.size(quick=2, standard=24, full=120)
-    noisy = _measured(bench, "noisy labels", networks, FEWER, NOISE)
-    right = _measured(bench, "right labels", networks, FEWER, 0.0)
+    noisy = _measured(bench, "noisy labels", networks, FEWER, noise=NOISE)
+    right = _measured(bench, "right labels", networks, FEWER)
     for labels, found in (("a fifth of the labels random", noisy), ("all labels right", right)):
         for place in (0, 2):
             yield Ordering(

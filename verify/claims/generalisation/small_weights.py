@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import numerics
 import theory
-from verify import Bounds, Comparison, Identity, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify import AtLeast, Bounds, Comparison, Identity, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import NEYSHABUR_2018
 from verify.claims.generalisation.trained_digits import SETTING, TOGETHER, accuracy, images, trained
 from verify.lectures.generalisation import WEIGHTS
@@ -107,8 +107,10 @@ def small_weights_small_effect(bench: Workbench) -> Iterator[Comparison]:
 
     $$X \sum_l |W_L| \cdots |W_{l+1}|\; |W_l - V_l|\; |V_{l-1}| \cdots |V_1|.$$
 
-    With norms of at most $s$ and at most $k$ edges of size at most $t$ deleted in each of $L$ layers this is at most
-    $L s^{L - 1} t \sqrt k X$. The norms of the other layers are needed: without them it fails.
+    With all norms $|W_l|$ and $|V_l|$ at most $s$, and at most $k$ edges of size at most $t$ deleted in each of $L$
+    layers, this is at most $L s^{L - 1} t \sqrt k X$. The norms of the other layers are needed: without them it fails.
+    It is far from sharp: in classifiers of digits trained without a penalty it is at least ten times what happens, the
+    median of the one over that of the other.
 
     In most classifiers of digits a tenth of the edges, the smallest, can be deleted at less than a point of accuracy,
     after training with an l1 penalty two fifths; of random edges fewer can.
@@ -152,10 +154,18 @@ def small_weights_small_effect(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("without the norms of the other layers", np.stack([plain["alone"], lasso_result["alone"]])),
         decided_from="standard",
     )
+    looseness = np.median(plain["bound"], axis=(1, 2)) / np.median(plain["change"], axis=(1, 2))
+    yield AtLeast(
+        "median of the bound over the median of the change, without a penalty",
+        bound=10.0,
+        replicates=looseness,
+        rival=Rival("sharp to a factor of two", 2.0),
+        decided_from="standard",
+    )
     for name, title, least in (("plain", "without a penalty", 0.1), ("lasso", "after an l1 penalty", 0.4)):
         by_size, by_chance = (removable(results[name][way]) for way in ("smallest", "random"))
         yield Proportion(
-            f"networks that lose less than a point with {least:.0%} of the edges, the smallest, {title}",
+            f"networks that lose less than a point with {100 * least:.0f} % of the edges, the smallest, {title}",
             successes=int((by_size >= least).sum()),
             trials=len(by_size),
             within=(0.5, 1),
@@ -174,7 +184,8 @@ def small_weights_small_effect(bench: Workbench) -> Iterator[Comparison]:
         x="share of the edges deleted",
         y="accuracy on new images",
         y_limits=(0, 1),
-        caption=f"Means over {len(plain['smallest'])} networks; bars: two standard errors. Nothing is trained again.",
+        caption=f"Means over {len(plain['smallest'])} networks; bars: two standard errors. Nothing is trained again. "
+        f"Without a penalty the bound is {np.median(looseness):.0f} times the change of the output, at the median.",
     )
     for label, values in (
         ("smallest first, trained with an l1 penalty", lasso_result["smallest"]),
