@@ -10,9 +10,11 @@ from functools import cache
 
 import sympy as sp
 
+from theory.classifier.exact_rows import fraction, fraction_rows, integer_rows, listed_layers
 from theory.classifier.half_spaces import Row
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
+from theory.exact_numbers import listed, listed_rows
 from theory.proof import Relation
 
 __all__ = ["cell_network", "cell_picker", "threshold_answer", "unit_on_a_segment"]
@@ -31,7 +33,8 @@ def cell_network(hyperplanes: Sequence[Row], cells: Collection[Sequence[int]]) -
         cells: The sides of all hyperplanes, +1 or -1, of each cell; none for the answer 0 everywhere.
 
     Raises:
-        ValueError: If there is no hyperplane, or a cell does not name one side of each.
+        TypeError: If a number is no integer, or something no sequence.
+        ValueError: If there is no hyperplane, they differ in length, or a cell does not name one side of each.
 
     Examples:
         >>> lines = [(2, 0, -1), (0, 2, -1)]  # x = 1/2 and y = 1/2
@@ -39,31 +42,34 @@ def cell_network(hyperplanes: Sequence[Row], cells: Collection[Sequence[int]]) -
         >>> [threshold_answer(either, corner) for corner in ((0, 0), (0, 1), (1, 0), (1, 1))]
         [0, 1, 1, 0]
     """
-    if not hyperplanes:
-        raise ValueError("hyperplanes must be at least one, got none.")
-    for cell in cells:
-        if len(cell) != len(hyperplanes) or not set(cell) <= {1, -1}:
-            raise ValueError(f"a cell must name a side, +1 or -1, of {len(hyperplanes)} hyperplanes, got {cell!r}.")
-    first = tuple(tuple(row) for row in hyperplanes)
-    second = tuple((*(2 * side for side in cell), 1 - 2 * sum(side > 0 for side in cell)) for cell in cells)
-    return first, second, (((2,) * len(cells) + (-1,)),)
+    first = tuple(integer_rows("hyperplanes", hyperplanes))
+    named = [tuple(cell) for cell in listed_rows("cells", cells)]
+    for cell in named:
+        if len(cell) != len(first) or not all(type(side) is int and side in (1, -1) for side in cell):
+            raise ValueError(f"a cell must name a side, +1 or -1, of {len(first)} hyperplanes, got {cell!r}.")
+    second = tuple((*(2 * side for side in cell), 1 - 2 * sum(side > 0 for side in cell)) for cell in named)
+    return first, second, (((2,) * len(named) + (-1,)),)
 
 
 def threshold_answer(layers: Sequence[Layer], point: Sequence[Fraction | int]) -> int:
     """Return the answer, 0 or 1, of the only unit of the last layer at a point.
 
     Raises:
-        ValueError: If a row does not fit what it takes in, or the last layer has more units than one.
+        TypeError: If something is no number or no sequence.
+        ValueError: If there is no layer, a row does not fit what it takes in, a number is not finite, or the last layer
+            has more units than one.
 
     Examples:
         >>> threshold_answer([((1, 1, -1),)], (1, 1)), threshold_answer([((1, 1, -1),)], (1, 0))
         (1, 0)
     """
-    values: Sequence[Fraction | int] = tuple(point)
-    for layer in layers:
-        if any(len(row) != len(values) + 1 for row in layer):
-            raise ValueError(f"a row must have {len(values)} weights and a threshold, got {layer!r}.")
-        values = tuple(int(sum(a * x for a, x in zip(row, (*values, 1), strict=True)) > 0) for row in layer)
+    values: Sequence[Fraction | int] = tuple(fraction("a coordinate of point", x) for x in listed("point", point))
+    for layer in listed_layers(layers):
+        if not listed("a layer", layer):  # no cell is picked out: nothing is handed on
+            values = ()
+            continue
+        rows = fraction_rows("a layer", layer, len(values), "threshold")
+        values = tuple(int(sum(a * x for a, x in zip(row, (*values, 1), strict=True)) > 0) for row in rows)
     if len(values) != 1:
         raise ValueError(f"the last layer must have one unit, got {len(values)}.")
     return int(values[0])

@@ -17,8 +17,10 @@ from math import comb
 import flint
 import sympy as sp
 
+from theory.classifier.exact_rows import counted, integer_rows
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
+from theory.exact_numbers import listed, listed_rows
 from theory.level_sets.chambers import chambers, most_chambers
 from theory.proof import Relation
 
@@ -40,15 +42,16 @@ def most_cells(hyperplanes: int, dimension: int) -> int:
     r"""Return the number of cells of N hyperplanes in general position in R^d, \sum_{i \le d} C(N, i).
 
     Raises:
+        TypeError: If one is no integer.
         ValueError: If there are fewer than 0 hyperplanes or dimensions.
 
     Examples:
         >>> [most_cells(n, 2) for n in range(5)]
         [1, 2, 4, 7, 11]
     """
-    if min(hyperplanes, dimension) < 0:
-        raise ValueError(f"hyperplanes and dimension must be >= 0, got {hyperplanes} and {dimension}.")
-    return sum(comb(hyperplanes, i) for i in range(dimension + 1))
+    hyperplanes = counted("hyperplanes", hyperplanes, least=0)
+    dimension = counted("dimension", dimension, least=0)
+    return sum(comb(hyperplanes, i) for i in range(min(hyperplanes, dimension) + 1))
 
 
 def most_labelings(points: int, dimension: int) -> int:
@@ -57,47 +60,49 @@ def most_labelings(points: int, dimension: int) -> int:
     .. math:: 2 \sum_{i < d} \binom{N - 1}{i}
 
     Raises:
+        TypeError: If one is no integer.
         ValueError: If there is less than one point or dimension.
 
     Examples:
         >>> most_labelings(4, 3), most_labelings(6, 3)
         (14, 32)
     """
-    if min(points, dimension) < 1:
-        raise ValueError(f"points and dimension must be >= 1, got {points} and {dimension}.")
-    return most_chambers(points, dimension)
+    points, dimension = counted("points", points, least=1), counted("dimension", dimension, least=1)
+    return most_chambers(points, min(points, dimension))
 
 
 def cell_count(hyperplanes: Sequence[Row]) -> int:
     """Count the cells of hyperplanes given by rows (a_1, ..., a_d, b), one by one and with none missing.
 
     Raises:
-        ValueError: If there is no row, or the normals do not span the space.
+        TypeError: If a number is no integer, or something no sequence.
+        ValueError: If there is no row, rows differ in length, or the normals do not span the space.
 
     Examples:
         >>> cell_count([(1, 0, 0), (0, 1, 0), (1, 1, -1)]), cell_count([(1, 0, 0), (0, 1, 0), (1, 1, 0)])
         (7, 6)
     """
-    _refuse_unless_spanning("hyperplanes", [row[:-1] for row in hyperplanes])
-    infinity = (0,) * (len(hyperplanes[0]) - 1) + (1,)
-    return len(chambers([*(tuple(row) for row in hyperplanes), infinity])) // 2
+    rows = _spanning_hyperplanes(hyperplanes)
+    infinity = (0,) * (len(rows[0]) - 1) + (1,)
+    return len(chambers([*rows, infinity])) // 2
 
 
 def arrangement_cells(hyperplanes: Sequence[Row]) -> dict[tuple[int, ...], tuple[Fraction, ...]]:
     """Return one point inside each cell of hyperplanes, by the side, +1 or -1, of each of them that the cell is on.
 
     Raises:
-        ValueError: If there is no row, or the normals do not span the space.
+        TypeError: If a number is no integer, or something no sequence.
+        ValueError: If there is no row, rows differ in length, or the normals do not span the space.
 
     Examples:
         >>> cells = arrangement_cells([(1, 0), (1, -2)])
         >>> sorted(cells), [float(cells[sides][0]) for sides in sorted(cells)]
         ([(-1, -1), (1, -1), (1, 1)], [-1.0, 1.0, 3.0])
     """
-    _refuse_unless_spanning("hyperplanes", [row[:-1] for row in hyperplanes])
-    infinity = (0,) * (len(hyperplanes[0]) - 1) + (1,)
+    rows = _spanning_hyperplanes(hyperplanes)
+    infinity = (0,) * (len(rows[0]) - 1) + (1,)
     found = {}
-    for chamber in chambers([*(tuple(row) for row in hyperplanes), infinity]):
+    for chamber in chambers([*rows, infinity]):
         if chamber.signs[-1] > 0:
             *point, scale = (sum(column) for column in zip(*chamber.rays, strict=True))
             found[chamber.signs[:-1]] = tuple(Fraction(entry, scale) for entry in point)
@@ -110,20 +115,27 @@ def sliced_hyperplanes(
     """Return the hyperplanes of a slice: rows in the coordinates t of the points origin + sum_k t_k directions[k].
 
     Raises:
-        ValueError: If the origin or a direction has not as many entries as the hyperplanes have weights.
+        TypeError: If a number is no integer, or something no sequence.
+        ValueError: If there is no row, or the origin or a direction has not as many entries as the hyperplanes have
+            weights.
 
     Examples:
         >>> sliced_hyperplanes([(1, 2, 3)], (1, 1), [(0, 1)])
         [(2, 6)]
     """
-    for vector in (origin, *directions):
-        if any(len(vector) != len(row) - 1 for row in hyperplanes):
-            raise ValueError(f"origin and directions must have one entry per weight of the hyperplanes, got {vector}.")
+    rows = integer_rows("hyperplanes", hyperplanes)
+    vectors = listed_rows("origin and directions", [origin, *listed("directions", directions)])
+    for vector in vectors:
+        if len(vector) != len(rows[0]) - 1:
+            raise ValueError(
+                f"origin and directions must have one entry per weight of the hyperplanes, got {tuple(vector)}."
+            )
+    start, *steps = integer_rows("origin and directions", vectors)
 
     def along(row: Row, vector: Sequence[int]) -> int:
         return sum(a * x for a, x in zip(row, vector, strict=False))
 
-    return [(*(along(row, vector) for vector in directions), along(row, origin) + row[-1]) for row in hyperplanes]
+    return [(*(along(row, vector) for vector in steps), along(row, start) + row[-1]) for row in rows]
 
 
 def unit_labelings(points: Sequence[Row]) -> frozenset[tuple[int, ...]]:
@@ -132,7 +144,8 @@ def unit_labelings(points: Sequence[Row]) -> frozenset[tuple[int, ...]]:
     For a unit with a threshold append 1 to every point.
 
     Raises:
-        ValueError: If there is no point, or the points do not span the space.
+        TypeError: If a number is no integer, or something no sequence.
+        ValueError: If there is no point, points differ in length, or the points do not span the space.
 
     Examples:
         >>> corners = [(0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1)]
@@ -140,8 +153,9 @@ def unit_labelings(points: Sequence[Row]) -> frozenset[tuple[int, ...]]:
         >>> len(found), (-1, 1, 1, 1) in found, (-1, 1, 1, -1) in found  # the last is the exclusive or
         (14, True, False)
     """
-    _refuse_unless_spanning("points", points)
-    return frozenset(chamber.signs for chamber in chambers([tuple(point) for point in points]))
+    rows = integer_rows("points", points)
+    _refuse_unless_spanning("points", rows)
+    return frozenset(chamber.signs for chamber in chambers(rows))
 
 
 def in_general_position(rows: Sequence[Row]) -> bool:
@@ -149,14 +163,18 @@ def in_general_position(rows: Sequence[Row]) -> bool:
 
     For hyperplanes (a, b) append the row (0, ..., 0, 1), the hyperplane at infinity.
 
+    Raises:
+        TypeError: If a number is no integer, or something no sequence.
+        ValueError: If there is no row, or rows differ in length.
+
     Examples:
         >>> in_general_position([(1, 0), (0, 1), (1, 1)]), in_general_position([(1, 0), (0, 1), (2, 0)])
         (True, False)
     """
-    size = len(rows[0])
+    read = integer_rows("rows", rows)
     return all(
         flint.fmpz_mat([list(row) for row in chosen]).rank() == len(chosen)
-        for chosen in combinations(rows, min(size, len(rows)))
+        for chosen in combinations(read, min(len(read[0]), len(read)))
     )
 
 
@@ -212,8 +230,12 @@ def cells_in_space() -> Derivation:
 
 
 def _refuse_unless_spanning(name: str, rows: Sequence[Row]) -> None:
-    if not rows:
-        raise ValueError(f"{name} must be at least one, got none.")
     rank, size = flint.fmpz_mat([list(row) for row in rows]).rank(), len(rows[0])
     if rank != size:
         raise ValueError(f"{name} must span the {size} dimensions, got the rank {rank}.")
+
+
+def _spanning_hyperplanes(hyperplanes: Sequence[Row]) -> list[tuple[int, ...]]:
+    rows = integer_rows("hyperplanes", hyperplanes)
+    _refuse_unless_spanning("hyperplanes", [row[:-1] for row in rows])
+    return rows

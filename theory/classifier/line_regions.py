@@ -13,11 +13,15 @@ from math import prod
 
 import sympy as sp
 
+from theory.classifier.exact_rows import counted, fraction_rows, listed_layers
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
+from theory.exact_numbers import listed
 from theory.proof import Relation
 
 __all__ = ["folding_network", "line_region_bound", "line_regions", "most_line_regions"]
+
+_MOST = 1000  # folds, and layers
 
 Number = Fraction | int
 Layer = tuple[tuple[Number, ...], ...]
@@ -29,15 +33,14 @@ def most_line_regions(widths: Sequence[int]) -> int:
     It is reached for one layer.
 
     Raises:
+        TypeError: If a width is no integer, or they are no sequence.
         ValueError: If a width is below 1.
 
     Examples:
         >>> most_line_regions([7]), most_line_regions([3, 3])
         (8, 16)
     """
-    if min(widths, default=1) < 1:
-        raise ValueError(f"widths must be >= 1, got {list(widths)}.")
-    return prod(width + 1 for width in widths)
+    return prod(counted("a width", width, least=1) + 1 for width in listed("widths", widths))
 
 
 def line_regions(layers: Sequence[Layer]) -> tuple[tuple[Fraction, ...], tuple[Fraction, ...]]:
@@ -47,27 +50,21 @@ def line_regions(layers: Sequence[Layer]) -> tuple[tuple[Fraction, ...], tuple[F
     one where it changes its sign.
 
     Raises:
-        ValueError: If a row does not fit what it takes in, or the last layer has more units than one.
+        TypeError: If something is no number or no sequence.
+        ValueError: If there is no layer, a row does not fit what it takes in, a number is not finite or not rational,
+            or the last layer has more units than one.
 
     Examples:
         >>> tent = [((1, 0), (1, Fraction(-1, 2))), ((2, -4, 0),)]  # 2 relu(t) - 4 relu(t - 1/2)
         >>> [tuple(map(str, part)) for part in line_regions(tent)]
         [('0', '1/2', '1'), ('0', '1', '0')]
     """
-    one = Fraction(1)
-    places = [Fraction(0), one]
+    places = [Fraction(0), Fraction(1)]
     values: list[tuple[Fraction, ...]] = [(place,) for place in places]
-    for depth, layer in enumerate(layers):
-        if any(len(row) != len(values[0]) + 1 for row in layer):
-            raise ValueError(f"a row must have {len(values[0])} weights and a bias, got {layer!r}.")
-        pre = [
-            tuple(sum((Fraction(a) * h for a, h in zip(row, (*point, one), strict=True)), Fraction(0)) for row in layer)
-            for point in values
-        ]
-        if depth == len(layers) - 1:
-            if len(layer) != 1:
-                raise ValueError(f"the last layer must have one unit, got {len(layer)}.")
-            return tuple(places), tuple(point[0] for point in pre)
+    *hidden, last = listed_layers(layers)
+    for layer in hidden:
+        rows = fraction_rows("a layer", layer, len(values[0]), "bias")
+        pre = _affine(rows, values)
         shares = [
             sorted({Fraction(u, u - v) for u, v in zip(left, right, strict=True) if u * v < 0})
             for left, right in pairwise(pre)
@@ -79,7 +76,10 @@ def line_regions(layers: Sequence[Layer]) -> tuple[tuple[Fraction, ...], tuple[F
                 new_pre.append(tuple(u + share * (v - u) for u, v in zip(pre[gap], pre[gap + 1], strict=True)))
         places, pre = [*new_places, places[-1]], [*new_pre, pre[-1]]
         values = [tuple(max(z, Fraction(0)) for z in point) for point in pre]
-    raise ValueError("layers must end with an output, got none.")
+    rows = fraction_rows("a layer", last, len(values[0]), "bias")
+    if len(rows) != 1:
+        raise ValueError(f"the last layer must have one unit, got {len(rows)}.")
+    return tuple(places), tuple(point[0] for point in _affine(rows, values))
 
 
 def folding_network(folds: int, depth: int) -> tuple[Layer, ...]:
@@ -89,7 +89,8 @@ def folding_network(folds: int, depth: int) -> tuple[Layer, ...]:
     takes that in: n^L regions in (0, 1) with n L units.
 
     Raises:
-        ValueError: If there is less than one fold or layer.
+        TypeError: If one is no integer.
+        ValueError: If there is less than one fold or layer, or more than 1000.
 
     Examples:
         >>> len(line_regions(folding_network(3, 2))[0]) - 1
@@ -98,13 +99,19 @@ def folding_network(folds: int, depth: int) -> tuple[Layer, ...]:
     References:
         Montufar, Pascanu, Cho and Bengio (2014), arXiv:1402.1869, section 3; Telgarsky (2016), arXiv:1602.04485.
     """
-    if min(folds, depth) < 1:
-        raise ValueError(f"folds and depth must be >= 1, got {folds} and {depth}.")
+    folds, depth = counted("folds", folds, least=1, most=_MOST), counted("depth", depth, least=1, most=_MOST)
     outer = tuple(folds if unit == 0 else (-1) ** unit * 2 * folds for unit in range(folds))
     shifts = [Fraction(-unit, folds) for unit in range(folds)]
     first: Layer = tuple((1, shift) for shift in shifts)
     later: Layer = tuple((*outer, shift) for shift in shifts)
     return (first, *((later,) * (depth - 1)), ((*outer, 0),))
+
+
+def _affine(rows: list[list[Fraction]], points: list[tuple[Fraction, ...]]) -> list[tuple[Fraction, ...]]:
+    return [
+        tuple(sum((a * h for a, h in zip(row, (*point, Fraction(1)), strict=True)), Fraction(0)) for row in rows)
+        for point in points
+    ]
 
 
 @cache

@@ -11,12 +11,16 @@ from itertools import pairwise
 
 import sympy as sp
 
+from theory.classifier.exact_rows import counted, fraction
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
+from theory.exact_numbers import listed
 from theory.function_set import relu_kinks
 from theory.proof import Relation
 
 __all__ = ["most_sign_changes", "sign_change_bound", "sign_changes_on_line", "zigzag_units"]
+
+_MOST = 1_000_000  # units
 
 Unit = tuple[Fraction | int, Fraction | int, Fraction | int]
 
@@ -25,14 +29,14 @@ def most_sign_changes(units: int) -> int:
     """Return the largest number of sign changes of p ReLU units with a bias at the output: p + 1, but 0, 1, 2 up to 2.
 
     Raises:
+        TypeError: If their number is no integer.
         ValueError: If there are fewer than 0 units.
 
     Examples:
         >>> [most_sign_changes(units) for units in range(6)]
         [0, 1, 2, 4, 5, 6]
     """
-    if units < 0:
-        raise ValueError(f"units must be >= 0, got {units}.")
+    units = counted("units", units, least=0)
     return units + 1 if units > 2 else units
 
 
@@ -41,14 +45,20 @@ def sign_changes_on_line(units: Sequence[Unit], shift: Fraction | int) -> int:
 
     Between kinks the function is affine, so that its signs at the kinks and far out on both sides tell.
 
+    Raises:
+        TypeError: If something is no number, or the units are no sequence.
+        ValueError: If a unit is no triple, or a number is not finite or not rational.
+
     Examples:
         >>> sign_changes_on_line([(1, 1, 0), (1, -1, 0)], -1)  # |x| - 1
         2
     """
-    places = [place for place, _ in relu_kinks(units)] or [Fraction(0)]
+    rows, offset = listed("units", units), fraction("shift", shift)
+    places = [place for place, _ in relu_kinks(rows)] or [Fraction(0)]
+    read = [tuple(fraction("a number of a unit", number) for number in row) for row in rows]
 
     def value(x: Fraction) -> Fraction:
-        return sum((a * max(w * x + b, Fraction(0)) for a, w, b in units), Fraction(shift))
+        return sum((a * max(w * x + b, Fraction(0)) for a, w, b in read), offset)
 
     far = []
     for end, step in ((places[0], -1), (places[-1], 1)):
@@ -66,14 +76,14 @@ def zigzag_units(count: int) -> tuple[tuple[Unit, ...], Fraction]:
     the right but the third one, whose jump of -2 gives the first slope.
 
     Raises:
-        ValueError: If there is less than one unit.
+        TypeError: If the count is no integer.
+        ValueError: If there is less than one unit, or more than 1000000.
 
     Examples:
         >>> [sign_changes_on_line(*zigzag_units(count)) for count in range(1, 6)]
         [1, 2, 4, 5, 6]
     """
-    if count < 1:
-        raise ValueError(f"count must be >= 1, got {count}.")
+    count = counted("count", count, least=1, most=_MOST)
     if count < 3:
         return ((1, 1, 0), (1, -1, 0))[:count], Fraction(-1)
     slopes = [Fraction(2), *(Fraction((-1) ** unit) for unit in range(1, count + 1))]

@@ -21,10 +21,12 @@ from theory.domain import Domain
 from theory.free_probability.laws import compound_poisson
 from theory.generalisation.least_squares_risk import ridge_risk
 from theory.proof import Relation
+from theory.real_arrays import nonnegative_number, positive_number, real_vector
 
 __all__ = ["anisotropic_ridge_risk", "anisotropic_risk"]
 
 _DIGITS = 40
+_RANGE = 1e12  # of sizes whose risk double precision holds
 _SOURCE = "Hastie, Montanari, Rosset and Tibshirani (2022), arXiv:1903.08560, section 4; Dobriban and Wager (2018), "
 _SOURCE += "arXiv:1507.03003"
 _gamma, _v, _sigma, _w, _a, _b, _alpha, _beta = sp.symbols("gamma v sigma w a b alpha beta", positive=True)
@@ -54,7 +56,9 @@ def anisotropic_risk(
         Bias and variance, whose sum is the risk.
 
     Raises:
-        ValueError: If lengths differ or a number is out of range.
+        TypeError: If a number is none.
+        ValueError: If lengths differ, a number is out of range or not finite, or some are neither 0 nor between 1e-12
+            and 1e12.
 
     Examples:
         >>> bias, variance = anisotropic_risk(2, variances=[1, 1], shares=[0.5, 0.5], signals=[0.3, 0.7], noise=0.5)
@@ -64,17 +68,28 @@ def anisotropic_risk(
     References:
         Hastie, Montanari, Rosset and Tibshirani (2022), arXiv:1903.08560, section 4.
     """
-    t, w, s = (np.asarray(column, dtype=np.float64) for column in (variances, shares, signals))
-    if not (t.ndim == 1 and t.shape == w.shape == s.shape and t.size):
-        raise ValueError(f"variances, shares and signals must be as many, got {t.shape}, {w.shape}, {s.shape}.")
-    if not ((t > 0).all() and (w > 0).all() and (s >= 0).all() and abs(w.sum() - 1) < 1e-9):
+    t, w, s = (
+        real_vector(name, column)
+        for name, column in (("variances", variances), ("shares", shares), ("signals", signals))
+    )
+    if not t.shape == w.shape == s.shape:
+        raise ValueError(f"variances, shares and signals must be as many, got {len(t)}, {len(w)} and {len(s)}.")
+    for name, column in (("variances", t), ("shares", w)):
+        if not (column > 0).all():
+            raise ValueError(f"{name} must be > 0, got {column.min():g}.")
+    if not (s >= 0).all():
+        raise ValueError(f"signals must be >= 0, got {s.min():g}.")
+    if not abs(w.sum() - 1) < 1e-9:
+        raise ValueError(f"shares must sum to 1, got the sum {w.sum():g}.")
+    ratio, noise = positive_number("ratio", ratio), nonnegative_number("noise", noise)
+    penalty = nonnegative_number("penalty", penalty)
+    if penalty == 0 and ratio == 1:
+        raise ValueError("ratio must not be 1 without a penalty, where the risk is infinite, got 1.")
+    scale = np.array([*t, s.max() if s.max() else 1.0, noise or 1.0, ratio, penalty or 1.0])
+    if not ((scale > 1 / _RANGE) & (scale < _RANGE)).all():
         raise ValueError(
-            f"variances and shares must be positive, shares sum to 1 and signals not be negative, got {t}, {w}, {s}."
-        )
-    if not (ratio > 0 and noise >= 0 and penalty >= 0 and (penalty > 0 or ratio != 1)):
-        raise ValueError(
-            f"ratio must be positive, noise and penalty not negative, and not ratio 1 without a penalty, got {ratio}, "
-            f"{noise}, {penalty}."
+            f"all numbers must be 0 or lie between {1 / _RANGE:g} and {_RANGE:g}, "
+            f"got {scale.min():g} to {scale.max():g}."
         )
     if penalty == 0 and ratio < 1:
         return 0.0, noise**2 * ratio / (1 - ratio)

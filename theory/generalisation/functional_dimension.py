@@ -13,10 +13,12 @@ from functools import cache
 from itertools import pairwise
 
 import flint
+import numpy as np
 import sympy as sp
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
+from theory.exact_numbers import listed
 from theory.proof import Relation
 from theory.real_arrays import positive_integer
 
@@ -40,13 +42,14 @@ def relu_functional_rank(widths: Sequence[int], *, seed: int, samples: int) -> i
         samples: Inputs.
 
     Raises:
+        TypeError: If a size or the seed is no integer.
         ValueError: If there are fewer than three widths, or a size is less than 1.
 
     Examples:
         >>> relu_functional_rank((2, 3, 1), seed=1, samples=60)
         10
     """
-    _check(widths, samples)
+    widths = _checked_widths(widths, seed, samples)
     source = random.Random(f"relu {seed}")
     layers = [
         (
@@ -73,13 +76,14 @@ def tanh_functional_rank(widths: Sequence[int], *, seed: int, samples: int) -> i
         samples: Inputs.
 
     Raises:
+        TypeError: If a size or the seed is no integer.
         ValueError: If there are not three widths, or a size is less than 1.
 
     Examples:
         >>> tanh_functional_rank((2, 3, 1), seed=1, samples=40)
         13
     """
-    _check(widths, samples)
+    widths = _checked_widths(widths, seed, samples)
     if len(widths) != 3:
         raise ValueError(f"widths must name inputs, hidden units and outputs, got {tuple(widths)}.")
     inputs, hidden, outputs = widths
@@ -272,9 +276,11 @@ def _at(count: sp.Expr, shape: Sequence[int]) -> sp.Expr:
     return count.subs(dict(zip((_inputs, _hidden, _outputs), shape, strict=True)))
 
 
-def _check(widths: Sequence[int], samples: int) -> None:
-    if len(widths) < 3:
-        raise ValueError(f"widths must name inputs, hidden units and outputs, got {tuple(widths)}.")
-    for place, width in enumerate(widths):
-        positive_integer(f"widths[{place}]", width)
+def _checked_widths(widths: Sequence[int], seed: int, samples: int) -> tuple[int, ...]:
+    given = tuple(listed("widths", widths))
+    if len(given) < 3:
+        raise ValueError(f"widths must name inputs, hidden units and outputs, got {given}.")
     positive_integer("samples", samples)
+    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer):
+        raise TypeError(f"seed must be an integer, got {seed!r}.")
+    return tuple(positive_integer(f"widths[{place}]", width) for place, width in enumerate(given))

@@ -1,10 +1,12 @@
 """Threshold layers against every union of cells; regions and sign changes of ReLU units on a line, counted exactly."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +16,7 @@ from theory.classifier.half_spaces import (
     cell_count,
     in_general_position,
     most_cells,
+    most_labelings,
     sliced_hyperplanes,
     unit_labelings,
 )
@@ -128,30 +131,69 @@ def test_zigzags_have_as_many_sign_changes_as_there_can_be() -> None:
     assert sign_changes_on_line([(1, 0, 3)], -2) == 0
 
 
-def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="hyperplanes must be at least one, got none"):
-        cell_network([], [])
-    with pytest.raises(ValueError, match=r"a cell must name a side, \+1 or -1, of 2 hyperplanes, got \(1, 0\)"):
-        cell_network([(1, 0), (1, 1)], [(1, 0)])
-    with pytest.raises(ValueError, match="a row must have 1 weights and a threshold"):
-        threshold_answer([((1, 2, 3),)], (1,))
-    with pytest.raises(ValueError, match="the last layer must have one unit, got 2"):
-        threshold_answer([((1, 2), (3, 4))], (1,))
-    with pytest.raises(ValueError, match="hyperplanes must span the 1 dimensions, got the rank 0"):
-        arrangement_cells([(0, 1)])
-    with pytest.raises(ValueError, match=r"origin and directions must have one entry per weight .* got \(1,\)"):
-        sliced_hyperplanes([(1, 2, 3)], (1,), [])
-    with pytest.raises(ValueError, match=r"widths must be >= 1, got \[3, 0\]"):
-        most_line_regions([3, 0])
-    with pytest.raises(ValueError, match="a row must have 1 weights and a bias"):
-        line_regions([((1, 2, 3),)])
-    with pytest.raises(ValueError, match="the last layer must have one unit, got 2"):
-        line_regions([((1, 2), (3, 4))])
-    with pytest.raises(ValueError, match="layers must end with an output, got none"):
-        line_regions([])
-    with pytest.raises(ValueError, match="folds and depth must be >= 1, got 2 and 0"):
-        folding_network(2, 0)
-    with pytest.raises(ValueError, match="units must be >= 0, got -1"):
-        most_sign_changes(-1)
-    with pytest.raises(ValueError, match="count must be >= 1, got 0"):
-        zigzag_units(0)
+def test_generators_are_read_once_and_answer_as_their_lists_do() -> None:
+    lines = [(1, 0, 0), (0, 1, 0), (1, 1, -1)]
+    assert sliced_hyperplanes(iter(lines), iter((1, 2)), iter([(0, 1)])) == sliced_hyperplanes(lines, (1, 2), [(0, 1)])
+    assert cell_count(iter(lines)) == 7
+    assert in_general_position(iter(lines))
+    assert most_line_regions(width for width in (2, 3)) == 12
+    assert sign_changes_on_line(iter([(1, 1, 0), (1, -1, 0)]), -1) == 2
+    assert threshold_answer(iter(cell_network(iter(lines), iter([(1, 1, 1)]))), iter((1, 1))) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: cell_network([], []), ValueError, "hyperplanes must be at least one, got none"),
+        (
+            lambda: cell_network([(1, 0), (1, 1)], [(1, 0)]),
+            ValueError,
+            r"a cell must name a side, \+1 or -1, of 2 hyperplanes, got \(1, 0\)",
+        ),
+        (lambda: cell_network(["a", "a"], [(1, 1)]), TypeError, "a row of hyperplanes must be a sequence, got 'a'"),
+        (lambda: cell_network([(1, 0.5)], []), TypeError, "hyperplanes must hold integers, got 0.5"),
+        (
+            lambda: cell_network([(1, 0), (1,)], []),
+            ValueError,
+            r"hyperplanes must have as many entries each, .* got \(1,\)",
+        ),
+        (lambda: threshold_answer([((1, 2, 3),)], (1,)), ValueError, "a row must have 1 weights and a threshold"),
+        (lambda: threshold_answer([((1, 2), (3, 4))], (1,)), ValueError, "the last layer must have one unit, got 2"),
+        (lambda: threshold_answer([], (1,)), ValueError, "layers must end with an output, got none"),
+        (lambda: threshold_answer([((1, 1),)], [float("nan")]), ValueError, "a coordinate of point must be a finite"),
+        (lambda: arrangement_cells([(0, 1)]), ValueError, "hyperplanes must span the 1 dimensions, got the rank 0"),
+        (
+            lambda: sliced_hyperplanes([(1, 2, 3)], (1,), []),
+            ValueError,
+            r"origin and directions must have one entry per weight .* got \(1,\)",
+        ),
+        (lambda: in_general_position([]), ValueError, "rows must be at least one, got none"),
+        (lambda: most_cells(True, 2), TypeError, "hyperplanes must be an integer, got True"),
+        (lambda: most_line_regions([3, 0]), ValueError, "a width must be >= 1, got 0"),
+        (lambda: most_line_regions([2.5]), TypeError, "a width must be an integer, got 2.5"),
+        (lambda: line_regions([((1, 2, 3),)]), ValueError, "a row must have 1 weights and a bias"),
+        (lambda: line_regions([((1, 2), (3, 4))]), ValueError, "the last layer must have one unit, got 2"),
+        (lambda: line_regions([]), ValueError, "layers must end with an output, got none"),
+        (lambda: line_regions([(), ((1,),)]), ValueError, "a layer must have at least one row, got none"),
+        (
+            lambda: line_regions([((sp.sqrt(2), 0),)]),
+            ValueError,
+            r"a number of a layer must be rational, got sqrt\(2\)",
+        ),
+        (lambda: folding_network(2, 0), ValueError, "depth must be >= 1, got 0"),
+        (lambda: folding_network(10**9, 3), ValueError, "folds must be at most 1000, got 1000000000"),
+        (lambda: most_sign_changes(-1), ValueError, "units must be >= 0, got -1"),
+        (lambda: most_sign_changes(1.5), TypeError, "units must be an integer, got 1.5"),
+        (lambda: sign_changes_on_line([(1, 1, 0)], None), TypeError, "shift must be a real number, got None"),
+        (lambda: zigzag_units(0), ValueError, "count must be >= 1, got 0"),
+        (lambda: zigzag_units(10**9), ValueError, "count must be at most 1000000, got 1000000000"),
+    ],
+)
+def test_what_does_not_fit_is_refused(call: Callable[[], object], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_more_dimensions_than_hyperplanes_add_nothing() -> None:
+    assert most_cells(3, 10**9) == 8
+    assert most_labelings(3, 10**9) == 8

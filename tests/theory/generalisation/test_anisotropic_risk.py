@@ -85,9 +85,18 @@ def test_the_derivation_is_exact_and_refuses_what_no_penalty_gives() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"signals": [1]}, r"must be as many, got \(2,\), \(2,\), \(1,\)"),
-        ({"shares": [0.5, 0.6]}, r"shares sum to 1"),
-        ({"ratio": 1}, r"not ratio 1 without a penalty, got 1"),
+        ({"signals": [1]}, "variances, shares and signals must be as many, got 2, 2 and 1"),
+        ({"shares": [0.5, 0.6]}, r"shares must sum to 1, got the sum 1\.1"),
+        ({"variances": [0, 1]}, "variances must be > 0, got 0"),
+        ({"shares": [-0.5, 1.5]}, r"shares must be > 0, got -0\.5"),
+        ({"signals": [-1, 1]}, "signals must be >= 0, got -1"),
+        ({"signals": [np.inf, 1]}, "signals must be finite"),
+        ({"ratio": 1}, "ratio must not be 1 without a penalty"),
+        ({"ratio": np.inf}, "ratio must be finite, got inf"),
+        ({"penalty": 5e-324}, "all numbers must be 0 or lie between 1e-12 and 1e\\+12, got 4.94066e-324 to 2"),
+        ({"noise": 1e300}, "all numbers must be 0 or lie between"),
+        ({"noise": np.inf}, "noise must be finite, got inf"),
+        ({"penalty": -1}, "penalty must be >= 0, got -1"),
     ],
 )
 def test_what_is_out_of_range_is_refused(change: dict[str, object], message: str) -> None:

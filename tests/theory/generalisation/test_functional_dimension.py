@@ -39,5 +39,10 @@ def test_it_is_exact_and_bad_shapes_are_refused() -> None:
         theory.relu_functional_rank((2, 1), seed=0, samples=3)
     with pytest.raises(ValueError, match=r"widths must name inputs, hidden units and outputs, got \(2, 3, 3, 1\)"):
         theory.tanh_functional_rank((2, 3, 3, 1), seed=0, samples=3)
+    for seed in (None, 1.5, "a", [1], True):
+        with pytest.raises(TypeError, match="seed must be an integer, got "):
+            theory.relu_functional_rank((2, 3, 1), seed=seed, samples=3)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="seed must be an integer, got "):
+            theory.tanh_functional_rank((2, 3, 1), seed=seed, samples=3)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"samples must be"):
         theory.relu_functional_rank((2, 3, 1), seed=0, samples=0)
