@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -24,7 +24,7 @@ from theory.printed_derivation import printed_derivation
 from theory.proof import How, Relation, Witness, check_relation, check_witness, off_by_a_thousandth
 from theory.typesetting import latex
 
-Equation = sp.Eq | sp.Le
+Equation: TypeAlias = sp.Eq | sp.Le
 
 _LONG = 400  # symbols, numbers and operations
 _INFINITE = (sp.zoo, sp.oo, -sp.oo, sp.nan)
