@@ -128,6 +128,10 @@ from .generalisation.least_squares_risk import optimal_ridge_risk as optimal_rid
 from .generalisation.least_squares_risk import overparameterised_risk as overparameterised_risk
 from .generalisation.least_squares_risk import ridge_risk as ridge_risk
 from .generalisation.least_squares_risk import underparameterised_risk as underparameterised_risk
+from .generalisation.misspecified_risk import decaying_signal_risk as decaying_signal_risk
+from .generalisation.misspecified_risk import misspecified_risk as misspecified_risk
+from .generalisation.misspecified_risk import second_descent as second_descent
+from .generalisation.misspecified_risk import wide_misspecified_risk as wide_misspecified_risk
 from .generalisation.projected_risk import projected_risk as projected_risk
 from .generalisation.projected_risk import wide_projected_risk as wide_projected_risk
 from .generalisation.pruned_quadratics import increase_by_removal as increase_by_removal

@@ -64,6 +64,7 @@ EXPECTED: dict[str, str | None] = {
     "generalisation.pruning-nine-tenths": None,  # decided from the standard profile on
     "generalisation.pruning-rate-as-printed": "REFUTED",
     "generalisation.pruning-sometimes-better": None,  # decided from the standard profile on
+    "generalisation.second-descent": "SUPPORTED",
     "generalisation.small-weights-small-effect": "PROVED",  # and more from the standard profile on
     "generalisation.start-over-as-printed": None,  # decided from the standard profile on
     "generalisation.strong-ticket": "SUPPORTED",

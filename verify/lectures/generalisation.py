@@ -34,12 +34,16 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         OVERPARAMETERISED,
         r"By classical statistics the need for data grows with the number of parameters: many more parameters than "
         r"data points should overfit and do badly on new data.",
-        ("generalisation.double-descent",),
+        ("generalisation.double-descent", "generalisation.second-descent"),
     ),
     Statement(
         DOUBLE_DESCENT,
         r"With far more parameters than data points the test error is small again.",
-        ("generalisation.double-descent", "generalisation.double-descent-networks"),
+        (
+            "generalisation.second-descent",
+            "generalisation.double-descent",
+            "generalisation.double-descent-networks",
+        ),
     ),
     Statement(
         DOUBLE_DESCENT,

@@ -7,16 +7,18 @@ import pytest
 import torch
 
 from verify import Finding, Workbench
-from verify.claims.generalisation import double_descent, implicit_bias
+from verify.claims.generalisation import double_descent, implicit_bias, second_descent
 
 Tried = Callable[[str], tuple[list[Finding], Workbench]]
 
 
-@pytest.mark.parametrize("name", ["generalisation.double-descent", "generalisation.implicit-bias"])
+@pytest.mark.parametrize(
+    "name", ["generalisation.double-descent", "generalisation.implicit-bias", "generalisation.second-descent"]
+)
 def test_it_holds_at_another_seed_and_every_rival_falls(tried: Tried, name: str) -> None:
     findings, bench = tried(name)
     assert {str(finding.rival_position) for finding in findings} == {"disjoint"}
-    assert bool(bench.figures) is (name == "generalisation.double-descent")
+    assert bool(bench.figures) is (name != "generalisation.implicit-bias")
 
 
 @pytest.mark.parametrize("ratio", [0.5, 2.0])
@@ -52,6 +54,21 @@ def test_with_unequal_variances_errors_count_as_they_show_in_predictions() -> No
     """Below the peak the variances do not matter, whatever they are: p sigma^2/(n - p - 1)."""
     risks = double_descent.excess_risks(7, examples=30, ratio=1 / 3, penalty=0.0, draws=1500, unequal=True)["risk"]
     assert abs(risks.mean() - 10 / 19 / 4) < 4 * risks.std() / np.sqrt(len(risks))
+
+
+def test_a_model_that_grows_pays_for_what_it_misses_as_for_noise() -> None:
+    """The means of inverse Wishart matrices at every size, with 30 examples and 10 or 45 inputs."""
+    risks = second_descent.growing_risks(5, examples=30, draws=400)
+    assert risks.keys() == second_descent.CASES.keys()
+    for name, (decay, noise) in second_descent.CASES.items():
+        few, many = ((1 + inputs / 30) ** -decay for inputs in (10, 45))
+        exact = {
+            0.35: few + (few + noise**2) * 10 / 19,
+            1.5: many + (1 - many) * (1 - 30 / 45) + (many + noise**2) * 30 / 14,
+        }
+        for ratio, mean in exact.items():
+            column = risks[name][:, second_descent.RATIOS.index(ratio)]
+            assert abs(column.mean() - mean) < 4 * column.std() / 20
 
 
 def test_the_best_ridge_risk_solves_its_equation() -> None:

@@ -2,6 +2,7 @@
 
 READING_ORDER = (
     "double_descent",
+    "second_descent",
     "double_descent_networks",
     "implicit_bias",
     "intrinsic_dimension",

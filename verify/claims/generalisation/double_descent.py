@@ -23,6 +23,10 @@ BELOW: Final = (1 / 4, 1 / 2, 7 / 10)
 ABOVE: Final = (3 / 2, 2.0)
 FAR: Final = (5.0,)
 PENALISED: Final = (3 / 4, 5 / 4)
+AROUND: Final = 2.0
+FACTORS: Final = (1 / 2, 1.0, 2.0)
+"""At this ratio penalties of so many times the best are compared; a half of it is the best without the ratio."""
+
 TARGETS: Final = 8
 """So many parameters and noises for each draw of the inputs: a replicate is the mean of their risks."""
 
@@ -124,6 +128,8 @@ def _function(result: "theory.Derivation", name: str) -> Callable[[float], float
         "$|\\beta| = r$ and noise of standard deviation $\\sigma$; many examples $n$ and inputs, $\\gamma = p/n$ fixed",
         "the fit is the one of least norm among those with the least squared error; its risk is that on new data "
         "beyond $\\sigma^2$",
+        "models of every size see all inputs that the target depends on, and $r$ is the same: $\\gamma$ compares "
+        "problems of different sizes, not one model that grows on given data",
     ),
     expects={Verdict.SUPPORTED},
 )
@@ -136,8 +142,11 @@ def double_descent(bench: Workbench) -> Iterator[Comparison]:
     It has a peak where there are as many parameters as examples, and falls again beyond it. For
     $\mathrm{SNR} = r^2/\sigma^2 > 1$ it has a second minimum at
     $\gamma = \sqrt{\mathrm{SNR}}/(\sqrt{\mathrm{SNR}} - 1)$, of $2 r \sigma - \sigma^2$, and rises from there to $r^2$.
-    With the ridge penalty $\lambda |b|^2$, $\lambda = \sigma^2\gamma/r^2$, the least risk of all penalties, there is no
-    peak: it increases with $\gamma$.
+    Models of every size see the whole signal here, and below the peak the risk is the smaller the fewer inputs there
+    are: this second minimum is not below the first branch.
+
+    If $|y - X b|^2/n + \lambda |b|^2$ is minimised in the place of the squares, $\lambda = \sigma^2\gamma/r^2$ has the
+    least risk of all penalties, and with it there is no peak: the risk increases with $\gamma$.
 
     Where a share $w$ of the inputs has the variance $a$ and the others $b$, and the parameter the squared norms
     $\alpha$ and $\beta$ in their directions, the risk, of predictions, is
@@ -148,7 +157,8 @@ def double_descent(bench: Workbench) -> Iterator[Comparison]:
     with $\lambda = 1/v - \gamma(w a/(1 + a v) + (1 - w) b/(1 + b v))$. Without a penalty and for $\gamma < 1$ it is
     the one above: there the variances do not matter.
 
-    Risks are measured at six ratios, at two with the best penalty, and at two with unequal variances, $r = 2\sigma$.
+    Risks are measured at six ratios, at four with the best penalty, at one with half and twice that penalty, and at two
+    with unequal variances, $r = 2\sigma$.
     """
     from sympy import symbols
 
@@ -246,6 +256,20 @@ def double_descent(bench: Workbench) -> Iterator[Comparison]:
         relative=MARGIN,
         rival=Rival("as without a penalty", ridgeless(PENALISED)),
     )
+    best = NOISE**2 * AROUND / SIGNAL**2
+    around = drawn("around", [(AROUND, factor * best) for factor in FACTORS], draws=FEW_DRAWS // 2)
+    few = drawn("few penalised", [(1 / 4, NOISE**2 / SIGNAL**2 / 4)], draws=FEW_DRAWS // 2)
+    yield Ordering(
+        f"risk with the best penalty, from gamma = 0.25 over {_listed(PENALISED)} to {AROUND:g}: no peak",
+        trend=np.column_stack([few, penalised[: len(few)], around[:, 1]]),
+        direction="increasing",
+    )
+    for column, title in ((0, "half of it, which is sigma^2/r^2, without the ratio"), (2, "twice as much")):
+        yield Ordering(
+            f"risk with the best penalty at gamma = {AROUND:g}, against {title}",
+            lower=around[:, 1],
+            higher=around[:, column],
+        )
     shares, signals = [1 / 2, 1 / 2], [SIGNAL**2 / 2] * 2
     mean = sum(UNEQUAL) / 2
     limits, alike = (
@@ -272,21 +296,23 @@ def double_descent(bench: Workbench) -> Iterator[Comparison]:
 def _draw(bench: Workbench, examples: int, free: Mapping[tuple[float, ...], Array], penalised: Array) -> None:
     figure = bench.figure(
         "risk",
-        title="Risk of least squares against the number of parameters",
-        x="parameters over examples $\\gamma$",
+        title="Risk of least squares that sees the whole signal",
+        x="parameters / examples $\\gamma$",
         y="risk beyond the noise",
         x_scale="log",
         y_scale="log",
         y_limits=(0.03, 20),
         caption=f"Means over draws of {examples} examples, $r = 1$, $\\sigma = 1/2$; bars: two standard "
         "errors, where they can be seen. Lines: the limits that are derived. Without a penalty there is a peak at as "
-        "many parameters as examples and a second minimum at twice as many.",
+        "many parameters as examples and a second minimum at twice as many, below the risk of predicting 0 and far "
+        "above that of few inputs.",
     )
     ratios = np.concatenate([np.geomspace(0.15, 0.98, 30), np.geomspace(1.02, 8, 30)])
     figure.line(np.insert(ratios, 30, np.nan), np.insert(ridgeless(ratios), 30, np.nan), "no penalty")
     whole = np.geomspace(0.15, 8, 40)
     figure.line(whole, best_ridge(whole), "best ridge penalty")
     figure.line([0.15, 8], [NOISE**2 * 0.15, NOISE**2 * 8], "classical $\\sigma^2 \\gamma$")
+    figure.line([0.15, 8], [SIGNAL**2] * 2, "predicting 0")
     rows = [
         (ratio, column.mean(), 2 * column.std(ddof=1) / len(column) ** 0.5)
         for ratios_tried, risks in free.items()
