@@ -112,7 +112,7 @@ def layer_weight_summaries(
         One summary per layer, from the inputs on.
 
     Raises:
-        TypeError: If the parameters are no tensor.
+        TypeError: If the network is no Mlp, or the parameters are no tensor.
         ValueError: As ``weight_summary``, or if ``theta`` does not fit the network.
 
     Examples:
@@ -121,4 +121,6 @@ def layer_weight_summaries(
         >>> [layer.below.item() for layer in layers], [layer.rms.item() for layer in layers][1]
         ([0.5, 0.0], 3.0)
     """
+    if not isinstance(network, Mlp):
+        raise TypeError(f"network must be an Mlp, got {type(network).__name__}.")
     return tuple(weight_summary(weight.flatten(1), thresholds=thresholds) for weight, _ in network.unflatten(theta))

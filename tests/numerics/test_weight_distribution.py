@@ -78,6 +78,8 @@ def test_layers_are_summarised_apart_and_without_biases() -> None:
 def test_what_is_no_table_of_finite_weights_is_refused() -> None:
     with pytest.raises(ValueError, match=r"weights must have shape \(members, weights\), none of them 0, got \(3,\)"):
         weight_summary(torch.ones(3))
+    with pytest.raises(TypeError, match="network must be an Mlp, got Linear"):
+        layer_weight_summaries(torch.nn.Linear(2, 1), torch.ones(1, 3))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"weights must be finite"):
         weight_summary(torch.tensor([[1.0, math.nan]]))
     with pytest.raises(ValueError, match=r"thresholds must be .*got -1"):
