@@ -146,7 +146,7 @@ def lazy_gradient() -> Derivation:
                 shown=r"\frac{4}{m^2} \lambda_{\min}(K) |e|^2 = \frac{4}{m} \lambda_{\min}(K) \, r",
             ),
         ),
-        Domain(**dict.fromkeys(("m", "n", "lambda", "r"), (0, sp.oo))),
+        Domain(**dict.fromkeys(("m", "n", "lambda", "r"), (0, sp.oo))).with_integers("m", "n"),
         parts={
             "hidden weight": sp.Eq(sp.Symbol("G_1"), hidden_part),
             "least eigenvalue": sp.Eq(sp.Symbol("bound"), bound),
@@ -233,7 +233,7 @@ def shifted_gradient_bound() -> Derivation:
                 r" R = \frac{\sqrt{\lambda_{\min}(K)}}{2 X}",
             ),
         ),
-        Domain(**dict.fromkeys(("lambda", "s", "X", "E", "w", "m", "n"), (0, sp.oo))),
+        Domain(**dict.fromkeys(("lambda", "s", "X", "E", "w", "m", "n"), (0, sp.oo))).with_integers("m", "n"),
         parts={"slack": sp.Eq(sp.Symbol("slack"), slack)},
         source=_BERNER,
         shown={

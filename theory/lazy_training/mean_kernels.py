@@ -73,7 +73,7 @@ def lazy_mean_kernels() -> Derivation:
                 shown=r"E K_1 = n \cdot \frac{1}{n} \cdot X Y \cos t \cdot \frac{\pi - t}{2 \pi}",
             ),
         ),
-        Domain(n=(0, sp.oo), X=(0, sp.oo), Y=(0, sp.oo), t=(0, sp.pi)),
+        Domain(n=(0, sp.oo), X=(0, sp.oo), Y=(0, sp.oo), t=(0, sp.pi)).with_integers("n"),
         parts={
             "hidden weights": sp.Eq(sp.Symbol("K_1"), hidden),
             "both on": sp.Eq(sp.Symbol("P"), both),

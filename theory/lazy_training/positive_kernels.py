@@ -160,7 +160,7 @@ def arc_cosine_series() -> Derivation:
                 Relation(0, "<", (1 - (m - 1) * s).subs(s, 1 / ((m - 1) * (1 + q)))),
                 "exact",
                 shown=r"1 - (m - 1) s = \frac{q}{1 + q} > 0",
-                domain=Domain(m=(1, sp.oo), q=(0, sp.oo)),
+                domain=Domain(m=(1, sp.oo), q=(0, sp.oo)).with_integers("m"),
             ),
             Step(
                 "A 1 at the end keeps different inputs from being parallel. In one dimension the squared sine of their "
@@ -171,7 +171,7 @@ def arc_cosine_series() -> Derivation:
             ),
             _sine_in_the_plane(),
         ),
-        Domain(j=(-1, sp.oo), m=(1, sp.oo), s=(0, 1), t=(0, sp.pi), q=(0, 1)).with_integers("j"),
+        Domain(j=(-1, sp.oo), m=(1, sp.oo), s=(0, 1), t=(0, sp.pi), q=(0, 1)).with_integers("j", "m"),
         parts={
             "order zero": sp.Eq(sp.Symbol("a"), order_zero),
             "least eigenvalue": sp.Eq(sp.Symbol("bound"), bounds[order_one]),

@@ -120,7 +120,7 @@ def lazy_second_derivatives() -> Derivation:
                 r" \Bigr)^2 = \frac{16}{\pi} X^2 x_c^2 x_b^2",
             ),
         ),
-        Domain(n=(0, sp.oo), s=(0, sp.oo), X=(0, sp.oo)),
+        Domain(n=(0, sp.oo), s=(0, sp.oo), X=(0, sp.oo)).with_integers("n"),
         parts={
             "output and hidden": sp.Eq(sp.Symbol("M_21"), mixed),
             "two outputs": sp.Eq(sp.Symbol("M_22"), sp.Integer(0)),

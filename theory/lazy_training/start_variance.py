@@ -72,7 +72,7 @@ def relu_kernel_at_variance() -> Derivation:
                 shown=r"E K(1/n) = \frac{X Y}{2 \pi} (\sin t + (\pi - t) \cos t)",
             ),
         ),
-        Domain(**dict.fromkeys(("n", "X", "Y", "v", "s"), (0, sp.oo)), t=(0, sp.pi)),
+        Domain(**dict.fromkeys(("n", "X", "Y", "v", "s"), (0, sp.oo)), t=(0, sp.pi)).with_integers("n"),
         parts={
             "printed variance": sp.Eq(sp.Symbol("K"), one),
             "product": sp.Eq(sp.Symbol("k"), s**2 * units),
@@ -185,7 +185,7 @@ def linearised_features() -> Derivation:
                 shown=r"\frac{5 M_3^2}{12 n^2} \sum_i X_i^6",
             ),
         ),
-        Domain(**dict.fromkeys(("n", "v", "M", "M_3", "Q", "S", "X", "z"), (0, sp.oo))),
+        Domain(**dict.fromkeys(("n", "v", "M", "M_3", "Q", "S", "X", "z"), (0, sp.oo))).with_integers("n"),
         parts={
             "printed variance": sp.Eq(sp.Symbol("bound"), 3 * bound**2 * fourths / (4 * n)),
             "odd": sp.Eq(sp.Symbol("bound"), odd),

@@ -21,11 +21,21 @@ def test_folding_networks_have_their_regions_in_floating_point_too() -> None:
     assert regions.folded_counts()["counted"].tolist() == [folds**depth for folds, depth in regions.FOLDS]
 
 
-def test_the_drawing_of_regions_has_the_lines_of_the_first_layer_in_both_layers(tried: Trial) -> None:
-    second, first = tried("classifier.activation-regions")[1].figures["plane"].layers
-    assert len(second.arrays["x0"]) > len(first.arrays["x0"]) >= 4
-    for layer in (second, first):
-        assert all(np.abs(ends).max() <= 2 for ends in layer.arrays.values())
+def test_the_drawing_of_regions_has_every_line_in_one_layer_and_not_the_frame(tried: Trial) -> None:
+    first, second = tried("classifier.activation-regions")[1].figures["plane"].layers
+    assert (first.label, second.label) == ("first layer", "second layer")
+    drawn = []
+    for layer in (first, second):
+        x0, y0, x1, y1 = (layer.arrays[name] for name in ("x0", "y0", "x1", "y1"))
+        assert len(x0) >= 4
+        assert all(np.abs(ends).max() <= 2 for ends in (x0, y0, x1, y1))
+        middles = np.stack([x0 + x1, y0 + y1], axis=1) / 2
+        assert np.abs(middles).max() < 2
+        drawn.append((middles, np.stack([x0, y0], axis=1), np.stack([x1, y1], axis=1)))
+    (_, start, end), (middles, _, _) = drawn
+    along = (end - start) / np.linalg.norm(end - start, axis=1)[:, None]
+    away = middles[:, None] - start
+    assert np.abs(away[..., 0] * along[:, 1] - away[..., 1] * along[:, 0]).min() > 5e-4
 
 
 def test_zigzags_reach_the_bound_in_floating_point_and_random_units_stay_below() -> None:

@@ -212,7 +212,7 @@ def relu_kinks(bench: Workbench) -> Iterator[Comparison]:
     figure = bench.figure(
         "through-training",
         title=f"Pairs within {NEAR:g} standard deviations of a kink through training",
-        x="step",
+        x="steps of training",
         y="share of pairs",
         caption="Error bars: two standard errors over networks.",
         y_limits=(0, 0.04),

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import numerics
-from verify import OPEN, AtLeast, Comparison, Ordering, Rival, Source, Workbench, claim
+from verify import AtLeast, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
 from verify.lectures.basics import OUTLIER_CURVES
 
 Array = NDArray[np.float64]
@@ -21,7 +21,7 @@ SPREAD: Final = 0.35
 SMALL: Final = 2
 LARGE: Final = 64
 LEARNING_RATE: Final = 0.02
-GRID: Final = 61
+GRID: Final = 181
 """Places from -3 to 3 at which curves are drawn and losses on new points are integrated."""
 
 
@@ -84,26 +84,32 @@ def curves(seed: int, networks: int, hidden: int, moments: str, device: str) -> 
 
 @claim(
     "classifier.outlier",
-    title="An outlier: a small network gives it up, a large one bends its probability curve for it",
+    title="One outlier: two tanh units give it up, 64 bend their probability curve for it",
     source=Source(printed=OUTLIER_CURVES),
     assumptions=(
         f"points on a line: {EACH} of each class, normal around $-1$ and $1$ with standard deviation {SPREAD:g}, and "
         "one at $-1$ with the label of the other class; new points have no outliers",
-        f"one hidden layer of {SMALL} or {LARGE} tanh units with biases; 1500 steps of Adam at the rate "
-        f"{LEARNING_RATE:g}",
+        f"one hidden layer of {SMALL} or {LARGE} tanh units with biases; 1500 steps of Adam on all points at the rate "
+        f"{LEARNING_RATE:g}, without a penalty; longer training is not asked about",
+        "the small and the large network of a pair have the same points; of the differences the sign is tested, not "
+        "the size",
     ),
-    expects=OPEN,
+    expects={Verdict.SUPPORTED},
     decided_from="standard",
 )
 def outlier(bench: Workbench) -> Iterator[Comparison]:
-    r"""Does a reasonable model sacrifice the outlier for better generalisation, and what does the cross-entropy cost
-    there? A curve that is flat across the left-hand class does best there with the share of the outlier, 1 of 13, at a
-    cost of $\log 13 = 2.56$: more than that of all other points together. This is what pulls on the curve. Is the cost
-    at the outlier less in a large network, and is a large network's loss on new points more?
+    r"""What the cross-entropy costs at an outlier pulls on the probability curve. A curve that is flat across the
+    left-hand class does best there with the share of the outlier, 1 of 13, at a cost of $\log 13 = 2.56$: more than
+    that of all other points together.
+
+    The small network sacrifices the outlier: in the median it pays more than 2 there, more than half of its training
+    loss. The large network bends its curve towards the outlier, so that it pays less there. For that it pays
+    elsewhere: on new points, among which there are no outliers, both its cross-entropy and its errors are more than
+    those of the small network in most pairs.
     """
-    networks = bench.size(quick=2, standard=80, full=400)
-    last = bench.size(quick=30, standard=1500, full=6000)
-    moments = " ".join(str(step) for step in (10, 200, last) if step <= last)
+    networks = bench.size(quick=2, standard=200, full=400)
+    last = bench.size(quick=30, standard=1500, full=1500)
+    moments = str(last)
     (seed,) = bench.seeds("networks", 1)
     found = {}
     for name, hidden in (("small", SMALL), ("large", LARGE)):
@@ -136,16 +142,16 @@ def outlier(bench: Workbench) -> Iterator[Comparison]:
     figure = bench.figure(
         "curves",
         title="Probability curves of a small and a large network",
-        x="place",
+        x="input",
         y="probability of the right-hand class",
         y_limits=(-0.05, 1.05),
-        caption=f"Medians over {networks} networks. The outlier is the point at $(-1, 1)$. In the end the "
-        f"cross-entropy there is {np.median(small['outlier']):.2f} and {np.median(large['outlier']):.2f}, on new "
-        f"points {np.median(small['new']):.3f} and {np.median(large['new']):.3f}.",
+        caption=f"After {last} steps: medians over {networks} networks, and the middle 80 percent of them. The outlier "
+        f"is the point at $(-1, 1)$. The median cross-entropy there is {np.median(small['outlier']):.2f} and "
+        f"{np.median(large['outlier']):.2f}, on new points {np.median(small['new']):.3f} and "
+        f"{np.median(large['new']):.3f}.",
     )
-    steps = moments.split()
     for name, hidden in (("small", SMALL), ("large", LARGE)):
-        for place in range(max(len(steps) - 2, 0), len(steps)):
-            curve = np.median(found[name]["curve"][:, place], axis=0)
-            figure.line(found[name]["places"], curve, f"{hidden} units, after {steps[place]} steps")
+        low, middle, high = np.quantile(found[name]["curve"][:, -1], [0.1, 0.5, 0.9], axis=0)
+        figure.line(found[name]["places"], middle, f"{hidden} units")
+        figure.band(found[name]["places"], low, high, f"{hidden} units, middle 80 percent")
     figure.points([-1.0], [1.0], "outlier")

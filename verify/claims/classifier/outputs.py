@@ -18,7 +18,7 @@ TEMPERATURES: Final = (0.3, 1.0, 3.0)
 
 @claim(
     "classifier.softmax",
-    title="Softmax is an arg max that can be differentiated",
+    title="Softmax of three outputs is an arg max that can be differentiated",
     source=Source(printed=WHY_SOFTMAX),
     assumptions=("three outputs; the largest leads by $d_2$ and $d_3$, and $b = 1/T$ for the temperature $T$",),
     expects={Verdict.PROVED},
@@ -71,8 +71,8 @@ def softmax(bench: Workbench) -> Iterator[Comparison]:
     figure = bench.figure(
         "temperatures",
         title="Softmax of the lecture's ten outputs",
-        x="place",
-        y="probability",
+        x="output, 1 to 10",
+        y="its probability",
         caption=f"Outputs {', '.join(map(str, EXAMPLE))}. The colder, the closer to the indicator of the largest.",
     )
     places = np.arange(1, len(EXAMPLE) + 1)
@@ -113,7 +113,7 @@ def hard_max_as_printed(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "classifier.cross-entropy",
-    title="Cross-entropy is the entropy of the targets and a divergence from them",
+    title="For three classes cross-entropy is the entropy of the targets and a divergence from them",
     source=Source(printed=CROSS_ENTROPY),
     assumptions=(
         "targets are positive with the sum 1, or hard labels with $0 \\log 0 = 0$",
@@ -122,7 +122,7 @@ def hard_max_as_printed(bench: Workbench) -> Iterator[Comparison]:
     expects={Verdict.PROVED},
 )
 def cross_entropy(bench: Workbench) -> Iterator[Comparison]:
-    r"""The cross-entropy of probabilities $q$ for targets $t$ is
+    r"""The cross-entropy of probabilities $q$ of three classes for targets $t$ is
 
     $$-\sum_j t_j \log q_j = -\sum_j t_j \log t_j + \sum_j t_j \log \frac{t_j}{q_j},$$
 

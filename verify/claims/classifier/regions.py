@@ -120,7 +120,8 @@ def _meeting_points(rows: Array) -> Array:
 
 @claim(
     "classifier.activation-regions",
-    title="ReLU networks cut the data into as many regions as hyperplanes do, and depth can multiply them",
+    title="One layer of ReLU units makes as many regions of a line or plane of inputs as hyperplanes do, and depth can "
+    "multiply them",
     source=Source(MONTUFAR_2014, "section 3, on folding", OVERFITTING),
     assumptions=(
         "in a region every hidden unit keeps its sign; it is on a line or a plane of the inputs, or a piece of one",
@@ -132,8 +133,9 @@ def _meeting_points(rows: Array) -> Array:
     expects={Verdict.SUPPORTED},
 )
 def activation_regions(bench: Workbench) -> Iterator[Comparison]:
-    r"""One layer of $N$ ReLU units changes its pattern on $N$ hyperplanes. On data of dimension $k$, whatever the
-    number of inputs, these make $\sum_{i \le k} \binom{N}{i}$ regions: $N + 1$ on a line.
+    r"""One layer of $N$ ReLU units changes its pattern on $N$ hyperplanes. On a line or a plane of
+    inputs, of dimension $k$, whatever the number of inputs, these make $\sum_{i \le k} \binom{N}{i}$ regions: $N + 1$
+    on a line.
 
     A later layer of $n$ units cuts every region on a line into at most $n + 1$, so that $L$ layers have at most
     $(n + 1)^L$ regions there. Layers that fold the line $n$ times make $n^L$ of them, one layer of as many units
@@ -227,12 +229,19 @@ def _draw_plane(bench: Workbench) -> None:
         caption="The lines of the second layer are straight in each region of the first, and bend at its lines.",
         square=True,
     )
-    for net, point, label in ((network, theta, "second layer"), (first, alone, "first layer")):
+    drawn = []
+    for net, point in ((first, alone), (network, theta)):
         corners = numerics.polygon_regions(net, point, square, *plane).corners
         start, end = corners.flatten(0, 1), corners.roll(-1, 1).flatten(0, 1)
         ends = (torch.stack([start, end], dim=1) * 1e4).round() / 1e4
         first_is_left = (ends[:, 0] - ends[:, 1]) @ torch.tensor([2.0**20, 1.0], dtype=torch.float64) < 0
         ends = torch.where(first_is_left[:, None, None], ends, ends.flip(1))
-        edges = ends[(ends[:, 0] != ends[:, 1]).any(1)].flatten(1).numpy()
-        x_0, y_0, x_1, y_1 = np.unique(edges, axis=0).T
+        framed = ((ends[:, 0] == ends[:, 1]) & (ends[:, 0].abs() == 2)).any(1)
+        drawn.append(ends[(ends[:, 0] != ends[:, 1]).any(1) & ~framed])
+    middles = drawn[1].mean(1)
+    rows = torch.cat([weight[0], bias.reshape(-1, 1)], dim=1) if bias is not None else weight[0]
+    distances = (middles @ rows[:, :2].mT + rows[:, 2]).abs() / rows[:, :2].norm(dim=1)
+    drawn[1] = drawn[1][(distances > 1e-3).all(1)]
+    for edges, label in zip(drawn, ("first layer", "second layer"), strict=True):
+        x_0, y_0, x_1, y_1 = np.unique(edges.flatten(1).numpy(), axis=0).T
         figure.segments(x_0, y_0, x_1, y_1, label)

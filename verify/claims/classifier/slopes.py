@@ -209,7 +209,7 @@ def step_has_no_gradient(bench: Workbench) -> Iterator[Comparison]:
     figure = bench.figure(
         "chains",
         title="Derivatives of chains of sigmoids with weights 1",
-        x="sigmoids",
+        x="sigmoids in the chain",
         y="derivative",
         y_scale="log",
         caption="Points: the median of random biases; error bars: from the least to the largest of them.",

@@ -198,7 +198,7 @@ def polyak_lojasiewicz(bench: Workbench) -> Iterator[Comparison]:
     figure = bench.figure(
         "descent",
         title="Risk of one network that descends, and its bound",
-        x="step",
+        x="steps of gradient descent",
         y="risk over the risk at the start",
         y_scale="log",
         caption="The bound with the least quotient of the squared gradient and the risk that was met on the way.",

@@ -195,7 +195,7 @@ def descent_not_sgd(bench: Workbench) -> Iterator[Comparison]:
     figure = bench.figure(
         "excess",
         title="Excess risk of one network, with all examples and with minibatches",
-        x="step",
+        x="steps of descent",
         y="excess risk over that at the start",
         y_scale="log",
         y_limits=(1e-10, 3),

@@ -166,7 +166,7 @@ def orders_of_second_derivatives(bench: Workbench) -> Iterator[Comparison]:
         "orders",
         title="Mean squares of second derivatives of a wide network",
         x="units n",
-        y="mean square",
+        y="mean square of second derivatives",
         x_scale="log",
         y_scale="log",
         caption="Lines: the closed forms at an input of squared length 3, coordinates 1. Points: medians, with the "

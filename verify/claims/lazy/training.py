@@ -2,20 +2,26 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 import numerics
 import theory
-from verify import Bounds, Comparison, Exponent, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify import Bounds, Comparison, Exponent, Limit, Ordering, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import BERNER_2022, CHIZAT_OYALLON_BACH_2019
 from verify.lectures.lazy_training import CONCLUSION
+
+if TYPE_CHECKING:
+    import torch
 
 Array = NDArray[np.float64]
 
 SAMPLES: Final = 6
+RATE: Final = 4 / SAMPLES
+"""What an eigenvalue of the kernel is multiplied by in the rate of the risk, a mean of squares without a half."""
+
 INPUTS: Final = 10
 TARGETS: Final = 4.0
 """Standard deviation of the targets: outputs start with less than 1, so that all widths have about equal errors."""
@@ -52,7 +58,8 @@ def trained(seed: int, members: int, units: int, most: int, mean_field: bool) ->
             output weights of variance 1/n.
 
     Returns:
-        One entry per member: "time" until the risk has come down to the share of its start; how far parameters moved,
+        One entry per member: "time" until the risk has come down to the share of its start, and "linear", that time of
+        the flow linearised at the start; how far parameters moved,
         "absolute" and "relative" to their length at the start; "kernel", the relative change of the Gram matrix of the
         features, and "tangent", that of the tangent kernel. One row per record and one column per member: "times",
         "risk" over that at the start; "bound", the exponential of half of the rate that the start guarantees, and
@@ -78,11 +85,14 @@ def trained(seed: int, members: int, units: int, most: int, mean_field: bool) ->
     network = numerics.Mlp((INPUTS + 1, units, 1), activation, bias=False)
     theta = torch.cat([hidden.flatten(1), outer], dim=1)
     way = numerics.wide_flow(network, theta, x, y, numerics.SquaredError(), times=TIMES, stop_at=SHARE, tolerance=1e-4)
-    guaranteed = 4 / SAMPLES * torch.linalg.eigvalsh(way.kernels[0].matrix("1.weight"))[:, 0]
+    guaranteed = RATE * torch.linalg.eigvalsh(way.kernels[0].matrix("1.weight"))[:, 0]
+    values, vectors = torch.linalg.eigh(way.kernels[0].matrix())
+    parts = (vectors.mT @ (network.forward(theta, x) - y))[:, :, 0].square()
     records = int((way.times.diff(dim=0) > 0).any(1).sum()) + 1
     times = way.times[:records]
     found = {
         "time": way.time_to(SHARE),
+        "linear": exponentials_time(RATE * values, parts, SHARE),
         "absolute": way.distance[-1],
         "relative": way.relative_distance[-1],
         "kernel": way.kernel_change("1.weight"),
@@ -93,6 +103,28 @@ def trained(seed: int, members: int, units: int, most: int, mean_field: bool) ->
         "rival": (-guaranteed * 2 * times).exp(),
     }
     return {name: values.numpy() for name, values in found.items()}
+
+
+def exponentials_time(rates: "torch.Tensor", parts: "torch.Tensor", share: float) -> "torch.Tensor":
+    """When sums of falling exponentials have come down to a share of their start.
+
+    Args:
+        rates: Positive numbers, one row per sum.
+        parts: The exponentials at the start, positive.
+        share: Between 0 and 1.
+
+    Returns:
+        One time per row, to rounding: an interval that holds it is halved until it is that short.
+    """
+    import torch
+
+    low = torch.zeros_like(rates[:, 0])
+    high = -math.log(share) / rates.min(dim=1).values
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = (parts * (-rates * middle[:, None]).exp()).sum(1) > share * parts.sum(1)
+        low, high = torch.where(above, middle, low), torch.where(above, high, middle)
+    return high
 
 
 def _ways(
@@ -122,8 +154,8 @@ def _columns(ways: Sequence[dict[str, Any]], name: str) -> Array:
     source=Source(BERNER_2022, "section 5.2", CONCLUSION),
     assumptions=(
         *SETTING,
-        "$\\lambda_{\\min}(K)$ is the least eigenvalue of the Gram matrix of the features at the start, not divided by "
-        "$n$",
+        "$\\lambda_{\\min}(K)$ is the least eigenvalue of the Gram matrix of the features at the start; the tangent "
+        "kernel $K + K_1$ is that of the gradients in all weights; neither is divided by $n$",
     ),
     expects={Verdict.SUPPORTED},
 )
@@ -133,11 +165,15 @@ def exponential_convergence(bench: Workbench) -> Iterator[Comparison]:
 
     $$r(t) \le r_0 \, e^{-\mu t/2}$$
 
-    at all times, in every network that was tried. The time until the risk is a hundredth of that at the start is in
-    proportion to $1/n$: the rate grows like the width, as $\lambda_{\min}(K)$ does.
+    at all times, in every network that was tried. That is a bound; the risk falls faster. The wider the network, the
+    closer it keeps to the flow that is linearised at the start, where the error along an eigenvector of the tangent
+    kernel $K + K_1$ with the eigenvalue $\lambda_j$ contributes to the risk in proportion to
+    $e^{-4 \lambda_j t/m}$: the time until the risk is a hundredth of that at the start, over that of the linearised
+    flow, tends to 1. The time itself is in proportion to $1/n$: the rate grows like the width, as $\lambda_{\min}(K)$
+    does.
     """
     widths = bench.size(quick=QUICK, standard=STANDARD[:3], full=STANDARD)
-    ways = _ways(bench, widths, bench.size(quick=10, standard=40, full=100), most=widths[-1])
+    ways = _ways(bench, widths, bench.size(quick=40, standard=40, full=100), most=widths[-1])
     over = {name: np.concatenate([_over(way, name) for way in ways]) for name in ("risk", "rival")}
     yield Bounds(
         "risk over its bound from the start, at all times",
@@ -148,6 +184,15 @@ def exponential_convergence(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("four times the rate", over["rival"]),
     )
     times = _columns(ways, "time")
+    yield Limit(
+        "time to a hundredth over that of the linearised flow",
+        predicted=1,
+        sizes=widths,
+        values=times / _columns(ways, "linear"),
+        powers=(1, 2),
+        relative=0.2,
+        rival=Rival("twice as long, with the rate of the errors, 2/m, for that of their squares", 2),
+    )
     yield Exponent(
         "power of the width in the rate, log(100) over the time to a hundredth",
         predicted=1,
@@ -177,7 +222,7 @@ def exponential_convergence(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "lazy.parameters-stay",
-    title="The wider a network, the less its parameters and its kernel move",
+    title="The wider a network, the less its parameters and the kernel of its features move",
     source=Source(CHIZAT_OYALLON_BACH_2019, "on the scale of the start", CONCLUSION),
     assumptions=(
         *SETTING,
@@ -191,8 +236,9 @@ def exponential_convergence(bench: Workbench) -> Iterator[Comparison]:
 def parameters_stay(bench: Workbench) -> Iterator[Comparison]:
     r"""Until gradient flow has reduced the risk to a hundredth, all parameters together move by the order $n^{-1/2}$,
     as the bound $\sqrt{m r_0/(c n)}$ on the path has it, and by the order $n^{-1}$ relative to their length. The kernel
-    $K$ of the features changes by the order $n^{-2}$ relative to its start. (Why so little: a hidden weight moves by
-    the order $n^{-3/2}$, with the sign of its output weight, so that most of what it does to $K$ averages out.)
+    $K$ of the features (not the tangent kernel, $K + K_1$) changes by the order $n^{-2}$ relative to its start. (Why
+    so little: a hidden weight moves by the order $n^{-3/2}$, with the sign of its output weight, so that most of what
+    it does to $K$ averages out.)
 
     That is due to the scale of the start and not to the width alone. In mean-field scaling the same networks on the
     same data move by a share of their length, and change $K$ by a share, that does not fall with the width.
@@ -237,7 +283,7 @@ def parameters_stay(bench: Workbench) -> Iterator[Comparison]:
             rival=rival,
             decided_from="standard",
         )
-    others = bench.size(quick=(8, 16, 32), standard=MEAN_FIELD, full=MEAN_FIELD)
+    others = bench.size(quick=QUICK, standard=MEAN_FIELD, full=MEAN_FIELD)
     far = _ways(bench, others, bench.size(quick=2, standard=40, full=100), most=widths[-1], mean_field=True)
     for name, title, margin, lazy in (
         ("relative", "distance over the length at the start", 0.2, -1),
@@ -252,21 +298,25 @@ def parameters_stay(bench: Workbench) -> Iterator[Comparison]:
             rival=Rival("as small as in the lazy scaling", lazy),
             decided_from="standard",
         )
-    figure = bench.figure(
-        "movement",
-        title="How far training moves parameters and kernel",
-        x="units n",
-        y="movement over the start",
-        x_scale="log",
-        y_scale="log",
-        caption="Medians over networks, with the range of the middle 80 percent. Lines have the slopes -1 and -2.",
-    )
-    for name, words, power in (("relative", "parameters", -1), ("kernel", "kernel of the features", -2)):
-        low, middle, high = np.quantile(moved[name], [0.1, 0.5, 0.9], axis=0)
-        figure.points(widths, middle, words, errors=[middle - low, high - middle])
-        figure.line(widths, middle[-1] * (np.array(widths) / widths[-1]) ** power, f"slope {power}")
-        low, middle, high = np.quantile(_columns(far, name), [0.1, 0.5, 0.9], axis=0)
-        figure.points(others, middle, f"{words}, mean-field", errors=[middle - low, high - middle])
+    for name, words, power in (("relative", "parameters", -1), ("kernel", "the kernel of the features", -2)):
+        figure = bench.figure(
+            words.rpartition(" ")[2],
+            title=f"How far training moves {words}",
+            x="units n",
+            y="distance from the start, over the norm there",
+            x_scale="log",
+            y_scale="log",
+            caption="Medians over networks, with the range of the middle 80 percent. The line has the slope "
+            f"{power} and passes through the widest network.",
+        )
+        line = np.median(moved[name][:, -1]) * (np.array(widths) / widths[-1]) ** power
+        figure.line(widths, line, f"slope {power}")
+        for sizes, movement, label in (
+            (widths, moved[name], "lazy: outputs are sums over units"),
+            (others, _columns(far, name), "mean-field: means"),
+        ):
+            low, middle, high = np.quantile(movement, [0.1, 0.5, 0.9], axis=0)
+            figure.points(sizes, middle, label, errors=[middle - low, high - middle])
 
 
 def _over(way: dict[str, Any], name: str) -> Array:
