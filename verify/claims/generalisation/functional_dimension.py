@@ -137,8 +137,8 @@ def _draw(bench: Workbench, found: dict[tuple[str, tuple[int, ...]], dict[str, A
     figure = bench.figure(
         "values",
         title="Singular values of the Jacobian, parameters to functions",
-        x="number",
-        y="over the largest",
+        x="singular values, in order of size",
+        y="singular value over the largest",
         y_scale="log",
         caption="One network 5-12-3 of each kind, 111 parameters. With ReLU units 12 are 0 up to rounding.",
     )

@@ -1,16 +1,19 @@
 """What is left of a network after pruning, trained again from its initial weights, and from new ones."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 import numerics
-from verify import AtMost, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify import Agrees, AtMost, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import FRANKLE_CARBIN_2019
-from verify.claims.generalisation.pruned_digits import SETTING, TOGETHER, batches, ensemble
+from verify.claims.generalisation.pruned_digits import SETTING, TOGETHER, Ensemble, batches, ensemble
 from verify.lectures.generalisation import PRUNING_METHODS, TICKETS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Array = NDArray[np.float64]
 
@@ -52,20 +55,35 @@ def ticket_accuracies(seed: int, networks: int, width: int, steps: int, device: 
     Returns:
         Percent of the test images that are right, one row a network: "rounds", of the whole network and of the ticket
         of each round, from their own weights; "redrawn", the last two judged tickets from new weights; "shot" and "shot
-        redrawn", the same of tickets found in one shot; "random", with as many weights left at random.
+        redrawn", the same of tickets found in one shot; "random", with as many weights left at random; "shuffled", the
+        first of the judged tickets of rounds from its own weights at other places. One column a round: "moved", by how
+        much a weight that is left differs at most from that at the start as the round begins, and "ended" as it ends.
     """
+    import torch
+
     nets = ensemble(seed, networks, width, steps, device)
     start, fresh = nets.start(), nets.start(1)
     order = iter(range(ROUNDS))
+    moved: list[Tensor] = []
+    ended: list[Tensor] = []
+
+    def train(point: "Tensor", mask: "Tensor") -> "Tensor":
+        end = nets.trained(point, mask, order=next(order))
+        for distances, place in ((moved, point), (ended, end)):
+            distances.append(((place - start) * mask).abs().amax(dim=1))
+        return end
+
     found = numerics.iterative_pruning(
         nets.network,
         start,
-        lambda point, mask: nets.trained(point, mask, order=next(order)),
+        train,
         sparsity=removed(ROUNDS),
         rounds=ROUNDS,
     )
     last = nets.trained(start, found.masks[-1], order=ROUNDS)
     rows = {"rounds": [nets.accuracy(end) for end in (*found.trained, last)]}
+    ticket = found.masks[JUDGED[0]]
+    rows["shuffled"] = [nets.accuracy(nets.trained(shuffled(nets, start, ticket), ticket, order=JUDGED[0]))]
     shots = [numerics.magnitude_mask(nets.network, found.trained[0], sparsity=removed(rounds)) for rounds in JUDGED]
     chance = [
         numerics.random_mask(nets.network, sparsity=removed(rounds), seeds=nets.members, device=device)
@@ -80,7 +98,25 @@ def ticket_accuracies(seed: int, networks: int, width: int, steps: int, device: 
         rows[name] = [
             nets.accuracy(nets.trained(point, mask, order=rounds)) for rounds, mask in zip(JUDGED, masks, strict=True)
         ]
-    return {name: np.stack(columns, axis=1) for name, columns in rows.items()}
+    distances = {
+        name: torch.stack(columns, dim=1).cpu().numpy() for name, columns in (("moved", moved), ("ended", ended))
+    }
+    return {name: np.stack(columns, axis=1) for name, columns in rows.items()} | distances
+
+
+def shuffled(nets: Ensemble, start: "Tensor", mask: "Tensor") -> "Tensor":
+    """The weights that a mask leaves, each layer's put at random among the places of that layer that are left."""
+    import torch
+
+    found = start.clone()
+    draws = [torch.rand(start.shape[1], generator=torch.Generator().manual_seed(own)) for own in nets.draws(2)]
+    scores = torch.stack(draws).to(start.device)
+    for begin, end, _ in nets.network.spans:
+        kept = mask[:, begin:end]
+        places = (~kept).to(torch.int8).argsort(dim=1, stable=True)  # those that are left come first
+        other = (scores[:, begin:end] + 2 * ~kept).argsort(dim=1)
+        found[:, begin:end] = found[:, begin:end].scatter(1, other, start[:, begin:end].gather(1, places))
+    return found
 
 
 def restarted_accuracies(seed: int, networks: int, width: int, steps: int, device: str) -> dict[str, Array]:
@@ -133,7 +169,9 @@ def _sizes(bench: Workbench) -> tuple[int, dict[str, object]]:
         "a ticket: the weights left when the smallest of the trained ones in the whole network are removed, set back "
         "to their values at the start; in one shot, or in rounds that leave 55 % of what the round before did, each "
         "training starting from those same values",
-        "new weights: drawn from the same law, in the same places",
+        "new weights: drawn from the law of all weights at the start, in the same places, so that their sizes are not "
+        "those of the weights that pruning leaves; shuffled: the ticket's own weights, at random among the places that "
+        "are left in their layer",
         "one data set and one architecture; nothing is said of CIFAR-10",
     ),
     expects={Verdict.SUPPORTED},
@@ -141,15 +179,24 @@ def _sizes(bench: Workbench) -> tuple[int, dict[str, object]]:
 )
 def lottery_ticket(bench: Workbench) -> Iterator[Comparison]:
     """With 95 % and with 98.5 % of the weights gone, what is left is, in most pairs, more accurate on new images when
-    it is trained from the weights that it had at the start than from new ones, in one shot and in rounds. With 98.5 %
-    gone, most tickets found in rounds are better than those found in one shot. With 83 % gone in three rounds, the
-    median ticket is at most two points worse than the whole network trained as long.
+    it is trained from the weights that it had at the start than from new ones, in one shot and in rounds. Which weight
+    is where matters, not their sizes alone: with 95 % gone in rounds most are worse with their own weights shuffled.
+    With 98.5 % gone, most tickets found in rounds are better than those found in one shot. With 83 % gone in three
+    rounds, the median ticket is at most two points worse than the whole network trained as long.
     """
     networks, fixed = _sizes(bench)
     items = [item | fixed for item in batches(bench.seeds("networks", -(-networks // TOGETHER)), networks)]
     results = bench.map("networks", ticket_accuracies, items)
     found = {name: np.concatenate([result[name] for result in results]) for name in results[0]}
     rounds = found["rounds"][:, JUDGED]
+    yield Agrees(
+        "largest difference of a weight as a round begins from that at the start",
+        measured=found["moved"][:, 1:],
+        predicted=np.zeros_like(found["moved"][:, 1:]),
+        tolerance=0,
+        reason="set back by copying",
+        rival=Rival("trained on, as the round before ended", found["ended"][:, :-1]),
+    )
     for place, share in enumerate(TITLES):
         for how, own, new in (("in rounds", rounds, "redrawn"), ("in one shot", found["shot"], "shot redrawn")):
             yield Ordering(
@@ -157,6 +204,11 @@ def lottery_ticket(bench: Workbench) -> Iterator[Comparison]:
                 lower=found[new][:, place],
                 higher=own[:, place],
             )
+    yield Ordering(
+        "95 % gone in rounds: own weights shuffled within the layers against those at the start",
+        lower=found["shuffled"][:, 0],
+        higher=rounds[:, 0],
+    )
     yield Ordering("98.5 % gone: in one shot against in rounds", lower=found["shot"][:, 1], higher=rounds[:, 1])
     yield AtMost(
         "points of accuracy that the ticket of three rounds lacks, 83 % gone",
@@ -181,7 +233,8 @@ def _draw(bench: Workbench, found: Mapping[str, Array]) -> None:
         caption=f"Means over {networks} networks; bars: two standard errors. Leftmost, and as a line: all weights.",
     )
     left = 100 * LEFT ** np.arange(ROUNDS + 1)
-    wrong = {name: 100 - values for name, values in found.items()}
+    accuracies = ("rounds", "redrawn", "shot", "shot redrawn", "random")
+    wrong = {name: 100 - found[name] for name in accuracies}
     for name, places, label in (
         ("rounds", range(ROUNDS + 1), "in rounds, weights at the start"),
         ("redrawn", JUDGED, "in rounds, new weights"),

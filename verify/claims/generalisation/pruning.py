@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import numerics
-from verify import OPEN, AtMost, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify import OPEN, Agrees, AtMost, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import HAN_2015
 from verify.claims.generalisation.pruned_digits import SETTING, TOGETHER, batches, ensemble
 from verify.lectures.generalisation import PRUNING
@@ -58,14 +58,15 @@ def pruned_accuracies(
     Returns:
         Percent of the test images that are right, one row a network and one column a share: "dense" of the whole
         networks trained as long, "pruned", "cut" right after the removal, and "random" with weights removed at random
-        if that is asked for.
+        if that is asked for; and "left", the largest size of a removed weight after the training, and "dense left",
+        that of the whole network at the same places.
     """
     import torch
 
     nets = ensemble(seed, networks, width, steps, device, noise=noise)
     dense = nets.trained(nets.start(), order=0)
     points = {"dense": dense, "pruned": dense, "random": dense}
-    found: dict[str, list[Array]] = {name: [] for name in (*points, "cut")}
+    found: dict[str, list[Array]] = {name: [] for name in (*points, "cut", "left", "dense left")}
     mask = torch.ones_like(dense, dtype=torch.bool)
     for place, share in enumerate(SHARES[:shares]):
         mask = numerics.magnitude_mask(nets.network, points["pruned"], sparsity=share, within=mask)
@@ -76,6 +77,8 @@ def pruned_accuracies(
         for name, own in masks.items():
             points[name] = nets.trained(points[name], own, order=place + 1)
             found[name].append(nets.accuracy(points[name]))
+        for name, point in (("left", points["pruned"]), ("dense left", points["dense"])):
+            found[name].append(point.masked_fill(mask, 0.0).abs().amax(dim=1).cpu().numpy())
     return {name: np.stack(rows, axis=1) for name, rows in found.items() if rows}
 
 
@@ -113,6 +116,14 @@ def pruning(bench: Workbench) -> Iterator[Comparison]:
     networks = bench.size(quick=2, standard=60, full=120)
     found = _measured(bench, "networks", networks, len(SHARES), chance=True)
     lost = found["dense"] - found["pruned"]
+    yield Agrees(
+        "largest size of a removed weight, trained on",
+        measured=found["left"],
+        predicted=np.zeros_like(found["left"]),
+        tolerance=0,
+        reason="removed weights are zeros",
+        rival=Rival("as in the whole network", found["dense left"]),
+    )
     yield AtMost(
         "points of accuracy lost with 80 % removed",
         bound=1.0,
