@@ -335,8 +335,8 @@ def _draw(bench: Workbench, read_out: Array, results: Sequence[Mapping[str, Any]
     shown = [("random features", np.array(FEATURES) / SAMPLES, read_out)]
     if bench.profile != "quick":
         shown.append(("trained networks", results[0]["parameters"] / (SAMPLES * OUTPUTS), errors))
-    figure.line([RATIOS[0], WIDEST], [CONSTANT] * 2, "predicting 1/10 always")
     for label, places, values in shown:
         low, middle, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
         figure.line(places, middle, f"{label}, median")
         figure.band(places, low, high, f"{label}, quartiles")
+    figure.line([RATIOS[0], WIDEST], [CONSTANT] * 2, "predicting 1/10 always")
