@@ -50,7 +50,7 @@ def decaying_signal_risk(ratio: ArrayLike, *, decay: float, noise: float, signal
     """
     gamma = np.asarray(ratio, dtype=np.float64)
     if not ((gamma > 0) & (gamma < np.inf) & (gamma != 1)).all():
-        raise ValueError(f"ratio must be positive, finite and not 1, got {ratio}.")
+        raise ValueError(f"ratio must be positive, finite and not 1, got {ratio!r}.")
     if not (0 < decay < np.inf and 0 <= noise < np.inf and 0 < signal < np.inf):
         raise ValueError(
             f"decay and signal must be positive, noise not negative, all finite, got {decay}, {signal}, {noise}."
@@ -274,13 +274,13 @@ def _in_units(derivation: Derivation) -> sp.Expr:
 
 def _below(gamma: Fraction, m: Fraction, q: Fraction) -> float:
     """What is missed, and the noise times the mean of 1/x over the spectrum of X'X/n."""
-    return float(m) + float((m + q) * gamma) * -marchenko_pastur(gamma).stieltjes(0.0).real
+    return float(m) + float((m + q) * gamma) * float(-marchenko_pastur(gamma).stieltjes(0.0).real)
 
 
 def _beyond(gamma: Fraction, m: Fraction, q: Fraction) -> float:
     """The same with the directions of the inputs used that no example shows, and the spectrum of XX'/p."""
     left = m + (1 - m) * (1 - 1 / gamma)
-    return float(left) + float((m + q) / gamma) * -marchenko_pastur(1 / gamma).stieltjes(0.0).real
+    return float(left) + float((m + q) / gamma) * float(-marchenko_pastur(1 / gamma).stieltjes(0.0).real)
 
 
 def _is_below(claimed: Any, gamma: Fraction, m: Fraction, q: Fraction) -> bool:
