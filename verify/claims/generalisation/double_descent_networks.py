@@ -197,8 +197,9 @@ def double_descent_networks(bench: Workbench) -> Iterator[Comparison]:
     $s = N/p$, a target $x \cdot \beta$, $|\beta| = r$, and noise of variance $\sigma^2$, every output has the risk
 
     $$\frac{\tau^2}{1 - q} - \sigma^2 \quad (q < 1), \qquad
-    \frac{q \tau^2}{q - 1} + s r^2\Bigl(1 - \frac1q\Bigr) - \sigma^2 \quad (q > 1), \qquad
-    \tau^2 = \sigma^2 + (1 - s) r^2.$$
+    \frac{q \tau^2}{q - 1} + s r^2\Bigl(1 - \frac1q\Bigr) - \sigma^2 \quad (q > 1),$$
+
+    with $\tau^2 = \sigma^2 + (1 - s) r^2$.
 
     A network that is trained as a whole shares its parameters between the outputs. Its test error peaks within a
     factor of 2 of $n k$ parameters, as many as there are numbers to be fitted, and falls beyond; it does not peak at

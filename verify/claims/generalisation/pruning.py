@@ -147,7 +147,7 @@ def pruning(bench: Workbench) -> Iterator[Comparison]:
         title="Accuracy with weights removed",
         x="percent of the weights removed",
         y="percent of test images right",
-        y_limits=(40, 100),
+        y_limits=(80, 100),
         caption=f"Means over {networks} networks; bars: two standard errors. All have been trained as long.",
     )
     percent = 100 * np.array(SHARES)
