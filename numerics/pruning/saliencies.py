@@ -23,6 +23,7 @@ from numerics.networks import Mlp
 from numerics.objective import Inputs, check_problem, slope
 from numerics.pruning.masks import mask_of_largest
 from numerics.pruning.rounds import removed_shares
+from numerics.training.descent import checked_mask, kept
 
 
 def synflow_scores(
@@ -56,7 +57,7 @@ def synflow_scores(
     _check_network(network)
     network.unflatten(theta)
     checked_finite(theta=theta)
-    size = (theta.abs() if mask is None else theta.abs() * _fitting(mask, theta)) * _weights(network, theta)
+    size = kept(checked_mask(mask, theta), theta.abs()) * _weights(network, theta)
     paths = Mlp(network.widths, "linear", bias=network.bias)
     trace = paths.trace(size, torch.ones(1, network.widths[0], dtype=theta.dtype, device=theta.device))
     return size * paths.pullback(trace, torch.ones_like(trace.outputs))
@@ -190,17 +191,6 @@ def _weights(network: Network, theta: Tensor) -> Tensor:
     for start, middle, _ in network.spans:
         place[start:middle] = 1
     return place
-
-
-def _fitting(mask: Tensor, theta: Tensor) -> Tensor:
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"mask must be a torch tensor or None, got {type(mask).__name__}.")
-    if mask.dtype != torch.bool or mask.shape != theta.shape or mask.device != theta.device:
-        raise ValueError(
-            f"mask must be truth values of theta's shape and device, {tuple(theta.shape)} on {theta.device}, got "
-            f"{mask.dtype} of shape {tuple(mask.shape)} on {mask.device}."
-        )
-    return mask
 
 
 def _check_network(network: Mlp) -> None:
