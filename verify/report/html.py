@@ -5,11 +5,13 @@ in light and in dark, and without its script. Nothing here runs a check or impor
 again at any time, elsewhere, from the folder of a run, and comes out the same to the byte.
 """
 
+import contextlib
 import functools
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from markupsafe import Markup
@@ -22,21 +24,27 @@ from verify.report.pages import fragment, rendered
 from verify.report.prose import Prose
 from verify.store import RunFolder, write_bytes
 
-if TYPE_CHECKING:
-    from verify.pool import ProcessPool
-
 Record = Mapping[str, Any]
 Arrays = Mapping[str, NDArray[Any]]
 Pictures = Mapping[str, Markup]
+T = TypeVar("T")
 
 
-def write_report(run_folder: Path, target: Path | None = None, *, pool: "ProcessPool | None" = None) -> Path:
+class Workers(Protocol):
+    """Processes in which pictures are drawn."""
+
+    def begin(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
+        """Have a worker call ``work(*arguments)`` as soon as one is free."""
+
+
+def write_report(run_folder: Path, target: Path | None = None, *, pool: Workers | None = None) -> Path:
     """Draw the report of a stored run.
 
     Args:
         run_folder: The folder of a run, finished or not.
         target: The file to write; default ``report.html`` in the folder.
-        pool: Where pictures are drawn while this process draws formulas; by default here. The page is the same.
+        pool: Where pictures are drawn while this process draws formulas; by default here, as are those that dying
+            workers leave. The page is the same.
 
     Returns:
         The file written.
@@ -47,15 +55,14 @@ def write_report(run_folder: Path, target: Path | None = None, *, pool: "Process
     folder = RunFolder.open(Path(run_folder))
     claims = folder.records()
     place, drawn = folder.path.absolute(), [claim["id"] for claim in claims if claim["figures"]]
-    elsewhere = {name: pool.begin(_pictures_of, place, name) for name in drawn} if pool else {}
+    elsewhere = _begun(pool, place, drawn) if pool else {}
     prose = Prose(lenient=True)
     seen: dict[str, str] = {}
     sections: dict[str, Markup] = {}
     undrawn: list[str] = []
     for claim in claims:
         before = len(prose.undrawn)
-        ahead = elsewhere.get(claim["id"])
-        pictures = ahead.result if ahead else functools.partial(_stored_pictures, folder, claim)
+        pictures = functools.partial(_pictures_from, elsewhere.get(claim["id"]), folder, claim)
         sections[claim["id"]] = _claim(claim, pictures, prose, seen)
         if len(prose.undrawn) > before:
             undrawn.append(claim["id"])
@@ -151,6 +158,23 @@ def _pictures(claim: Record, arrays: Arrays) -> Pictures:
 
 def _stored_pictures(folder: RunFolder, claim: Record) -> Pictures:
     return _pictures(claim, _arrays(folder, claim))
+
+
+def _begun(pool: Workers, run: Path, claims: Iterable[str]) -> "dict[str, Future[Pictures]]":
+    """Hand pictures to workers, as long as there are any."""
+    begun: dict[str, Future[Pictures]] = {}
+    with contextlib.suppress(BrokenExecutor):
+        for claim in claims:
+            begun[claim] = pool.begin(_pictures_of, run, claim)
+    return begun
+
+
+def _pictures_from(ahead: "Future[Pictures] | None", folder: RunFolder, claim: Record) -> Pictures:
+    """Take the pictures that a worker has drawn, or draw them."""
+    if ahead is not None:
+        with contextlib.suppress(BrokenExecutor):
+            return ahead.result()
+    return _stored_pictures(folder, claim)
 
 
 def _pictures_of(run: Path, claim: str) -> Pictures:

@@ -4,15 +4,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from verify.report.formulas import Formulas
 from verify.report.html import claim_html, finding_html, write_report
 
+T = TypeVar("T")
 Records = list[tuple[dict[str, Any], dict[str, Any]]]
 VOID = {"meta", "link", "br", "input", "hr", "img"}
 
@@ -58,6 +61,33 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def html(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return write_report(sample, tmp_path_factory.mktemp("report") / "r.html").read_text(encoding="utf-8")
+
+
+class Helpers:
+    """Workers of which the first few die over what they are given, and of which none is left after so many more."""
+
+    def __init__(self, dying: int, living: int) -> None:
+        self.dying, self.left = dying, dying + living
+
+    def begin(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
+        if not self.left:
+            raise BrokenProcessPool("no worker is left")
+        self.left -= 1
+        begun: Future[T] = Future()
+        if self.dying:
+            self.dying -= 1
+            begun.set_exception(BrokenProcessPool("a worker died"))
+        else:
+            begun.set_result(work(*arguments))
+        return begun
+
+
+@pytest.mark.parametrize(("dying", "living"), [(0, 100), (1, 100), (1, 0), (0, 0)])
+def test_a_page_is_the_same_whoever_draws_its_pictures(
+    sample: Path, html: str, tmp_path: Path, dying: int, living: int
+) -> None:
+    page = write_report(sample, tmp_path / "r.html", pool=Helpers(dying, living))
+    assert page.read_text(encoding="utf-8") == html
 
 
 @pytest.fixture(scope="module")
