@@ -1,4 +1,4 @@
-"""What the tests of single claims share: workbenches of their own, and a trial at another root seed."""
+"""What the tests of single claims share: workbenches of their own, and trials at another root seed."""
 
 from collections.abc import Callable
 from functools import cache
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from verify import Finding, Status, Workbench, discover
+from verify import Finding, Status, Verdict, Workbench, discover
 
 
 @pytest.fixture
@@ -36,5 +36,21 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[lis
             assert len(figure.layers) >= 2
             assert all(layer.label for layer in figure.layers)
         return findings, bench
+
+    return trial
+
+
+@pytest.fixture
+def deferred_in_quick(make_bench: Callable[[str], Workbench]) -> Callable[[str], int]:
+    """Return a trial of a claim of which quick defers findings: as expected and drawn all the same. It counts them."""
+
+    def trial(name: str) -> int:
+        (claim,) = (one for one in discover() if one.id == name)
+        bench = make_bench(name)
+        findings = list(claim.judge(bench, "quick"))
+        assert {finding.verdict for finding in findings if finding.status is Status.DECIDED} <= {Verdict.SUPPORTED}
+        assert claim.conclude(findings).as_expected
+        assert all(figure.layers and figure.caption.endswith(".") for figure in bench.figures.values())
+        return [finding.status for finding in findings].count(Status.DEFERRED)
 
     return trial
