@@ -165,22 +165,15 @@ def gradient_bound(bench: Workbench) -> Iterator[Comparison]:
             reason="rounding, where the errors are small",
             rival=Rival("8", 8),
         )
-        yield Bounds(
-            f"form of $K$ times $4/m^2$, over the whole squared gradient ({activation})",
-            smaller=found["form"],
-            larger=1,
-            tolerance=1e-6,
-            reason="rounding",
-            rival=Rival("8 in the place of 4", 0.5),
-        )
-        yield Bounds(
-            f"bound by the least eigenvalue over the whole squared gradient ({activation})",
-            smaller=found["bound"],
-            larger=1,
-            tolerance=1e-6,
-            reason="rounding",
-            rival=Rival("8 in the place of 4", 0.5),
-        )
+        for name, title in (("form", "form of $K$ times $4/m^2$,"), ("bound", "bound by the least eigenvalue")):
+            yield Bounds(
+                f"{title} over the whole squared gradient ({activation})",
+                smaller=found[name],
+                larger=1,
+                tolerance=1e-6,
+                reason="rounding",
+                rival=Rival("8 in the place of 4", 0.5),
+            )
 
 
 @claim(
