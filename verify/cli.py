@@ -1,7 +1,8 @@
 """The command `lossproof`.
 
 Exit codes: 0 everything as expected; 1 something is not, or not finished; 2 bad usage, told in one sentence, with
-nothing touched; 130 interrupted, with the run intact. Progress goes to the error stream, results to the output stream.
+nothing touched; 130 interrupted and 143 terminated, with the run intact. Progress goes to the error stream, results to
+the output stream.
 """
 
 import json
@@ -124,7 +125,7 @@ def run(
     from verify.report.console import summary_lines
     from verify.report.junit import write_junit
     from verify.request import Request
-    from verify.runner import execute, exit_code
+    from verify.runner import Terminated, execute, exit_code
 
     if junit is not None and (junit.is_dir() or not junit.parent.is_dir()):
         raise BadInputError(f"junit must be a file in a folder that exists, got {junit}.")
@@ -142,8 +143,9 @@ def run(
     listener = listener_for()
     try:
         folder = execute(request, listener)
-    except KeyboardInterrupt:
-        _end_interrupted(listener.folder.path if listener.folder else None)
+    except (KeyboardInterrupt, Terminated) as interrupt:
+        code = Terminated.CODE if isinstance(interrupt, Terminated) else 130
+        _end_interrupted(listener.folder.path if listener.folder else None, code)
     records = folder.records()
     unfinished = len(folder.claim_ids) - len(records)
     typer.echo("\n".join(summary_lines(records, unfinished=unfinished, folder=folder.path)))
@@ -281,7 +283,7 @@ def main() -> None:
         sys.exit(2)
 
 
-def _end_interrupted(folder: Path | None) -> NoReturn:
+def _end_interrupted(folder: Path | None, code: int) -> NoReturn:
     """Say how to go on, and exit at once even where a worker keeps a thread waiting."""
     import os
     import threading
@@ -294,5 +296,5 @@ def _end_interrupted(folder: Path | None) -> NoReturn:
     if any(thread.is_alive() and not thread.daemon for thread in others):
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(130)
-    raise typer.Exit(130)
+        os._exit(code)
+    raise typer.Exit(code)

@@ -154,6 +154,7 @@ def run(
     Raises:
         ValueError: If the request cannot be met, in one sentence, or a worker comes here while it imports the script.
         KeyboardInterrupt: If interrupted; the run stays on disk and can be resumed.
+        SystemExit: If the process is asked to end (SIGTERM) and the script has no answer of its own; as above.
     """
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         raise BadInputError(

@@ -141,7 +141,7 @@ class ProcessPool:
         return self._submit(work, *arguments)
 
     def _submit(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
-        with _interrupt_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
+        with _interrupts_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
             return self._started().submit(work, *arguments)
 
     def _started(self) -> ProcessPoolExecutor:
@@ -229,7 +229,7 @@ def _compute(
 
     def hand_out() -> None:
         for key, item in remaining:
-            with _interrupt_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
+            with _interrupts_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
                 in_flight[executor.submit(work, function, item)] = (key, item)
             if len(in_flight) >= width:
                 return
@@ -269,8 +269,10 @@ def _perform_by_one_thread(function: FunctionName, item: Item) -> Result:
 
 
 def _start_worker() -> None:
-    """Prepare a spawned process: deaf to Ctrl-C, one thread, gone when the runner is gone."""
+    """Prepare a spawned process: deaf to Ctrl-C, not to the runner, one thread, gone when the runner is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     if "numpy" in sys.modules:  # loaded by the runner's main module: too late for the environment to count
         from threadpoolctl import threadpool_limits
@@ -310,12 +312,12 @@ class _Spawn(SpawnContext):
 
 
 @contextlib.contextmanager
-def _interrupt_held_back() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment, where the system can."""
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold Ctrl-C and SIGTERM back for a moment, where the system can, so that no process is started by half."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

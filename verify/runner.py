@@ -18,7 +18,8 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from types import FrameType
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 from numpy.typing import NDArray
 
@@ -31,6 +32,15 @@ from verify.request import Request, fresh_run, resumed_run
 from verify.sharing import Exchange, SharingPool, assist
 from verify.store import SCHEMA_VERSION, Record, RunFolder
 from verify.workbench import Progress, Workbench
+
+
+class Terminated(SystemExit):
+    """The system asked this process to end, as ``timeout`` and services that cancel a job do."""
+
+    CODE = 128 + signal.SIGTERM
+
+    def __init__(self) -> None:
+        super().__init__(self.CODE)
 
 
 class Listener(Protocol):
@@ -80,8 +90,14 @@ def execute(request: Request, listener: Listener | None = None) -> RunFolder:
     Raises:
         BadInputError: If the request cannot be met; nothing that existed is touched.
         KeyboardInterrupt: If interrupted; the run is on disk, marked so, and can be resumed.
+        Terminated: If the system asked this process to end (SIGTERM) and nobody else answers that; as above.
     """
-    listener = listener or Silence()
+    with _terminable():
+        return _execute(request, listener or Silence())
+
+
+def _execute(request: Request, listener: Listener) -> RunFolder:
+    """Run claims, store them, and write the report."""
     provenance.check_floors()
     pool = open_pool(jobs=request.jobs, scheduler=request.scheduler)
     try:
@@ -147,7 +163,7 @@ def _checked_by_workers(
     folder: RunFolder, claims: Sequence[Claim], pool: ProcessPool, listener: Listener
 ) -> "Iterator[tuple[Claim, _Checked]]":
     """Check claims whole on the workers; those that are missing in the end were in flight when a worker died."""
-    exchange = Exchange()
+    exchange, whole = Exchange(), False
     try:
         tasks = [(_Task(folder.path.absolute(), folder.manifest, *_place(claim), exchange.folder),) for claim in claims]
         for place, checked in pool.compute_tasks(
@@ -161,8 +177,12 @@ def _checked_by_workers(
                 exchange.clear()
             else:
                 yield claims[place], checked
+        whole = True
     finally:
-        exchange.close()
+        with _deaf_to_interrupts():
+            if not whole:
+                pool.close(abandon=True)  # first: a worker that goes on would write into the exchange
+            exchange.close()
 
 
 class _Task(NamedTuple):
@@ -224,7 +244,7 @@ def _check(folder: RunFolder, claim: Claim, pool: Pool, progress: Progress | Non
         for finding in claim.judge(bench, manifest["profile"]):
             json.dumps(finding.to_record(), allow_nan=False)
             findings.append(finding)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         raise
     except MissingRequirementError as missing:
         findings.append(skipped(str(missing)))
@@ -289,16 +309,35 @@ def _is_settled(folder: RunFolder, claim: str) -> bool:
 
 
 @contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let the run be put in order even if Ctrl-C is pressed again."""
-    if threading.current_thread() is not threading.main_thread():
+def _terminable() -> Iterator[None]:
+    """Make an exception of SIGTERM in here, unless somebody else answers it."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let the run be put in order even if Ctrl-C is pressed again, or the system asks again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    answered = (number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not None)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in answered}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def exit_code(records: Sequence[Record], *, strict: bool = False, unfinished: int = 0) -> int:

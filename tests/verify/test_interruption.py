@@ -78,14 +78,21 @@ def test_a_killed_run_loses_the_items_in_flight_and_nothing_else(
     assert folder.claim(CLAIM)["findings"] == finished.claim(CLAIM)["findings"]
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_ends_a_run_quietly_and_intact(
-    start: Start, tmp_path: Path, kinds: Path, finished: RunFolder, monkeypatch: pytest.MonkeyPatch, jobs: int
+@pytest.mark.parametrize(("jobs", "number", "code"), [(1, signal.SIGTERM, 143), (2, signal.SIGINT, 130)])
+def test_ctrl_c_or_a_request_to_end_ends_a_run_quietly_and_intact(
+    start: Start,
+    tmp_path: Path,
+    kinds: Path,
+    finished: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    jobs: int,
+    number: int,
+    code: int,
 ) -> None:
     process = start_slowly(start, tmp_path, kinds, jobs=jobs)
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     output, errors = process.communicate(timeout=5)
-    assert process.returncode == 130
+    assert process.returncode == code
     assert "Traceback" not in output + errors
     assert f"the run is intact, go on with: lossproof run --resume --out {tmp_path / 'run'}" in errors
     assert RunFolder.open(tmp_path / "run").manifest["state"] == "interrupted"
@@ -94,24 +101,28 @@ def test_ctrl_c_ends_a_run_quietly_and_intact(
     assert folder.claim(CLAIM)["findings"] == finished.claim(CLAIM)["findings"]
 
 
-def test_ctrl_c_ends_workers_that_check_whole_claims_and_their_items_are_kept(
+def test_a_request_to_end_ends_workers_that_check_whole_claims_and_nothing_is_left_but_the_items_that_are_kept(
     start: Start, tmp_path: Path, kinds: Path, finished: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "marks").mkdir()
+    for folder_name in ("marks", "temporary"):
+        (tmp_path / folder_name).mkdir()
     claims = (CLAIM, "kinds.erratum", "kinds.surprise", "kinds.deferred")
     process = start(
         *("run", *claims, "--claims", kinds, "--out", tmp_path / "run", "--jobs", "2"),
         LOSSPROOF_TEST_PACE="0.15",
         LOSSPROOF_TEST_MARKS=str(tmp_path / "marks"),
+        TMPDIR=str(tmp_path / "temporary"),
     )
     wait_until(lambda: stored(tmp_path / "run") >= 3 or process.poll() is not None)
-    os.killpg(process.pid, signal.SIGINT)
+    assert any((tmp_path / "temporary").glob("lossproof-exchange-*"))
+    process.terminate()  # the runner alone: it has to end its workers
     output, errors = process.communicate(timeout=5)
-    assert process.returncode == 130, output + errors
+    assert process.returncode == 143, output + errors
     assert "Traceback" not in output + errors
     workers = {int(mark.name.rpartition("-")[2]) for mark in (tmp_path / "marks").iterdir()}
     assert process.pid not in workers
     wait_until(lambda: all(is_gone(worker) for worker in workers), seconds=5)
+    assert not any((tmp_path / "temporary").glob("lossproof-exchange-*"))
     assert RunFolder.open(tmp_path / "run").manifest["state"] == "interrupted"
 
     folder = resumed(tmp_path, monkeypatch, claims=len(claims))
