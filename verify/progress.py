@@ -1,10 +1,12 @@
-"""How a run is heard: bars on a terminal, plain lines in a pipe or a log."""
+"""How a run is heard: bars on a terminal, plain lines in a pipe or a log; both say how long it still takes, roughly."""
 
+import functools
 import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TextIO
 
+from verify.pace import Pace, in_words
 from verify.report.wording import outcome, so_far
 from verify.store import Record, RunFolder
 
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS = 10.0
 """A plain line about items is printed at most this often."""
+
+ESTIMATE_SECONDS = 60.0
+"""A plain line says at most this often how long the run still takes, and never in a run that is shorter."""
 
 
 def listener_for(stream: TextIO | None = None) -> "Bars | Lines":
@@ -51,10 +56,13 @@ class Lines:
         self._total = 0
         self._done = 0
         self._spoke = 0.0
+        self._estimated = 0.0
+        self._pace = Pace(0)
 
     def run_started(self, folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> None:
         """Print what the run is about."""
         self.folder, self._total = folder, len(claims)
+        self._pace, self._estimated = Pace(len(claims)), time.monotonic()
         self._say(opening_line(folder, claims, finished))
 
     def claim_started(self, claim: str) -> None:
@@ -63,14 +71,21 @@ class Lines:
 
     def items_done(self, claim: str, purpose: str, done: int, total: int) -> None:
         """Print a line if none was printed for a while."""
+        self._pace.items_done(claim, purpose, done, total)
         if time.monotonic() - self._spoke >= QUIET_SECONDS:
-            self._say(f"        {claim}: {purpose} {done}/{total}")
+            left = in_words(self._pace.items_left(claim, purpose))
+            self._say(f"        {claim}: {purpose} {done}/{total}{left and f', {left}'}")
 
     def claim_finished(self, record: Record) -> None:
-        """Print the outcome."""
+        """Print the outcome, and now and then how long the run still takes."""
         self._done += 1
+        self._pace.claim_finished(record["id"])
         width = len(str(self._total))
         self._say(f"[{self._done:{width}}/{self._total}] {outcome_line(record)}")
+        left = in_words(self._pace.run_left())
+        if left and time.monotonic() - self._estimated >= ESTIMATE_SECONDS:
+            self._estimated = time.monotonic()
+            self._say(f"        {self._total - self._done} of {self._total} claims: {left}")
 
     def run_ended(self) -> None:
         """Do nothing."""
@@ -89,19 +104,35 @@ class Bars:
         self._progress: Progress | None = None
         self._claims: TaskID | None = None
         self._items: TaskID | None = None
+        self._pace = Pace(0)
 
     def run_started(self, folder: RunFolder, claims: Sequence[str], finished: Sequence[str]) -> None:
         """Print what the run is about and show the bars."""
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            ProgressColumn,
+            Task,
+            TextColumn,
+            TimeElapsedColumn,
+        )
+        from rich.text import Text
 
-        self.folder = folder
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        class Left(ProgressColumn):
+            """How long a bar still takes, reckoned whenever it is drawn."""
+
+            def render(self, task: Task) -> Text:
+                return Text(in_words(task.fields["left"]()))
+
+        self.folder, self._pace = folder, Pace(len(claims))
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), Left())
         self._progress = Progress(*columns, console=Console(file=self._stream), transient=True)
         self._progress.console.print(opening_line(folder, claims, finished), highlight=False, markup=False)
         self._progress.start()
-        self._claims = self._progress.add_task("claims", total=len(claims))
-        self._items = self._progress.add_task("", total=None, visible=False)
+        self._claims = self._progress.add_task("claims", total=len(claims), left=self._pace.run_left)
+        self._items = self._progress.add_task("", total=None, visible=False, left=lambda: None)
 
     def claim_started(self, claim: str) -> None:
         """Name the claim that was begun last."""
@@ -111,8 +142,15 @@ class Bars:
     def items_done(self, claim: str, purpose: str, done: int, total: int) -> None:
         """Move the bar of the items."""
         if self._progress is not None and self._items is not None:
-            name = f"  {claim}: {purpose}"
-            self._progress.update(self._items, description=name, completed=done, total=total, visible=True)
+            self._pace.items_done(claim, purpose, done, total)
+            self._progress.update(
+                self._items,
+                description=f"  {claim}: {purpose}",
+                completed=done,
+                total=total,
+                visible=True,
+                left=functools.partial(self._pace.items_left, claim, purpose),
+            )
 
     def claim_finished(self, record: Record) -> None:
         """Print the outcome and move the bar of the claims."""
@@ -120,6 +158,7 @@ class Bars:
             return
         style = None if record["as_expected"] else "bold red"
         self._progress.console.print(outcome_line(record), style=style, highlight=False, markup=False)
+        self._pace.claim_finished(record["id"])
         self._progress.update(self._items, visible=False)
         self._progress.advance(self._claims)
 

@@ -1,8 +1,10 @@
+import functools
 import io
 
 import pytest
 
 from verify import progress
+from verify.pace import FEWEST_CLAIMS, Pace
 from verify.progress import Bars, Lines, listener_for, outcome_line
 from verify.report.console import counts
 from verify.store import RunFolder
@@ -53,6 +55,83 @@ def test_on_a_terminal_there_are_bars(finished: RunFolder, monkeypatch: pytest.M
     assert "kinds.surprise" in text
     assert "2/2" in text
     assert "\x1b[" in text
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_is_left_takes_as_long_an_item_as_what_was_done_since_it_was_first_heard_of() -> None:
+    clock = Clock()
+    pace = Pace(1, clock=clock)
+    assert pace.items_left("a", "draws") is None  # never heard of
+    pace.items_done("a", "draws", 90, 100)
+    assert pace.items_left("a", "draws") is None  # 90 were there before: no pace
+    clock.now = 8.0
+    pace.items_done("a", "draws", 94, 100)
+    pace.items_done("b", "draws", 0, 100)
+    assert pace.items_left("a", "draws") == 6 * 2.0
+    clock.now = 16.0  # nothing came: the pace is less, and the estimate more
+    assert pace.items_left("a", "draws") == 6 * 4.0
+    assert pace.items_left("b", "draws") is None
+    pace.claim_finished("a")
+    assert pace.items_left("a", "draws") is None
+
+
+def test_a_run_takes_as_long_a_claim_as_those_that_are_finished_and_no_less_than_items_in_flight() -> None:
+    clock = Clock()
+    pace = Pace(20, clock=clock)
+    for finished in range(1, FEWEST_CLAIMS + 1):
+        assert pace.run_left() is None
+        clock.now = 3.0 * finished
+        pace.claim_finished(f"claim {finished}")
+    assert pace.run_left() == 3.0 * (20 - FEWEST_CLAIMS)
+    pace.items_done("long", "draws", 0, 1000)
+    assert pace.run_left() == 3.0 * (20 - FEWEST_CLAIMS)
+    clock.now += 1.0
+    pace.items_done("long", "draws", 1, 1000)
+    assert pace.run_left() == 999.0
+    pace.claim_finished("long")
+    assert pace.run_left() == pytest.approx(16 / 6 * 14)
+
+
+def test_in_a_pipe_an_estimate_is_rare_and_in_a_short_run_there_is_none(
+    finished: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(progress.time, "monotonic", clock)
+    monkeypatch.setattr(progress, "Pace", functools.partial(Pace, clock=clock))
+
+    def told(seconds: float) -> list[str]:
+        """The lines without outcomes of a run of 20 claims that take so long each."""
+        stream = io.StringIO()
+        lines = Lines(stream)
+        lines.run_started(finished, ["kinds.supported"] * 20, [])
+        for _ in range(20):
+            lines.claim_started("kinds.supported")
+            lines.items_done("kinds.supported", "draws", 0, 4)
+            clock.now += seconds / 2
+            lines.items_done("kinds.supported", "draws", 2, 4)
+            clock.now += seconds / 2
+            lines.claim_finished(finished.claim("kinds.supported"))
+        return [line.strip() for line in stream.getvalue().splitlines()[1:] if not line.startswith("[")]
+
+    assert told(1.0) == []
+    assert told(10.0) == [
+        "14 of 20 claims: about 2 min left",
+        "8 of 20 claims: about 1 min left",
+        "2 of 20 claims: under a minute left",
+    ]
+    items, estimates = told(150.0)[:2], [line for line in told(150.0) if "claims" in line]
+    assert items[0] == "kinds.supported: draws 2/4, about 1 min left"
+    assert estimates[0] == "15 of 20 claims: about 38 min left"
+    assert len(estimates) == 15
 
 
 def test_bars_that_never_started_end_quietly(finished: RunFolder) -> None:
