@@ -2,7 +2,8 @@
 
 Conventions: tuples and matrices are compared entry by entry. An expression in non-commuting symbols is a sum of words
 with commuting coefficients, and words are independent: there are no relations but A A^-1 = 1. Finite sums over one
-range are merged, so that linearity of the sum needs no mention.
+range are merged, so that linearity of the sum needs no mention; a sum of sums is multiplied out into products of sums
+as far as its terms are products.
 """
 
 from functools import reduce
@@ -58,6 +59,7 @@ def _merged_sums(expression: sp.Expr) -> sp.Expr:
     """Bring finite sums over the same range under one sign: linearity of the sum."""
     if not expression.has(sp.Sum):
         return expression
+    expression = _multiplied_out(expression)
     ranges: dict[tuple[Any, ...], sp.Expr] = {}
     rest = sp.Integer(0)
     for term in sp.Add.make_args(sp.expand(expression)):
@@ -76,3 +78,20 @@ def _merged_sums(expression: sp.Expr) -> sp.Expr:
         numerator = ExactForm(Domain()).quotient(_merged_sums(summand)).top
         rest += sp.Sum(summand, *limits) if numerator else 0
     return rest
+
+
+def _multiplied_out(expression: sp.Expr) -> sp.Expr:
+    """Take out of every sum the factors of its terms that do not depend on its index, the innermost sums first.
+
+    What cannot be taken out stays: a sum that depends on the index of the sum around it counts as a function of that.
+    Indices get names of their own, so that sums that differ in these alone are one.
+    """
+    if not expression.has(sp.Sum):
+        return expression
+    if not isinstance(expression, sp.Sum):
+        return expression.func(*(_multiplied_out(part) for part in expression.args))
+    total = _multiplied_out(expression.function)
+    for limits in expression.limits:
+        terms = [term.as_independent(limits[0], as_Add=False) for term in sp.Add.make_args(sp.expand(total))]
+        total = sp.Add(*(outside * sp.Sum(inside, limits).as_dummy() for outside, inside in terms))
+    return total

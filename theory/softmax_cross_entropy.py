@@ -5,9 +5,11 @@ the loss of one sample
 
 .. math:: \ell = - \sum_j t_j \log p_j
 
-A hard label c is t = e_c. The derivations are for three outputs unless said.
+A hard label c is t = e_c. The derivations are for any number of outputs: where one is looked at, the exponentials of
+all others are one number R.
 """
 
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -15,7 +17,8 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from theory.classifier.softmax_jacobian import softmax_jacobian_steps
+from theory.classifier.label_loss import slope_of_four
+from theory.classifier.softmax_jacobian import OUTPUTS, everywhere, exponential, softmax_jacobian_steps
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
@@ -23,9 +26,9 @@ from theory.real_arrays import real_vector
 
 __all__ = ["confident_error", "cross_entropy_in_nats", "softmax_cross_entropy_parts"]
 
-_outputs = sp.symbols("o_1:4", real=True)
-_targets = sp.symbols("t_1:4", positive=True)
-_p = sp.Symbol("p", positive=True)
+_j = sp.Symbol("j", integer=True, positive=True)
+_p, _chosen, _rest, _target, _factor = sp.symbols("p e R t c", positive=True)
+_constant = sp.Symbol("C", real=True)
 _SLIDE = "Edinburgh, Machine Learning Theory, slides Cross entropy loss"
 
 
@@ -45,31 +48,25 @@ def softmax_cross_entropy_parts() -> Derivation:
         >>> print(softmax_cross_entropy_parts().at(p="1/2", digits=10))
         0.6931471806
     """
-    exponentials = [sp.exp(o) for o in _outputs]
-    total = sp.Add(*exponentials)
-    p = sp.Matrix([e / total for e in exponentials])
-    shift = sp.Symbol("s", real=True)
-    shifted = [sp.expand(sp.exp(o + shift), power_exp=True) for o in _outputs]
-    q = sp.symbols("q_1:4", positive=True)
-    rest = 1 - _targets[0] - _targets[1]
-    loss = sp.log(total) - _targets[0] * _outputs[0] - _targets[1] * _outputs[1] - rest * _outputs[2]
-    cross = -sp.Add(*(t * sp.log(x) for t, x in zip(_targets, q, strict=True)))
+    share = exponential(_j) / everywhere(exponential(_j))
+    loss = sp.log(_chosen + _rest) - _target * sp.log(_chosen) - _constant
+    gradient = _chosen / (_chosen + _rest) - _target
+    others = sp.Sum(0 * sp.log(sp.Function("q")(_j)), (_j, 2, OUTPUTS))
     return Derivation(
         "The cross-entropy of a softmax",
         sp.Eq(sp.Symbol("l"), -sp.log(_p)),
         (
             Step(
-                "Adding one number to all outputs changes no probability.",
-                Relation(sp.Matrix([e / sp.Add(*shifted) for e in shifted]), "=", p),
+                "Adding one number to all outputs multiplies all exponentials and changes no probability.",
+                Relation(_factor * exponential(_j) / everywhere(_factor * exponential(_j)), "=", share),
                 "exact",
                 shown=r"\frac{e^{o_j + s}}{\sum_k e^{o_k + s}} = \frac{e^{o_j}}{\sum_k e^{o_k}}",
             ),
             Step(
                 "In terms of the outputs, for targets of sum 1, its gradient is p - t;",
-                Relation(
-                    sp.Matrix([loss.diff(o) for o in _outputs]), "=", p - sp.Matrix([_targets[0], _targets[1], rest])
-                ),
+                Relation(_chosen * loss.diff(_chosen), "=", gradient),
                 "exact",
+                lambda e, R, t: slope_of_four(e, R, t),
                 shown=r"\frac{\partial}{\partial o_j} \left(\log \sum_k e^{o_k} - \sum_k t_k o_k\right) = p_j - t_j",
             ),
             *softmax_jacobian_steps(
@@ -77,13 +74,13 @@ def softmax_cross_entropy_parts() -> Derivation:
             ),
             Step(
                 "With a hard label the loss is the negative logarithm of its probability,",
-                Relation(cross.subs(dict(zip((*_targets, q[1]), (0, 1, 0, _p), strict=True))), "=", -sp.log(_p)),
+                Relation(-(1 * sp.log(_p) + others.doit()), "=", -sp.log(_p)),
                 "exact",
                 lambda p: _negative_logarithm(p),
                 shown=r"\ell = - \log p_c",
             ),
         ),
-        Domain(p=(0, 1)),
+        Domain(p=(0, 1), k=(1, sp.oo), e=(0, sp.oo), R=(0, sp.oo), t=(0, 1)).with_integers("k"),
         assumptions=("targets sum to 1, and 0 log 0 is 0",),
         source=_SLIDE,
         shown={"result": r"\ell = - \log p_c"},
@@ -112,12 +109,8 @@ def confident_error() -> Derivation:
     size = sp.Symbol("M", positive=True)
     count = sp.Symbol("n", integer=True, positive=True)
     q = sp.Symbol("q", positive=True)
-    others = sp.symbols("e_2 e_3", positive=True)
-    chosen = sp.Symbol("e_1", positive=True)
-    share = chosen / (chosen + others[0] + others[1])
-    first = _outputs[0]
-    loss = sp.log(sp.Add(*(sp.exp(o) for o in _outputs))) - first
-    softmax = sp.exp(first) / sp.Add(*(sp.exp(o) for o in _outputs))
+    share = _chosen / (_chosen + _rest)
+    loss = sp.log(_chosen + _rest) - sp.log(_chosen)
     return Derivation(
         "One confident error can dominate the mean cross-entropy",
         sp.Eq(sp.Symbol("l"), size),
@@ -137,8 +130,9 @@ def confident_error() -> Derivation:
             ),
             Step(
                 "Its derivative by the output of the label,",
-                Relation(loss.diff(first), "=", softmax - 1),
+                Relation(_chosen * loss.diff(_chosen), "=", share - 1),
                 "exact",
+                lambda e, R: slope_of_four(e, R, Fraction(1)),
                 shown=r"\frac{\partial \ell}{\partial o_c} = p_c - 1",
             ),
             Step(
@@ -155,7 +149,7 @@ def confident_error() -> Derivation:
                 shown=r"\frac{\partial \ell}{\partial o_c} = - \frac{1}{p} \cdot p (1 - p) = p - 1",
             ),
         ),
-        Domain(M=(0, sp.oo), e_1=(0, sp.oo), e_2=(0, sp.oo), e_3=(0, sp.oo), q=(0, 1), p=(0, 1)),
+        Domain(M=(0, sp.oo), e=(0, sp.oo), R=(0, sp.oo), q=(0, 1), p=(0, 1)),
         parts={"gradient": sp.Eq(sp.Symbol("g"), _p - 1)},
         assumptions=("hard labels",),
         source="Edinburgh, Machine Learning Theory, slides on overfitting and outliers",

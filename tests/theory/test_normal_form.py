@@ -131,3 +131,20 @@ def test_shapes_must_agree() -> None:
         subtract(sp.eye(2), sp.eye(3))
     with pytest.raises(ValueError, match="both sides must be matrices of one shape"):
         subtract(sp.eye(2), sp.Integer(1))
+
+
+def test_sums_of_sums_are_multiplied_out() -> None:
+    """Lagrange's identity, for any number of summands; what depends on the outer index stays inside."""
+    i, j, count = sp.symbols("i j n", integer=True, positive=True)
+    f, g = sp.Function("f"), sp.Function("g")
+
+    def total(summand: sp.Expr, index: sp.Symbol = i, last: sp.Expr = count) -> sp.Sum:
+        return sp.Sum(summand, (index, 1, last))
+
+    pairs = total(total((f(i) * g(j) - f(j) * g(i)) ** 2), j) / 2
+    product = total(f(i) ** 2) * total(g(i) ** 2)
+    assert scalar_parts(pairs - product + total(f(j) * g(j), j) ** 2) == [0]
+    assert scalar_parts(pairs - product) != [0]
+    assert scalar_parts(total(total(f(i) * j, i, j), j) - total(j * total(f(i), i, j), j)) == [0]
+    assert scalar_parts(total(total(f(i), i, j), j) - total(1, j) * total(f(i))) != [0]
+    assert scalar_parts(1 / total(3 * f(i)) - 1 / (3 * total(f(j), j))) == [0]

@@ -5,11 +5,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+import sympy as sp
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sympy.core.function import AppliedUndef
 
 from theory.classifier.label_loss import cross_entropy_split
 from theory.classifier.soft_maximum import logistic_unit, softmax_at_temperature
+from theory.classifier.softmax_jacobian import OUTPUTS, everywhere, exponential, is_spelled_out
 from theory.classifier.threshold_slopes import sigmoid_chain_slope, threshold_margin
 from theory.derivation import Derivation
 
@@ -27,11 +30,27 @@ def test_they_are_proved_exactly(derive: object) -> None:
     assert derivation.evidence == "exact"
 
 
-@given(b=TENTHS, second=TENTHS, third=TENTHS, shift=st.floats(-5, 5))
-def test_the_largest_output_has_its_softmax(b: Fraction, second: Fraction, third: Fraction, shift: float) -> None:
-    raised = [math.exp(float(b) * (shift - float(lead))) for lead in (0, second, third)]
-    found = softmax_at_temperature().at(b=b, d_2=second, d_3=third)
+@given(b=TENTHS, leads=st.lists(TENTHS, min_size=2, max_size=2), shift=st.floats(-5, 5))
+def test_the_largest_of_three_outputs_has_its_softmax(b: Fraction, leads: list[Fraction], shift: float) -> None:
+    raised = [math.exp(float(b) * (shift - float(lead))) for lead in (0, *leads)]
+    found = softmax_at_temperature().at(part="three", b=b, d_2=leads[0], d_3=leads[1])
     assert float(found) == pytest.approx(raised[0] / sum(raised), rel=1e-12)
+
+
+@settings(max_examples=30)
+@given(b=st.floats(0.1, 4), outputs=st.lists(st.floats(-3, 3), min_size=2, max_size=9), seed=st.integers(0, 2**32))
+def test_softmax_keeps_its_bounds_with_any_number_of_outputs(b: float, outputs: list[float], seed: int) -> None:
+    derivation, o = softmax_at_temperature(), np.sort(outputs)[::-1]
+    p = np.exp(b * (o - o[0])) / np.exp(b * (o - o[0])).sum()
+    lead, count = o[0] - o[1], len(o)
+    if lead > 0:
+        bound = float(derivation.at(part="others", b=Fraction(b), d=Fraction(lead), k=count))
+        assert 1 - p[0] <= bound * (1 + 1e-12) + 1e-15
+    gap = math.log(np.exp(b * (o - o[0])).sum()) / b
+    assert 0 <= gap <= float(derivation.at(part="log-sum-exp", b=Fraction(b), k=count)) * (1 + 1e-12)
+    v = np.random.default_rng(seed).normal(size=count)
+    pairs = sum(p[i] * p[j] * (v[i] - v[j]) ** 2 for i in range(count) for j in range(i))
+    assert v @ (np.diag(p) - np.outer(p, p)) @ v == pytest.approx(pairs, rel=1e-9, abs=1e-12)
 
 
 @given(x=st.integers(-50, 50).map(lambda tenths: Fraction(tenths, 10)))
@@ -72,9 +91,22 @@ def test_no_change_of_weights_within_the_radius_changes_an_answer_and_one_just_b
     assert float(threshold_margin().at(m=3, X=6)) == 0.5
 
 
-def test_the_excess_of_the_cross_entropy_is_a_divergence() -> None:
-    t, q = (Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)), (Fraction(1, 6), Fraction(1, 3), Fraction(1, 2))
-    given_values = {f"{name}_{j + 1}": values[j] for name, values in (("t", t), ("q", q)) for j in range(3)}
-    expected = sum(a * math.log(a / b) for a, b in zip(t, q, strict=True))
-    assert float(cross_entropy_split().at(**given_values)) == pytest.approx(expected, rel=1e-14)
-    assert float(cross_entropy_split().at(part="example")) == pytest.approx(0.693147, abs=1e-6)
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_the_excess_of_the_cross_entropy_is_a_divergence(count: int) -> None:
+    t, q = (np.random.default_rng(count + seed).dirichlet(np.ones(count)) for seed in (0, 1))
+    (k,) = cross_entropy_split().value.free_symbols
+    spelled = cross_entropy_split().value.subs(k, count).doit()
+    numbers = {part: {"t": t, "q": q}[str(part.func)][int(part.args[0]) - 1] for part in spelled.atoms(AppliedUndef)}
+    assert float(spelled.subs(numbers)) == pytest.approx(float((t * np.log(t / q)).sum()), rel=1e-12)
+
+
+def test_the_example_of_the_lecture_costs_log_two_and_pulls_on_the_outputs_by_q_less_t() -> None:
+    derivation = cross_entropy_split()
+    assert float(derivation.at(part="example")) == pytest.approx(0.693147, abs=1e-6)
+    assert derivation.at(part="gradient", e=1, R=9, t="1/2") == sp.Rational(-2, 5)
+
+
+def test_a_formula_that_is_another_for_some_number_of_places_is_not_what_is_spelled_out() -> None:
+    total = everywhere(exponential(sp.Symbol("j", integer=True, positive=True))).subs(OUTPUTS, 4)
+    assert is_spelled_out(total, lambda numbers: sum(numbers["e"]), Fraction(4))
+    assert not is_spelled_out(total, lambda numbers: sum(numbers["e"]) - numbers["e"][3], Fraction(4))

@@ -1,13 +1,16 @@
 """The outputs of a classifier: softmax as an arg max with a gradient, and what the cross-entropy measures."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 import theory
 from verify import Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.lectures.basics import CROSS_ENTROPY, SIGMOID, WHY_SOFTMAX
+
+if TYPE_CHECKING:
+    import sympy as sp
 
 EXAMPLE: Final = (2, 3, 5, 2, 6, 4, 9, 2, 2, 4)
 PRINTED: Final = (0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0)
@@ -16,57 +19,81 @@ PRINTED: Final = (0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0)
 TEMPERATURES: Final = (0.3, 1.0, 3.0)
 
 
+def _letter(expression: "sp.Expr", name: str) -> "sp.Symbol":
+    return next(letter for letter in expression.free_symbols if letter.name == name)
+
+
 @claim(
     "classifier.softmax",
-    title="Softmax of three outputs is an arg max that can be differentiated",
+    title="Softmax of any number of outputs is an arg max that can be differentiated",
     source=Source(printed=WHY_SOFTMAX),
-    assumptions=("three outputs; the largest leads by $d_2$ and $d_3$, and $b = 1/T$ for the temperature $T$",),
+    assumptions=(
+        "$k$ outputs; the largest leads the others by $d_2, \\ldots, d_k$, and $b = 1/T$ for the temperature $T$",
+    ),
     expects={Verdict.PROVED},
 )
 def softmax(bench: Workbench) -> Iterator[Comparison]:
-    r"""Softmax gives the largest of three outputs the probability
+    r"""Softmax gives the largest of $k$ outputs the probability
 
-    $$p_1 = \frac{1}{1 + e^{-d_2/T} + e^{-d_3/T}},$$
+    $$p_1 = \frac{1}{1 + e^{-d_2/T} + \cdots + e^{-d_k/T}},$$
 
-    which depends on its leads $d_2$ and $d_3$ alone: adding one number to all outputs changes nothing. As the
-    temperature falls it tends to 1, as it rises to $1/3$. Two equal largest outputs share, where an arg max would have
-    to choose. The Jacobian $(\mathrm{diag}(p) - p p^T)/T$ has the quadratic form
+    which depends on its leads $d_j$ alone: adding one number to all outputs changes nothing. As the temperature falls
+    it tends to 1: where all leads are $d$ or more, the other outputs have less than $(k - 1) e^{-d/T}$ together. As it
+    rises, $p_1$ tends to $1/k$. If $m$ outputs are largest, they share alike, where an arg max would have to choose.
 
-    $$\frac{1}{T} \sum_{i < j} p_i p_j (v_i - v_j)^2:$$
+    In the same way $T \log \sum_j e^{o_j/T}$ is a maximum that can be differentiated: it exceeds the largest output by
+    at most $T \log k$.
+
+    The Jacobian $(\mathrm{diag}(p) - p p^T)/T$ has the quadratic form
+
+    $$\frac{1}{T} \sum_{i < j} p_i p_j (v_i - v_j)^2 = \frac{1}{T} \Bigl(\sum_j p_j v_j^2 - \Bigl(\sum_j p_j v_j\Bigr)^2
+    \Bigr):$$
 
     it is symmetric and positive semidefinite, and zero for equal shifts of all outputs alone.
     """
     import sympy as sp
 
     derivation = theory.softmax_at_temperature()
-    b, second, third = (
-        next(letter for letter in derivation.value.free_symbols if letter.name == name) for name in ("b", "d_2", "d_3")
-    )
+    b, k = (_letter(derivation.value, name) for name in ("b", "k"))
+    i, j = sp.symbols("i j", integer=True, positive=True)
+    lead = sp.Function("d", positive=True)
     yield Identity(
         "probability of the largest output",
         derivation=derivation,
-        claimed=1 / (1 + sp.exp(-b * second) + sp.exp(-b * third)),
-        rival=Rival("the temperature changes nothing", 1 / (1 + sp.exp(-second) + sp.exp(-third))),
+        claimed=1 / (1 + sp.Sum(sp.exp(-b * lead(j)), (j, 2, k))),
+        rival=Rival("the temperature changes nothing", 1 / (1 + sp.Sum(sp.exp(-lead(j)), (j, 2, k)))),
     )
+    least, ties = (_letter(derivation.parts[part].rhs, name) for part, name in (("others", "d"), ("tie", "m")))
     for part, words, claimed, rival in (
-        ("cold", "its limit as the temperature falls", sp.Integer(1), Rival("equal shares", sp.Rational(1, 3))),
-        ("hot", "its limit as the temperature rises", sp.Rational(1, 3), Rival("hard max", sp.Integer(1))),
-        ("tie", "its cold limit if another is as large", sp.Rational(1, 2), Rival("hard max", sp.Integer(1))),
+        (
+            "others",
+            "bound on the probability of all others, for leads of $d$ or more",
+            (k - 1) * sp.exp(-b * least),
+            Rival("that of one other output", sp.exp(-b * least)),
+        ),
+        ("cold", "its limit as the temperature falls", sp.Integer(1), Rival("equal shares", 1 / k)),
+        ("hot", "its limit as the temperature rises", 1 / k, Rival("hard max", sp.Integer(1))),
+        ("tie", "its cold limit if $m$ outputs are as large", 1 / ties, Rival("hard max", sp.Integer(1))),
+        (
+            "log-sum-exp",
+            r"bound on how far $T \log \sum_j e^{o_j/T}$ exceeds the largest output",
+            sp.log(k) / b,
+            Rival("the logarithm of the number of the others", sp.log(k - 1) / b),
+        ),
     ):
         yield Identity(words, derivation=derivation, part=part, claimed=claimed, rival=rival)
-    form = derivation.parts["form"].rhs
-    letters = {letter.name: letter for letter in form.free_symbols}
-    units, directions = ([letters[f"{name}_{j}"] for j in (1, 2, 3)] for name in ("e", "v"))
-    total = sum(units)
-    mean = sum(unit * v for unit, v in zip(units, directions, strict=True))
-    square = sum(unit * v**2 for unit, v in zip(units, directions, strict=True))
-    diagonal = sum(unit * (total - unit) * v**2 for unit, v in zip(units, directions, strict=True))
+    unit, v = sp.Function("e", positive=True), sp.Function("v", real=True)
+
+    def over_outputs(summand: sp.Expr) -> sp.Expr:
+        return sp.Sum(summand, (i, 1, k))
+
+    total, mean, square = (over_outputs(unit(i) * v(i) ** power) for power in (0, 1, 2))
     yield Identity(
         "quadratic form of the Jacobian in $e_j = e^{b o_j}$",
         derivation=derivation,
         part="form",
-        claimed=letters["b"] * (total * square - mean**2) / total**2,
-        rival=Rival("its diagonal alone", letters["b"] * diagonal / total**2),
+        claimed=b * (total * square - mean**2) / total**2,
+        rival=Rival("its diagonal alone", b * over_outputs(unit(i) * (total - unit(i)) * v(i) ** 2) / total**2),
     )
     figure = bench.figure(
         "temperatures",
@@ -113,16 +140,13 @@ def hard_max_as_printed(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "classifier.cross-entropy",
-    title="For three classes cross-entropy is the entropy of the targets and a divergence from them",
+    title="Cross-entropy is the entropy of the targets and a divergence from them",
     source=Source(printed=CROSS_ENTROPY),
-    assumptions=(
-        "targets are positive with the sum 1, or hard labels with $0 \\log 0 = 0$",
-        "three classes, four in the example",
-    ),
+    assumptions=("any number of classes; targets are positive with the sum 1, or hard labels with $0 \\log 0 = 0$",),
     expects={Verdict.PROVED},
 )
 def cross_entropy(bench: Workbench) -> Iterator[Comparison]:
-    r"""The cross-entropy of probabilities $q$ of three classes for targets $t$ is
+    r"""The cross-entropy of probabilities $q$ for targets $t$ is
 
     $$-\sum_j t_j \log q_j = -\sum_j t_j \log t_j + \sum_j t_j \log \frac{t_j}{q_j},$$
 
@@ -134,16 +158,13 @@ def cross_entropy(bench: Workbench) -> Iterator[Comparison]:
     import sympy as sp
 
     derivation = theory.cross_entropy_split()
-    letters = {letter.name: letter for letter in derivation.value.free_symbols}
-    t, q = ([letters[f"{name}_{j}"] for j in (1, 2, 3)] for name in ("t", "q"))
+    j, k = sp.Symbol("j", integer=True, positive=True), _letter(derivation.value, "k")
+    t, q = (sp.Function(name, positive=True)(j) for name in ("t", "q"))
     yield Identity(
         "cross-entropy less the entropy of the targets",
         derivation=derivation,
-        claimed=sum(first * (sp.log(first) - sp.log(second)) for first, second in zip(t, q, strict=True)),
-        rival=Rival(
-            "the divergence the other way round",
-            sum(second * (sp.log(second) - sp.log(first)) for first, second in zip(t, q, strict=True)),
-        ),
+        claimed=sp.Sum(t * (sp.log(t) - sp.log(q)), (j, 1, k)),
+        rival=Rival("the divergence the other way round", sp.Sum(q * (sp.log(q) - sp.log(t)), (j, 1, k))),
     )
     hard = theory.softmax_cross_entropy_parts()
     (p,) = hard.value.free_symbols
@@ -153,15 +174,13 @@ def cross_entropy(bench: Workbench) -> Iterator[Comparison]:
         claimed=-sp.log(p),
         rival=Rival("with the other classes, as in the loss of a single yes or no", -sp.log(p) - sp.log(1 - p)),
     )
-    gradient = derivation.parts["gradient"].rhs
-    letters = {letter.name: letter for letter in gradient.free_symbols}
-    share = letters["e_1"] / sum(letters[f"e_{j}"] for j in (1, 2, 3))
+    unit, rest, target = (_letter(derivation.parts["gradient"].rhs, name) for name in ("e", "R", "t"))
     yield Identity(
-        "derivative by the first output, in $e_j = e^{o_j}$",
+        "derivative by an output, in its $e = e^{o_j}$ and the sum $R$ of all others",
         derivation=derivation,
         part="gradient",
-        claimed=share - letters["t_1"],
-        rival=Rival("the other sign", letters["t_1"] - share),
+        claimed=unit / (unit + rest) - target,
+        rival=Rival("the other sign", target - unit / (unit + rest)),
     )
     yield Identity(
         "cross-entropy of the example",
