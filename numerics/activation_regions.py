@@ -21,8 +21,7 @@ from torch import Tensor
 
 from numerics.arguments import checked_finite, checked_tensors
 from numerics.networks import Layer, Mlp
-
-_ROUNDING = 256
+from numerics.polygon_cuts import Polygons, rounding, without_rounding
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class SegmentRegions:
     @property
     def counts(self) -> Int[Tensor, " members"]:
         """The number of regions."""
-        return (self.places.diff(dim=1) > _rounding(self.places)).sum(1)
+        return (self.places.diff(dim=1) > rounding(self.places)).sum(1)
 
     @property
     def sign_changes(self) -> Int[Tensor, "members outputs"]:
@@ -150,7 +149,8 @@ def polygon_regions(
 ) -> PolygonRegions:
     """Find the activation regions that a convex polygon in a plane of inputs meets.
 
-    Allocates regions x (corners of the one that has most) x (units of the widest layer) numbers, a few times.
+    Allocates twice as many points as there are regions, with the values of the units of the widest layer, a few times,
+    as if every member had as many regions as the one that has most.
 
     Args:
         network: With ReLU or leaky ReLU units.
@@ -191,15 +191,13 @@ def polygon_regions(
     _check_fit("corners", corners, theta)
     _check_convex(corners)
     count = len(theta)
-    members = torch.arange(count, device=theta.device)
-    places = corners.repeat(count, 1, 1)
-    values = origin + places @ axes
-    for weight, bias in layers[:-1]:
-        pre = _affine(values, weight[members], None if bias is None else bias[members])
-        members, places, pre = _cut_polygons(members, places, pre, count)
-        values = network.nonlinearity(pre)
-    members, order = members.sort(stable=True)
-    return PolygonRegions(members, places[order], torch.bincount(members, minlength=count))
+    polygons = Polygons(corners, count)
+    values = origin + polygons.places @ axes
+    for layer, (weight, bias) in enumerate(layers[:-1]):
+        if layer:
+            values = network.nonlinearity(values)
+        values = polygons.cut(polygons.of_members(values, weight, bias))
+    return PolygonRegions(*polygons.table(), torch.bincount(polygons.members, minlength=count))
 
 
 def _cut_segments(places: Tensor, pre: Tensor) -> tuple[Tensor, Tensor]:
@@ -222,58 +220,13 @@ def _cut_segments(places: Tensor, pre: Tensor) -> tuple[Tensor, Tensor]:
     return joined, torch.cat([pre, more_pre], dim=1).take_along_dim(order[:, :, None], dim=1)
 
 
-def _cut_polygons(members: Tensor, places: Tensor, pre: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut all polygons along the line of every unit in turn; coordinates and values at new corners by interpolation."""
-    owners = members[:, None].expand(-1, pre.shape[2])
-    size = pre.new_zeros(count, pre.shape[2]).scatter_reduce(0, owners, pre.abs().amax(1), "amax") * _rounding(pre)
-    for unit in range(pre.shape[2]):
-        z = pre[:, :, unit]
-        z = torch.where(z.abs() <= size[members, unit, None], torch.zeros_like(z), z)
-        cut = (z > 0).any(1) & (z < 0).any(1)
-        if not bool(cut.any()):
-            continue
-        both = torch.cat([places, pre], dim=2)
-        sides = [_clipped(both[cut], side * z[cut], unit + 2) for side in (1, -1)]
-        corners = max(both.shape[1], *(side.shape[1] for side in sides))
-        both = torch.cat([_filled(part, corners) for part in (both[~cut], *sides)])
-        members = torch.cat([members[~cut], members[cut], members[cut]])
-        places, pre = both[:, :, :2], both[:, :, 2:]
-    return members, places, pre
-
-
-def _clipped(both: Tensor, z: Tensor, column: int) -> Tensor:
-    """Keep of each polygon the part where z >= 0: its corners there, and new ones with z = 0 between corners."""
-    following, next_z = both.roll(-1, 1), z.roll(-1, 1)
-    crosses = z.sign() * next_z.sign() < 0
-    share = torch.where(crosses, z / torch.where(crosses, z - next_z, torch.ones_like(z)), torch.zeros_like(z))
-    between = torch.lerp(both, following, share[:, :, None])
-    between[:, :, column] = 0
-    corners = torch.stack([both, between], dim=2).flatten(1, 2)
-    kept = torch.stack([z >= 0, crosses], dim=2).flatten(1)
-    order = (~kept).to(torch.int8).argsort(dim=1, stable=True)
-    number = kept.sum(1)
-    last = (number - 1)[:, None]
-    order = order.take_along_dim(torch.arange(int(number.max()), device=z.device).minimum(last), dim=1)
-    return corners.take_along_dim(order[:, :, None], dim=1)
-
-
-def _filled(polygons: Tensor, corners: int) -> Tensor:
-    """Repeat the last corner until there are so many."""
-    return torch.cat([polygons, polygons[:, -1:].expand(-1, corners - polygons.shape[1], -1)], dim=1)
-
-
 def _affine(values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return values @ weight.mT if bias is None else torch.baddbmm(bias[:, None, :], values, weight.mT)
 
 
 def _cleaned(pre: Tensor) -> Tensor:
     """Put 0 for what is rounding of the member's largest value of that unit."""
-    size = pre.abs().amax(dim=1, keepdim=True) * _rounding(pre)
-    return torch.where(pre.abs() <= size, torch.zeros_like(pre), pre)
-
-
-def _rounding(values: Tensor) -> float:
-    return _ROUNDING * torch.finfo(values.dtype).eps
+    return without_rounding(pre, pre.abs().amax(dim=1, keepdim=True) * rounding(pre))
 
 
 def _checked_layers(network: Mlp, theta: Tensor) -> list[Layer]:
