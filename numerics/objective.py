@@ -14,6 +14,9 @@ The examples of a module may have any shape; it has one set of inputs per member
 targets have a members axis.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -108,13 +111,20 @@ def slope(
     network: Network, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
 ) -> tuple[Float[Tensor, " members"], Float[Tensor, "members parameters"]]:
     """Loss and gradient of a problem that has been checked, NaN where they overflow."""
+    outputs, pull = outputs_and_pullback(network, theta, x, y)
+    return loss.value(outputs, y), pull(loss.gradient(outputs, y))
+
+
+def outputs_and_pullback(
+    network: Network, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets
+) -> tuple[Float[Tensor, "members batch outputs"], Callable[[Tensor], Tensor]]:
+    """Outputs of a problem that has been checked, and what makes a gradient of one number per output."""
     if isinstance(network, FunctionalModule):
         shared = not has_own_targets(y)
-        passed = vjp(lambda point: network.forward(point, x, shared=shared), theta)
-        outputs, pull = passed[0], passed[1]
-        return loss.value(outputs, y), pull(loss.gradient(outputs, y))[0]
+        outputs, pull = vjp(lambda point: network.forward(point, x, shared=shared), theta)[:2]
+        return outputs, lambda cotangent: pull(cotangent)[0]
     trace = network.trace(theta, x)
-    return loss.value(trace.outputs, y), network.pullback(trace, loss.gradient(trace.outputs, y))
+    return trace.outputs, partial(network.pullback, trace)
 
 
 def relative_gradient_norm(
@@ -145,21 +155,26 @@ def relative_gradient_norm(
         tensor([1., 0.])
     """
     check_problem(network, theta, x, y, loss)
+    gradient, scale = gradient_and_scale(network, theta, x, y, loss)
+    return quotient(gradient.norm(dim=1), scale)
+
+
+def gradient_and_scale(
+    network: Network, theta: Float[Tensor, "members parameters"], x: Inputs, y: Targets, loss: Loss
+) -> tuple[Float[Tensor, "members parameters"], Float[Tensor, " members"]]:
+    """Gradient of a problem that has been checked, and what its norm is divided by."""
     if isinstance(network, FunctionalModule):
         own = has_own_targets(y)
-        outputs = network.forward(theta, x, shared=not own)
-        _, gradient = slope(network, theta, x, y, loss)
+        outputs, pullback = outputs_and_pullback(network, theta, x, y)
+        pull = loss.gradient(outputs, y)
         norms = [
             _module_jacobian_norm(network, point, x[member] if own else x, outputs.shape[-1])
             for member, point in enumerate(theta)
         ]
-        scale = torch.stack(norms) * pull_scale(loss.gradient(outputs, y), loss, y)
-        return quotient(gradient.norm(dim=1), scale)
+        return pullback(pull), torch.stack(norms) * pull_scale(pull, loss, y)
     trace = network.trace(theta, x)
     pull = loss.gradient(trace.outputs, y)
-    gradient = network.pullback(trace, pull)
-    scale = jacobian_norm(network, trace) * pull_scale(pull, loss, y)
-    return quotient(gradient.norm(dim=1), scale)
+    return network.pullback(trace, pull), jacobian_norm(network, trace) * pull_scale(pull, loss, y)
 
 
 def pull_scale(pull: Float[Tensor, "members batch outputs"], loss: Loss, y: Targets) -> Float[Tensor, " members"]:

@@ -32,7 +32,7 @@ def mask_of_largest(
 ) -> Bool[Tensor, "members parameters"]:
     """Keep the weights with the largest scores.
 
-    Sorts the scores of every member.
+    Takes time in proportion to their number: the least score that is kept is found without sorting.
 
     Args:
         network: A perceptron or a view of a module.
@@ -53,7 +53,7 @@ def mask_of_largest(
         >>> mask_of_largest(Mlp((2, 2)), torch.tensor([[3.0, 1.0, 2.0, 4.0]]), sparsity=0.5)
         tensor([[ True, False, False,  True]])
     """
-    _check_network(network, scores=scores)
+    check_network(network, scores=scores)
     checked_finite(scores=scores)
     if within is None:
         within = torch.ones_like(scores, dtype=torch.bool)
@@ -70,10 +70,7 @@ def mask_of_largest(
         least = int(within[:, places].sum(1).min())
         if least < keep:
             raise ValueError(f"within must have {keep} weights left to keep at sparsity {sparsity}, got {least}.")
-        ranked = scores[:, places].masked_fill(~within[:, places], -torch.inf)
-        chosen = places[ranked.argsort(dim=1, descending=True, stable=True)[:, :keep]]
-        mask[:, places] = False
-        mask.scatter_(1, chosen, torch.ones_like(chosen, dtype=torch.bool))
+        mask[:, places] = _largest(scores[:, places].masked_fill(~within[:, places], -torch.inf), keep)
     return mask
 
 
@@ -117,7 +114,7 @@ def magnitude_mask(
     References:
         Han, Pool, Tran and Dally (2015), arXiv:1506.02626, section 3.
     """
-    _check_network(network, theta=theta)
+    check_network(network, theta=theta)
     return mask_of_largest(network, theta.abs(), sparsity=sparsity, scope=scope, within=within)
 
 
@@ -150,7 +147,7 @@ def random_mask(
         tensor([4, 4])
     """
     where = checked_device(device)
-    _check_network(network)
+    check_network(network)
     scores = _random_scores("random mask", network.parameters, seeds)
     return mask_of_largest(network, scores, sparsity=sparsity, scope=scope).to(where)
 
@@ -178,7 +175,7 @@ def shuffled_mask(
         >>> torch.equal(kept_shares(network, shuffled_mask(network, mask, seeds=[1])), kept_shares(network, mask))
         True
     """
-    _check_network(network, mask=mask)
+    check_network(network, mask=mask)
     if len(seeds) != len(mask):
         raise ValueError(f"seeds must hold one integer per member, {len(mask)}, got {len(seeds)}.")
     draws = _random_scores("shuffled mask", network.parameters, seeds).to(mask.device)
@@ -202,9 +199,29 @@ def kept_shares(network: Network, mask: Bool[Tensor, "members parameters"]) -> F
         >>> kept_shares(Mlp((2, 1, 2)), torch.tensor([[True, True, False, True]]))
         tensor([[1.0000, 0.5000]], dtype=torch.float64)
     """
-    _check_network(network, mask=mask)
+    check_network(network, mask=mask)
     layers = _scopes(network, "layer", mask.device)
     return torch.stack([mask[:, places].to(torch.float64).mean(1) for places in layers], dim=1)
+
+
+def check_network(network: Network, **arrays: Tensor) -> None:
+    """Refuse what is no network, and arrays that are not (members, parameters) of numbers or, a mask, of truth values.
+
+    Raises:
+        TypeError: If the network is neither a perceptron nor a view of a module, or an array no tensor.
+        ValueError: If an array's shape does not fit the network, or a mask does not hold truth values.
+    """
+    if not isinstance(network, Mlp | FunctionalModule):
+        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
+    for name, array in arrays.items():
+        if name != "mask":
+            checked_tensors(**{name: array})
+        elif not isinstance(array, Tensor):
+            raise TypeError(f"mask must be a torch tensor, got {type(array).__name__}.")
+        elif array.dtype != torch.bool:
+            raise ValueError(f"mask must hold truth values, got {array.dtype}.")
+        if array.ndim != 2 or array.shape[1] != network.parameters or not len(array):
+            raise ValueError(f"{name} must have shape (members, {network.parameters}), got {tuple(array.shape)}.")
 
 
 def _scopes(network: Network, scope: str, device: torch.device) -> list[Tensor]:
@@ -221,6 +238,16 @@ def _scopes(network: Network, scope: str, device: torch.device) -> list[Tensor]:
     return layers if scope == "layer" else [torch.cat(layers)]
 
 
+def _largest(scores: Tensor, keep: int) -> Tensor:
+    """Where so many of the largest scores of every row stand, of equal ones the first."""
+    least = scores.topk(keep, dim=1, sorted=False).values.amin(dim=1, keepdim=True)
+    chosen = scores >= least
+    if int(chosen.sum(dim=1).max()) == keep:
+        return chosen
+    above, equal = scores > least, scores == least
+    return above | (equal & (equal.cumsum(dim=1) <= keep - above.sum(dim=1, keepdim=True)))
+
+
 def _left(weights: int, sparsity: float, scope: str) -> int:
     """How many of so many weights are kept."""
     share = checked_number("sparsity", sparsity, least=0.0)
@@ -234,18 +261,3 @@ def _left(weights: int, sparsity: float, scope: str) -> int:
 def _random_scores(purpose: str, parameters: int, seeds: Sequence[int]) -> Tensor:
     draws = [torch.rand(parameters, generator=one, dtype=torch.float64) for one in generators(purpose, seeds)]
     return torch.stack(draws)
-
-
-def _check_network(network: Network, **arrays: Tensor) -> None:
-    """Refuse what is no network, and arrays that are not (members, parameters) of numbers or of truth values."""
-    if not isinstance(network, Mlp | FunctionalModule):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
-    for name, array in arrays.items():
-        if name != "mask":
-            checked_tensors(**{name: array})
-        elif not isinstance(array, Tensor):
-            raise TypeError(f"mask must be a torch tensor, got {type(array).__name__}.")
-        elif array.dtype != torch.bool:
-            raise ValueError(f"mask must hold truth values, got {array.dtype}.")
-        if array.ndim != 2 or array.shape[1] != network.parameters or not len(array):
-            raise ValueError(f"{name} must have shape (members, {network.parameters}), got {tuple(array.shape)}.")

@@ -15,9 +15,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from numerics.arguments import checked_finite, checked_number, checked_sizes
-from numerics.functional_module import FunctionalModule, Network
-from numerics.networks import Mlp
-from numerics.pruning.masks import Scope, magnitude_mask
+from numerics.functional_module import Network
+from numerics.pruning.masks import Scope, check_network, magnitude_mask
 
 _MOST = 100_000  # rounds
 
@@ -100,6 +99,7 @@ def iterative_pruning(
 
     Examples:
         >>> theta = torch.tensor([[4.0, 3.0, 2.0, 1.0]])
+        >>> from numerics import Mlp
         >>> found = iterative_pruning(Mlp((2, 2)), theta, lambda start, mask: start, sparsity=0.75, rounds=2)
         >>> found.masks[:, 0].int().tolist()
         [[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]]
@@ -108,9 +108,7 @@ def iterative_pruning(
         Frankle and Carbin (2019), arXiv:1803.03635, section 1.
     """
     shares = removed_shares(sparsity, rounds)
-    if not isinstance(network, Mlp | FunctionalModule):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
-    network.unflatten(theta)
+    check_network(network, theta=theta)
     checked_finite(theta=theta)
     for name, function in (("train", train), ("restart", restart)):
         if not callable(function) and not (name == "restart" and function is None):

@@ -9,43 +9,55 @@ gradient of the loss and H its Hessian,
 
 R is of degree 1 in every layer, so that the SynFlow scores of each layer add up to R, the same for all layers: a layer
 of few weights has large ones, which is why removing a little at a time never empties it.
+
+R of a module is the sum of its outputs for ones at absolute weights and without biases, and counts paths where what is
+between its weights keeps what is not negative, chooses, or averages: ReLU units, pooling, norms of stored statistics.
 """
+
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.func import vjp
 
-from numerics.arguments import checked_finite, checked_number
+from numerics.arguments import checked_finite, checked_number, checked_sizes
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
-from numerics.objective import Inputs, check_problem, slope
-from numerics.pruning.masks import mask_of_largest
+from numerics.objective import Inputs, check_problem, outputs_and_pullback, slope
+from numerics.pruning.masks import check_network, mask_of_largest
 from numerics.pruning.rounds import removed_shares
 from numerics.training.descent import checked_mask, kept
 
+Slope = Callable[[Tensor], Tensor]  # absolute parameters -> derivative of the sum over all paths
+
 
 def synflow_scores(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
     mask: Bool[Tensor, "members parameters"] | None = None,
+    *,
+    shape: tuple[int, ...] | None = None,
 ) -> Float[Tensor, "members parameters"]:
     """Score every weight by the paths through it, each the product of its absolute weights: |w dR/dw|.
 
-    Whatever the network's activation is, R is that of linear units. Allocates a handful of copies of the parameters.
+    Whatever a perceptron's activation is, R is that of linear units. Allocates a handful of copies of the parameters,
+    and what a module's passes take.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         theta: Parameters, one row per member.
         mask: Weights that count; None for all.
+        shape: Of one example, which a module must be told.
 
     Returns:
-        The scores, 0 of biases and of weights outside the mask.
+        The scores, 0 of whatever is no weight and of weights outside the mask.
 
     Raises:
-        TypeError: If the network is no Mlp, or the parameters are no tensor.
-        ValueError: If shapes do not fit, or a parameter is not finite.
+        TypeError: If the network is neither a perceptron nor a view of a module, or the parameters are no tensor.
+        ValueError: If shapes do not fit, a parameter is not finite, or a module's outputs are not twice as large for
+            inputs twice as large, as those of tanh units are not.
 
     Examples:
         >>> synflow_scores(Mlp((1, 2, 1)), torch.tensor([[2.0, -3.0, 5.0, 1.0]]))
@@ -54,25 +66,29 @@ def synflow_scores(
     References:
         Tanaka, Kunin, Yamins and Ganguli (2020), arXiv:2006.05467, equation 3 and theorem 1.
     """
-    _check_network(network)
-    network.unflatten(theta)
+    check_network(network, theta=theta)
     checked_finite(theta=theta)
-    size = kept(checked_mask(mask, theta), theta.abs()) * _weights(network, theta)
-    paths = Mlp(network.widths, "linear", bias=network.bias)
-    trace = paths.trace(size, torch.ones(1, network.widths[0], dtype=theta.dtype, device=theta.device))
-    return size * paths.pullback(trace, torch.ones_like(trace.outputs))
+    size = _sizes(network, theta)
+    left = kept(checked_mask(mask, theta), size)
+    return left * _slope_of_paths(network, size, shape)(left) * _weights(network, theta)
 
 
 def synflow_mask(
-    network: Mlp, theta: Float[Tensor, "members parameters"], *, sparsity: float, rounds: int = 100
+    network: Network,
+    theta: Float[Tensor, "members parameters"],
+    *,
+    sparsity: float,
+    rounds: int = 100,
+    shape: tuple[int, ...] | None = None,
 ) -> Bool[Tensor, "members parameters"]:
     """Remove the weights of least SynFlow score in n rounds with scores anew: (1 - sparsity)^(r/n) are left after r.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         theta: Parameters at which nothing has been trained, one row per member.
         sparsity: Share of all weights that is removed in the end, in [0, 1).
         rounds: How many rounds, n; in one round alone layers may collapse.
+        shape: As in ``synflow_scores``.
 
     Returns:
         The mask.
@@ -86,14 +102,24 @@ def synflow_mask(
         >>> synflow_mask(Mlp((1, 2, 1)), theta, sparsity=0.5)
         tensor([[ True, False,  True, False]])
 
+        A mask for ``prune_module``, of a module of one's own that takes images of 4 by 4 pixels:
+
+        >>> from torch import nn
+        >>> view = FunctionalModule(nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8, 1)))
+        >>> synflow_mask(view, view.theta, sparsity=0.5, shape=(1, 4, 4))[0].sum()  # 13 weights and three biases
+        tensor(16)
+
     References:
         Tanaka, Kunin, Yamins and Ganguli (2020), arXiv:2006.05467, algorithm 1.
     """
-    _check_network(network)
-    network.unflatten(theta)
+    check_network(network, theta=theta)
+    checked_finite(theta=theta)
+    size = _sizes(network, theta)
+    slope_of_paths = _slope_of_paths(network, size, shape)
     mask = torch.ones_like(theta, dtype=torch.bool)
     for share in removed_shares(sparsity, rounds):
-        mask = mask_of_largest(network, synflow_scores(network, theta, mask), sparsity=share, within=mask)
+        left = size * mask
+        mask = mask_of_largest(network, left * slope_of_paths(left), sparsity=share, within=mask)
     return mask
 
 
@@ -130,7 +156,7 @@ def snip_scores(
 
 
 def grasp_scores(
-    network: Mlp,
+    network: Network,
     theta: Float[Tensor, "members parameters"],
     x: Inputs,
     y: Targets,
@@ -145,7 +171,7 @@ def grasp_scores(
     derivative of the gradient, through both of its passes.
 
     Args:
-        network: The perceptron.
+        network: A perceptron or a view of a module.
         theta: Parameters, one row per member.
         x: Inputs of the batch, shared or one set per member.
         y: Their targets.
@@ -153,7 +179,7 @@ def grasp_scores(
         temperature: What the outputs are divided by, positive; 1 for the loss itself.
 
     Returns:
-        The scores, 0 of biases.
+        The scores, 0 of whatever is no weight.
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
@@ -168,17 +194,61 @@ def grasp_scores(
     References:
         Wang, Zhang and Grosse (2020), arXiv:2002.07376, equation 8 with the other sign.
     """
-    _check_network(network)
     check_problem(network, theta, x, y, loss)
     over = 1 / checked_number("temperature", temperature, above=0.0)
 
     def gradient(point: Tensor) -> Tensor:
-        trace = network.trace(point, x)
-        return network.pullback(trace, loss.gradient(trace.outputs * over, y) * over)
+        outputs, pull = outputs_and_pullback(network, point, x, y)
+        return pull(loss.gradient(outputs * over, y) * over)
 
     here, pull = vjp(gradient, theta)[:2]
     product: Tensor = pull(here)[0]  # the Hessian is symmetric
     return theta * product * _weights(network, theta)
+
+
+def _slope_of_paths(network: Network, size: Tensor, shape: tuple[int, ...] | None) -> Slope:
+    """The derivative of the sum of the outputs for ones, a perceptron's with linear units."""
+    if isinstance(network, Mlp):
+        if shape not in (None, network.widths[:1]):
+            raise ValueError(f"shape must be None or {network.widths[:1]}, the network's inputs, got {shape!r}.")
+        linear = Mlp(network.widths, "linear", bias=network.bias)
+
+        def slope_of_paths(left: Tensor) -> Tensor:
+            trace = linear.trace(left, left.new_ones(1, linear.widths[0]))
+            return linear.pullback(trace, torch.ones_like(trace.outputs))
+
+        return slope_of_paths
+    if not isinstance(shape, tuple) or not shape:
+        raise ValueError(f"shape must be that of one example, a tuple, for a module, got {shape!r}.")
+    checked_sizes(**{f"shape[{axis}]": length for axis, length in enumerate(shape)})
+    ones = size.new_ones(1, *shape)
+    steps = (ones.flatten().cumsum(0) / ones.numel()).reshape(ones.shape)
+    try:
+        once, twice = (network.forward(size, factor * steps) for factor in (1, 2))
+    except RuntimeError as error:
+        raise ValueError(f"shape must be that of an example that the module takes, got {shape}: {error}") from error
+    if bool(((twice - 2 * once).abs() > torch.finfo(size.dtype).eps ** 0.5 * twice.abs()).any()):
+        raise ValueError(
+            "network must double its outputs, with absolute weights and no biases, as its inputs double, as ReLU units "
+            "and pooling do: view a copy of the module with nn.Identity() in the place of its other activations."
+        )
+
+    def slope_of_outputs(left: Tensor) -> Tensor:
+        outputs, pull = vjp(lambda point: network.forward(point, ones), left)[:2]
+        slope_there: Tensor = pull(torch.ones_like(outputs))[0]
+        return slope_there
+
+    return slope_of_outputs
+
+
+def _sizes(network: Network, theta: Tensor) -> Tensor:
+    """Absolute parameters, with biases at 0."""
+    counted = _weights(network, theta)
+    if isinstance(network, FunctionalModule):
+        for name, place in network.layers.items():
+            if "bias" not in name.rpartition(".")[2]:
+                counted[place] = 1
+    return theta.abs() * counted
 
 
 def _weights(network: Network, theta: Tensor) -> Tensor:
@@ -191,8 +261,3 @@ def _weights(network: Network, theta: Tensor) -> Tensor:
     for start, middle, _ in network.spans:
         place[start:middle] = 1
     return place
-
-
-def _check_network(network: Mlp) -> None:
-    if not isinstance(network, Mlp):
-        raise TypeError(f"network must be an Mlp, whose layers are a chain, got {type(network).__name__}.")

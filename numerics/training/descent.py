@@ -14,7 +14,7 @@ from torch import Tensor
 from numerics.arguments import checked_integers, checked_number, checked_tolerance, integer
 from numerics.functional_module import Network
 from numerics.losses import Loss, Targets
-from numerics.objective import Inputs, check_problem, quotient, relative_gradient_norm, slope
+from numerics.objective import Inputs, check_problem, gradient_and_scale, quotient, slope
 from numerics.training.result import TrainingResult
 
 Update = Callable[[Tensor, int], Tensor]
@@ -215,11 +215,8 @@ def relative_norm_of_kept(
     network: Network, theta: Tensor, x: Inputs, y: Targets, loss: Loss, mask: Tensor | None
 ) -> Tensor:
     """The relative gradient norm, of whose gradient only what is in the mask counts."""
-    norms = relative_gradient_norm(network, theta, x, y, loss)
-    if mask is None:
-        return norms
-    gradient = slope(network, theta, x, y, loss)[1]
-    return norms * quotient(kept(mask, gradient).norm(dim=1), gradient.norm(dim=1))
+    gradient, scale = gradient_and_scale(network, theta, x, y, loss)
+    return quotient(kept(mask, gradient).norm(dim=1), scale)
 
 
 def _is_decay(beta: float) -> bool:

@@ -160,8 +160,13 @@ class TestViewsOfModules:
             assert torch.equal(*shuffled)
         drawn = [random_mask(net, sparsity=0.6, seeds=[4]) for net in (NETWORK, view)]
         assert torch.equal(*drawn)
-        scores = [snip_scores(net, theta, x[0], y[0], CrossEntropy()) for net in (NETWORK, view)]
-        torch.testing.assert_close(*scores, rtol=1e-10, atol=1e-14)
+        problem = theta, x[0], y[0], CrossEntropy()
+        for score in (snip_scores, grasp_scores):
+            torch.testing.assert_close(*(score(net, *problem) for net in (NETWORK, view)), rtol=1e-9, atol=1e-14)
+        flows = [synflow_scores(net, theta, masks[0], shape=(3,)) for net in (NETWORK, view)]
+        torch.testing.assert_close(*flows, rtol=1e-12, atol=0)
+        flows = [synflow_mask(net, theta, sparsity=0.7, rounds=3, shape=(3,)) for net in (NETWORK, view)]
+        assert torch.equal(*flows)
 
     def test_a_module_with_a_norm_is_pruned_in_rounds_and_keeps_its_scales(self) -> None:
         module = nn.Sequential(nn.Conv1d(1, 4, 3), nn.Flatten(), nn.LayerNorm(16), nn.Linear(16, 2))
@@ -174,6 +179,81 @@ class TestViewsOfModules:
         assert list(view.weights) == ["0.weight", "3.weight"]
         assert prune_module(module, found.masks[-1][0]) == (12 + 32) // 2
         torch.testing.assert_close(module(x), view.forward(view.theta * found.masks[-1], x)[0])
+
+
+class TestConvolutions:
+    """Scores of a module with shared weights: derivatives with respect to one factor on each weight, by torch."""
+
+    def test_snip_and_grasp_are_derivatives_by_factors_on_the_weights(self, device: str) -> None:
+        module = nn.Sequential(nn.Conv2d(2, 3, 2), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, 3))
+        view = FunctionalModule(module.double().to(device))
+        theta = view.init([0, 1], sigma_w=1.5, sigma_b=0.3)
+        x = torch.randn(6, 2, 5, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64).to(device)
+        y = torch.tensor([0, 1, 2, 2, 1, 0], device=device)
+        factors = torch.ones_like(theta).requires_grad_()
+
+        def half_square_of_gradient(temperature: float) -> Tensor:
+            point = factors * theta
+            value = CrossEntropy().value(view.forward(point, x) / temperature, y).sum()
+            return torch.autograd.grad(value, point, create_graph=True)[0].square().sum() / 2
+
+        counted = torch.zeros(view.parameters, device=device, dtype=torch.float64)
+        for place in view.weights.values():
+            counted[place] = 1
+        value = CrossEntropy().value(view.forward(factors * theta, x), y).sum()
+        expected = torch.autograd.grad(value, factors)[0].abs() * counted
+        torch.testing.assert_close(snip_scores(view, theta, x, y, CrossEntropy()), expected, rtol=1e-9, atol=1e-15)
+        for temperature in (1.0, 200.0):
+            expected = torch.autograd.grad(half_square_of_gradient(temperature), factors)[0] * counted
+            found = grasp_scores(view, theta, x, y, CrossEntropy(), temperature=temperature)
+            torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-18)
+
+    def test_synaptic_flow_counts_the_paths_of_every_place_and_is_conserved_by_channel(self) -> None:
+        layers = nn.Conv1d(2, 3, 2), nn.ReLU(), nn.Conv1d(3, 4, 2), nn.ReLU(), nn.Flatten(), nn.Linear(12, 2)
+        view = FunctionalModule(nn.Sequential(*layers).double())
+        theta = view.init([0, 1], sigma_b=0.5)
+        mask = random_mask(view, sparsity=0.3, seeds=[5, 6])
+        scores = view.unflatten(synflow_scores(view, theta, mask, shape=(2, 5)))
+        first, second, last = (scores[f"{place}.weight"] for place in (0, 2, 5))
+        total = first.sum((1, 2, 3))
+        for own in range(2):
+            weights = {name: value[own].abs() for name, value in view.unflatten(theta * mask).items()}
+            ones = torch.ones(1, 2, 5, dtype=torch.float64)
+            inner = nn.functional.conv1d(nn.functional.conv1d(ones, weights["0.weight"]), weights["2.weight"])
+            assert float(total[own]) == pytest.approx(float((weights["5.weight"] @ inner.flatten()).sum()), rel=1e-12)
+        torch.testing.assert_close(first.sum((2, 3)), second.sum((1, 3)), rtol=1e-12, atol=0)  # into and out of each
+        torch.testing.assert_close(second.sum((2, 3)), last.unflatten(2, (4, 3)).sum((1, 3)), rtol=1e-12, atol=0)
+        assert not any(value.any() for name, value in scores.items() if name.endswith("bias"))
+
+    def test_synaptic_flow_goes_through_pooling_and_norms_whose_scales_are_kept(self) -> None:
+        norm = nn.BatchNorm1d(4)
+        layers = nn.Conv1d(1, 4, 3), norm, nn.LeakyReLU(), nn.MaxPool1d(2), nn.Flatten(), nn.Linear(8, 2)
+        view = FunctionalModule(nn.Sequential(*layers).eval())
+        theta = view.theta
+        theta[0, view.layers["1.weight"]] = torch.tensor([-2.0, 1.0, 1.0, 0.0])
+        scores = view.unflatten(synflow_scores(view, theta, shape=(1, 6)))
+        assert scores["0.weight"][0].sum((1, 2)).gt(0).tolist() == [True, True, True, False]
+        torch.testing.assert_close(scores["0.weight"].sum(), scores["5.weight"].sum())
+        assert not scores["1.weight"].any()
+        mask = synflow_mask(view, theta, sparsity=0.8, shape=(1, 6))
+        assert kept_shares(view, mask).min() > 0
+        assert mask[0, view.layers["1.weight"]].all()
+
+    @pytest.mark.usefixtures("unchecked")
+    def test_bad_input(self) -> None:
+        view = FunctionalModule(nn.Linear(3, 2))
+        for shape in (None, 3, ()):
+            with pytest.raises(ValueError, match="shape must be that of one example, a tuple, for a module, got"):
+                synflow_scores(view, view.theta, shape=shape)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=r"shape\[0\] must be an integer >= 1, got 0"):
+            synflow_scores(view, view.theta, shape=(0,))
+        with pytest.raises(ValueError, match=r"shape must be that of an example that the module takes, got \(4,\)"):
+            synflow_mask(view, view.theta, sparsity=0.5, shape=(4,))
+        with pytest.raises(ValueError, match=r"shape must be None or \(3,\), the network's inputs, got \(4,\)"):
+            synflow_scores(NETWORK, NETWORK.init([0]), shape=(4,))
+        smooth = FunctionalModule(nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1)))
+        with pytest.raises(ValueError, match="network must double its outputs, with absolute weights and no biases"):
+            synflow_scores(smooth, smooth.theta, shape=(3,))
 
 
 class TestRounds:
@@ -312,10 +392,8 @@ class TestScores:
     @pytest.mark.usefixtures("unchecked")
     def test_bad_input(self) -> None:
         theta, x, y = _problem()
-        with pytest.raises(TypeError, match="network must be an Mlp, whose layers are a chain, got Linear"):
+        with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
             synflow_scores(nn.Linear(2, 2), theta)  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="network must be an Mlp, whose layers are a chain, got FunctionalModule"):
-            grasp_scores(FunctionalModule(nn.Linear(3, 2)), theta, x, y, CrossEntropy())  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="mask must be a torch tensor or None, got list"):
             synflow_scores(NETWORK, theta, [True])  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="temperature must be a finite number > 0, got 0"):
