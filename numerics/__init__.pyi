@@ -37,6 +37,7 @@ from .data import digits as digits
 from .data import gaussian_clusters as gaussian_clusters
 from .data import gaussian_memorisation as gaussian_memorisation
 from .data import mnist_subset as mnist_subset
+from .deleted_edges import carried_deletion_bound as carried_deletion_bound
 from .deleted_edges import deletion_bound as deletion_bound
 from .deleted_edges import smallest_edges as smallest_edges
 from .empirical_kernel import TangentKernel as TangentKernel

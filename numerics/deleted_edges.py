@@ -1,10 +1,14 @@
-r"""What deleting edges of a network can change in its outputs, bounded by norms of the layers alone.
+r"""What deleting edges of a network can change in its outputs, bounded by norms of the layers.
 
 Conventions. A network of L layers without biases, z_l = W_l h_(l-1), h_l = f(z_l) but for the last; f has slopes of
 size at most 1 and f(0) = 0. V_l is W_l with the deleted edges set to 0. Norms of matrices are spectral ones. With one
 layer changed after the other,
 
-.. math:: |z_L(W) - z_L(V)| \le |x| \sum_l \Bigl(\prod_{k > l} |W_k|\Bigr) |W_l - V_l| \prod_{k < l} |V_k|
+.. math:: |z_L(W) - z_L(V)| \le \sum_l \Bigl(\prod_{k > l} |W_k|\Bigr) |(W_l - V_l) h'_{l-1}|
+          \le |x| \sum_l \Bigl(\prod_{k > l} |W_k|\Bigr) |W_l - V_l| \prod_{k < l} |V_k|
+
+with h' what the network with the V_l has in the place of h. Both are equalities where all vectors stay parallel, as in
+networks with equal positive weights of which every unit loses equally many at both ends.
 """
 
 import math
@@ -90,6 +94,63 @@ def deletion_bound(
         >>> deletion_bound(network, theta, torch.tensor([[False, True]]), torch.ones(1, 1)).item()
         6.0
     """
+    inputs, layers = _checked(network, theta, deleted, x)
+    lengths = torch.linalg.vector_norm(inputs, dim=-1)
+    change, reach = torch.zeros_like(theta[:, 0]), torch.ones_like(theta[:, 0])
+    for whole, left in layers:
+        norms = [torch.linalg.matrix_norm(weight, 2) for weight in (whole, whole - left, left)]
+        change = norms[0] * change + norms[1] * reach
+        reach = norms[2] * reach
+    bound: Tensor = change[:, None] * lengths
+    return bound
+
+
+@torch.no_grad()
+def carried_deletion_bound(
+    network: Mlp,
+    theta: Float[Tensor, "members parameters"],
+    deleted: Bool[Tensor, "members parameters"],
+    x: Float[Tensor, "batch inputs"] | Float[Tensor, "members batch inputs"],
+) -> Float[Tensor, "members batch"]:
+    r"""Bound how far deleting edges moves the outputs, by what these edges carry and the norms of the layers above.
+
+    .. math:: \sum_l \Bigl(\prod_{k > l} |W_k|\Bigr) |(W_l - V_l) h'_{l-1}|
+
+    h' is what the network has in each layer after the deletion. Never larger than `deletion_bound`; exact where only
+    edges of the last layer are deleted. Allocates as that does, and the units of one layer.
+
+    Args:
+        network: As for `deletion_bound`.
+        theta: Parameters, one row per member.
+        deleted: Truth values in the shape of ``theta``.
+        x: Inputs, shared or one set per member.
+
+    Returns:
+        One bound per member and example.
+
+    Raises:
+        TypeError: If the network is no Mlp, or an array no tensor.
+        ValueError: If the network has biases or another activation, or the pieces do not fit or are not finite.
+
+    Examples:
+        >>> network, theta = Mlp((2, 1), "relu"), torch.tensor([[2.0, 3.0]])
+        >>> deleted = torch.tensor([[False, True]])
+        >>> carried_deletion_bound(network, theta, deleted, torch.tensor([[4.0, 0.0], [4.0, 1.0]])).tolist()
+        [[0.0, 3.0]]
+    """
+    inputs, layers = _checked(network, theta, deleted, x)
+    units = inputs.expand(len(theta), *inputs.shape[-2:])
+    change = torch.zeros_like(units[..., 0])
+    for whole, left in layers:
+        carried = torch.linalg.vector_norm(units @ (whole - left).mT, dim=-1)
+        change = torch.linalg.matrix_norm(whole, 2)[:, None] * change + carried
+        units = network.nonlinearity(units @ left.mT)
+    bound: Tensor = change
+    return bound
+
+
+def _checked(network: Mlp, theta: Tensor, deleted: Tensor, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """The inputs of each member, and each layer's weights before and after the deletion."""
     _check_network(network)
     if network.bias:
         raise ValueError("network must have no biases, got one that has.")
@@ -105,14 +166,8 @@ def deletion_bound(
         )
     inputs = network.spread(theta, x)
     checked_finite(theta=theta, x=x)
-    lengths = torch.linalg.vector_norm(inputs, dim=-1)
-    change, reach = torch.zeros_like(theta[:, 0]), torch.ones_like(theta[:, 0])
-    for (whole, _), (left, _) in zip(layers, network.unflatten(theta.masked_fill(deleted, 0.0)), strict=True):
-        norms = [torch.linalg.matrix_norm(weight, 2) for weight in (whole, whole - left, left)]
-        change = norms[0] * change + norms[1] * reach
-        reach = norms[2] * reach
-    bound: Tensor = change[:, None] * lengths
-    return bound
+    kept = network.unflatten(theta.masked_fill(deleted, 0.0))
+    return inputs, [(whole, left) for (whole, _), (left, _) in zip(layers, kept, strict=True)]
 
 
 def _check_network(network: Mlp) -> None:

@@ -28,7 +28,8 @@ def deletion_bound_of_norms() -> Derivation:
     Returns:
         A derivation; the value is the bound where no norm of a layer exceeds s, in each layer at most k edges are
         deleted and none of them is larger than t. The part "three" is that for three layers, "layers" that for L
-        layers with all d_l = d.
+        layers with all d_l = d, "carried" the sharper one for three layers in the lengths c_l = |(W_l - V_l) h'_(l-1)|
+        of what the deleted edges carry.
 
     Examples:
         >>> deletion_bound_of_norms().at(L=2, s=3, k=4, t="1/10", X=1)
@@ -42,9 +43,12 @@ def deletion_bound_of_norms() -> Derivation:
     length, size, edge, positive, negative = sp.symbols("X s t p q", positive=True)
     layers, count = sp.symbols("L k", positive=True, integer=True)
     norm = sp.Symbol("d", positive=True)
-    change, reach = sp.Integer(0), length
-    for one, two, three in zip(w, v, d, strict=True):
-        change, reach = sp.expand(one * change + three * reach), two * reach
+    carried = sp.symbols("c_1:4", positive=True)
+    change, reach, sharper = sp.Integer(0), length, sp.Integer(0)
+    for one, two, three, load in zip(w, v, d, carried, strict=True):
+        change, reach, sharper = sp.expand(one * change + three * reach), two * reach, one * sharper + load
+    by_load = w[2] * w[1] * carried[0] + w[2] * carried[1] + carried[2]
+    loads = {carried[0]: d[0] * length, carried[1]: d[1] * v[0] * length, carried[2]: d[2] * v[1] * v[0] * length}
     unrolled = length * (w[2] * w[1] * d[0] + w[2] * d[1] * v[0] + d[2] * v[1] * v[0])
     chain = {value: total - kept for value, total, kept in zip(d, w, v, strict=True)}
     equal = layers * size ** (layers - 1) * norm * length
@@ -71,15 +75,23 @@ def deletion_bound_of_norms() -> Derivation:
                 shown=r"f(p) - f(-q) = p < p + q",
             ),
             Step(
-                "and as f(0) = 0 no vector either. So the norms of the changes, e_l, obey e_l <= w_l e_(l-1) + "
-                "d_l r_(l-1) with e_0 = 0, those of what is left r_l <= v_l r_(l-1) with r_0 = X. For three layers:",
-                Relation(change, "=", unrolled),
+                "so that the norms of the changes, e_l, obey e_l <= w_l e_(l-1) + c_l with e_0 = 0, where c_l is the "
+                "length of what the deleted edges of the layer carry. For three layers:",
+                Relation(sp.expand(sharper), "=", by_load),
                 "exact",
+                shown=r"e_3 \le w_3 (w_2 c_1 + c_2) + c_3",
+            ),
+            Step(
+                "As f(0) = 0 no vector gets longer either. So c_l <= d_l r_(l-1) with r_l <= v_l r_(l-1) and r_0 = X:",
+                Relation(sp.expand(by_load.subs(loads)), "=", unrolled),
+                "exact",
+                lambda: change,
                 shown=r"e_3 \le X (w_3 w_2 d_1 + w_3 d_2 v_1 + d_3 v_2 v_1)",
             ),
             Step(
-                "With one unit a layer, positive weights and w_l = v_l + d_l this is the change itself: nothing "
-                "smaller is true of all networks whose weights shrink.",
+                "Where all vectors stay parallel and w_l = v_l + d_l this is the change itself: with one unit a layer, "
+                "or with equal positive weights of which every unit loses equally many at both ends. Nothing smaller "
+                "is true of all networks.",
                 Relation(sp.expand(unrolled.subs(chain)), "=", sp.expand(length * (sp.Mul(*w) - sp.Mul(*v)))),
                 "exact",
                 shown=r"X (w_3 w_2 d_1 + w_3 d_2 v_1 + d_3 v_2 v_1) = X (w_3 w_2 w_1 - v_3 v_2 v_1)",
@@ -109,15 +121,24 @@ def deletion_bound_of_norms() -> Derivation:
             ),
         ),
         Domain(
-            **{str(letter): (0, sp.oo) for letter in (*w, *v, *d, length, size, edge, positive, negative, norm)},
+            **{
+                str(letter): (0, sp.oo)
+                for letter in (*w, *v, *d, *carried, length, size, edge, positive, negative, norm)
+            },
             L=(0, sp.oo),
             k=(0, sp.oo),
         ).with_integers("L", "k"),
         parts={
             "three": sp.Eq(sp.Symbol("e_3"), unrolled),
             "layers": sp.Eq(sp.Symbol("e_L"), equal),
+            "carried": sp.Eq(sp.Symbol("e_3"), by_load),
         },
         assumptions=("no biases; an activation with slopes of size at most 1 that keeps 0",),
         source=_SOURCE,
-        shown={"result": r"|z_L - z_L'| \le L s^{L - 1} t \sqrt{k}\, X"},
+        shown={
+            "result": r"|z_L - z_L'| \le L s^{L - 1} t \sqrt{k}\, X",
+            "three": r"e_3 \le X (w_3 w_2 d_1 + w_3 d_2 v_1 + d_3 v_2 v_1)",
+            "layers": r"e_L \le L s^{L - 1} d X",
+            "carried": r"e_3 \le w_3 (w_2 c_1 + c_2) + c_3, \quad c_l = |(W_l - V_l) h'_{l - 1}|",
+        },
     )
