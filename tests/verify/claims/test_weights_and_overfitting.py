@@ -40,7 +40,7 @@ def test_the_toy_of_quick_goes_the_whole_way(claim: Claim, make_bench: Callable[
     findings = list(claim.judge(bench, "quick"))
     assert claim.conclude(findings).as_expected
     decided = {str(finding.verdict) for finding in findings if finding.status is Status.DECIDED}
-    assert decided == ({"PROVED"} if claim.id.endswith("small-effect") else set())
+    assert decided == ({"PROVED", "SUPPORTED"} if claim.id.endswith("small-effect") else set())
     (figure,) = bench.figures.values()
     assert figure.caption.endswith(".")
     assert len(figure.layers) >= 2
@@ -59,6 +59,9 @@ def test_deletions_move_outputs_by_what_is_measured_and_random_ones_cost_more() 
     assert found["change"].shape == (2, 2 * len(small_weights.TRIED_SHARES), small_weights.IMAGES)
     assert (found["change"] <= found["bound"]).all()
     assert (found["alone"] <= found["bound"]).all()
+    assert (found["change"] <= found["carried"]).all()
+    assert (found["carried"] <= found["bound"]).all()
+    assert (found["loads"] <= found["carried"]).all()
     np.testing.assert_array_equal(found["smallest"][:, 0], found["random"][:, 0])
     assert (found["random"][:, 6] < found["smallest"][:, 6]).all()
     network, _, theta = trained_digits.trained(3, 2, 0.0, 0.0, 40, "cpu")
@@ -67,6 +70,14 @@ def test_deletions_move_outputs_by_what_is_measured_and_random_ones_cost_more() 
     left = theta.masked_fill(numerics.smallest_edges(network, theta, small_weights.TRIED_SHARES[1]), 0.0)
     moved = (network.forward(theta, few) - network.forward(left, few)).norm(dim=-1)
     np.testing.assert_allclose(found["change"][:, 2], moved.numpy(), rtol=1e-10)
+
+
+def test_where_equal_edges_go_alike_the_output_moves_by_just_the_bounds_and_wrong_norms_show() -> None:
+    found = small_weights.equal_losses(1, networks=20, device="cpu")
+    for name in ("bound", "carried"):
+        np.testing.assert_allclose(found[name], found["change"], rtol=1e-12)
+    assert (found["whole"] > 1.01 * found["change"]).any()
+    assert (np.abs(found["loads"] / found["change"] - 1) > 0.01).any()
 
 
 def test_weights_are_in_units_of_their_layer_and_near_zero_is_a_tenth_of_it() -> None:
