@@ -205,7 +205,12 @@ def test_measures_of_independence_have_their_exact_means_on_normal_matrices() ->
         assert abs(float(values.mean()) - mean) < 5 * float(values.std()) / 4000**0.5
 
 
-def test_gates_of_relu_units_are_open_on_half_of_the_samples() -> None:
-    """So the blocks have half of the variance that linear units' blocks have: 2 epsilon/m per entry."""
-    blocks = residual.gated_blocks(40, 80, 30, 3, "cpu")
-    assert float(blocks.square().mean()) == pytest.approx(residual.EPSILON / 80, rel=0.1)
+def test_two_relu_units_of_opposite_weights_let_through_every_sample_once() -> None:
+    """So their blocks add up to a linear unit's, and the mean variance of their entries is half of its 2 epsilon/m."""
+    width, samples = 40, 80
+    blocks = residual.opposite_units(width, samples, 3, "cpu")
+    generator = torch.Generator().manual_seed(3)
+    residuals, x = (torch.randn(samples, width, generator=generator, dtype=torch.float64) for _ in range(2))
+    whole = (2 * residual.EPSILON) ** 0.5 / samples * residuals.mT @ x
+    torch.testing.assert_close(blocks.sum(0), whole, rtol=0, atol=1e-14)
+    assert float(blocks.square().mean()) == pytest.approx(residual.EPSILON / samples, rel=0.1)

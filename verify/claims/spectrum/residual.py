@@ -88,8 +88,8 @@ def residual_relu(bench: Workbench) -> Iterator[Comparison]:
     half of that of linear units, because half of the samples reach a unit; nothing else of the ReLU enters.
 
     The gate depends on the input, but not on the product $e x^T$ that it lets through: $(e, x) \to (-e, -x)$ leaves the
-    product as it is and opens a closed gate. The sampled blocks are those of units with gates of their own on common
-    data.
+    product as it is and opens a closed gate. The sampled blocks are those of two units of opposite weights on common
+    data, whose gates let through every sample once.
     """
     yield from _residual_law(bench, "relu", "1/2")
 
@@ -142,10 +142,11 @@ def _residual_law(bench: Workbench, kind: str, active: Any) -> Iterator[Comparis
 
 
 def block_spectra(size: int, seed: int, draws: int, device: str, kind: str) -> dict[str, Array]:
-    """Sample residual blocks of width size/2 and return their symmetric spectra; of ReLU networks several blocks each.
+    """Sample residual blocks of width size/2 and return their symmetric spectra; of ReLU networks two blocks each.
 
-    The number of samples that one gate lets through varies by 1/sqrt(m) of itself, and its mean over size/25 units of a
-    network by about 5/size, in step with all else that is of finite size.
+    The number of samples that one gate lets through varies by 1/sqrt(m) of itself, and the spectrum with it, more than
+    by all else that is of finite size. Two units of opposite weights let through every sample once: in the mean of
+    their spectra what is of first order in that number cancels, and what is left falls like 1/m.
     """
     width, samples = size // 2, round(size / RATIO)
     seeds = range(seed, seed + draws)
@@ -154,12 +155,12 @@ def block_spectra(size: int, seed: int, draws: int, device: str, kind: str) -> d
             width, samples=samples, epsilon=EPSILON, active="linear", seeds=seeds, device=device
         )
         return {"eigenvalues": numerics.symmetric_spectrum(blocks).cpu().numpy()}
-    rows = [numerics.symmetric_spectrum(gated_blocks(width, samples, size // 25, one, device)) for one in seeds]
+    rows = [numerics.symmetric_spectrum(opposite_units(width, samples, one, device)) for one in seeds]
     return {"eigenvalues": np.stack([row.flatten().sort().values.cpu().numpy() for row in rows])}
 
 
-def gated_blocks(width: int, samples: int, units: int, seed: int, device: str) -> "torch.Tensor":
-    """Return the blocks (1/m) sum e D x' of several ReLU units with weights N(0, 1/n) on common data."""
+def opposite_units(width: int, samples: int, seed: int, device: str) -> "torch.Tensor":
+    """Return the blocks (1/m) sum e D x' of two ReLU units with the weights w and -w, w N(0, 1/n), on common data."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
@@ -167,10 +168,10 @@ def gated_blocks(width: int, samples: int, units: int, seed: int, device: str) -
     def normal(*shape: int) -> "torch.Tensor":
         return torch.randn(*shape, generator=generator, dtype=torch.float64).to(device)
 
-    residuals, x, weights = normal(samples, width), normal(samples, width), normal(units, width)
-    gates = (weights @ x.mT > 0).to(x)
+    residuals, x, weights = normal(samples, width), normal(samples, width), normal(width)
+    inputs = x @ weights
     scale = (2 * EPSILON) ** 0.5 / samples
-    return torch.stack([scale * residuals.mT @ (gate[:, None] * x) for gate in gates])
+    return torch.stack([scale * residuals[gate].mT @ x[gate] for gate in (inputs > 0, inputs < 0)])
 
 
 def residual_part_against_blocks(seed: int, width: int, samples: int, kind: str) -> dict[str, Array]:
