@@ -121,6 +121,8 @@ from .generalisation.deleted_edges import deletion_bound_of_norms as deletion_bo
 from .generalisation.functional_dimension import functional_dimension as functional_dimension
 from .generalisation.functional_dimension import relu_functional_rank as relu_functional_rank
 from .generalisation.functional_dimension import tanh_functional_rank as tanh_functional_rank
+from .generalisation.hard_margin import HardMargin as HardMargin
+from .generalisation.hard_margin import hard_margin_separator as hard_margin_separator
 from .generalisation.implicit_bias import least_norm_descent as least_norm_descent
 from .generalisation.intrinsic_dimension import intrinsic_dimension as intrinsic_dimension
 from .generalisation.intrinsic_dimension import meets_solutions as meets_solutions
@@ -128,6 +130,7 @@ from .generalisation.least_squares_risk import optimal_ridge_risk as optimal_rid
 from .generalisation.least_squares_risk import overparameterised_risk as overparameterised_risk
 from .generalisation.least_squares_risk import ridge_risk as ridge_risk
 from .generalisation.least_squares_risk import underparameterised_risk as underparameterised_risk
+from .generalisation.max_margin_rate import max_margin_rate as max_margin_rate
 from .generalisation.misspecified_risk import decaying_signal_risk as decaying_signal_risk
 from .generalisation.misspecified_risk import misspecified_risk as misspecified_risk
 from .generalisation.misspecified_risk import second_descent as second_descent

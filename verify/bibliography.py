@@ -363,6 +363,13 @@ ZHANG_2017: Final = Reference(
     "Understanding deep learning requires rethinking generalization. ICLR 2017",
     arxiv="1611.03530",
 )
+SOUDRY_2018: Final = Reference(
+    "soudry-2018",
+    "Soudry, Hoffer, Nacson, Gunasekar and Srebro",
+    2018,
+    "The implicit bias of gradient descent on separable data. Journal of Machine Learning Research 19(70), 1-57",
+    arxiv="1710.10345",
+)
 HASTIE_2022: Final = Reference(
     "hastie-2022",
     "Hastie, Montanari, Rosset and Tibshirani",

@@ -59,6 +59,7 @@ EXPECTED: dict[str, str | None] = {
     "generalisation.implicit-bias": "SUPPORTED",
     "generalisation.intrinsic-dimension": "SUPPORTED",
     "generalisation.lottery-ticket": None,  # decided from the standard profile on
+    "generalisation.max-margin-bias": "SUPPORTED",
     "generalisation.pruned-quadratics": "SUPPORTED",
     "generalisation.pruning": None,  # decided from the standard profile on
     "generalisation.pruning-nine-tenths": None,  # decided from the standard profile on

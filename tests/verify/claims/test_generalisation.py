@@ -1,4 +1,4 @@
-"""Double descent and implicit bias: what the workers measure, and both claims at another seed."""
+"""Double descent and implicit bias: what the workers measure, and the claims at another seed."""
 
 from collections.abc import Callable
 
@@ -7,18 +7,22 @@ import pytest
 import torch
 
 from verify import Finding, Workbench
-from verify.claims.generalisation import double_descent, implicit_bias, second_descent
+from verify.claims.generalisation import double_descent, implicit_bias, max_margin, poisoned_digits, second_descent
 
 Tried = Callable[[str], tuple[list[Finding], Workbench]]
 
 
 @pytest.mark.parametrize(
-    "name", ["generalisation.double-descent", "generalisation.implicit-bias", "generalisation.second-descent"]
+    "name", ["generalisation.double-descent", "generalisation.max-margin-bias", "generalisation.second-descent"]
 )
 def test_it_holds_at_another_seed_and_every_rival_falls(tried: Tried, name: str) -> None:
     findings, bench = tried(name)
     assert {str(finding.rival_position) for finding in findings} == {"disjoint"}
-    assert bool(bench.figures) is (name != "generalisation.implicit-bias")
+    assert bench.figures
+
+
+def test_what_implicit_bias_says_of_digits_is_deferred_in_quick(deferred_in_quick: Callable[[str], int]) -> None:
+    assert deferred_in_quick("generalisation.implicit-bias") == 6
 
 
 @pytest.mark.parametrize("ratio", [0.5, 2.0])
@@ -81,3 +85,29 @@ def test_ends_fit_all_examples_and_what_is_kept_is_orthogonal_to_the_least_fit()
     np.testing.assert_allclose(products, 0, atol=1e-12)
     np.testing.assert_allclose(np.linalg.norm(found["truth"], axis=1), 1, rtol=1e-12)
     assert (np.linalg.norm(found["kept"], axis=1) < 1).all()
+
+
+def test_the_flow_of_one_example_is_where_its_equation_says() -> None:
+    """In one dimension e^u + u = 1 + c^2 t for u = c w."""
+    c, times = 1.5, np.array([0.5, 3.0, 30.0])
+    u = c * max_margin.flow(np.array([[c]]), times)[:, 0]
+    np.testing.assert_allclose(np.exp(u) + u, 1 + c**2 * np.exp(times), rtol=1e-8)
+
+
+def test_descent_in_small_steps_is_beside_the_flow_and_longer_examples_are_separated_sooner() -> None:
+    found = max_margin.flows(5, sets=2, steps=400)
+    apart = np.linalg.norm(found["descent"] - found["beside"], axis=1)
+    assert (apart < 0.1 * np.linalg.norm(found["beside"], axis=1)).all()
+    examples = max_margin.separable_examples(5, sets=2)
+    np.testing.assert_array_equal(examples, np.round(examples * 16) / 16)
+    assert ((examples @ found["descent"][:, :, None]) > 0).all()
+
+
+def test_fits_share_their_images_and_start_and_a_small_loss_leaves_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poisoned_digits, "POISON", (0, 25))
+    found = poisoned_digits.poisoned_fits(3, sets=2, steps=400, device="cpu")
+    np.testing.assert_array_equal(found["right"][:, 0], poisoned_digits.TRAINING)
+    assert (found["poison"][:, 0] == 1).all()
+    assert (found["accuracy"][:, 0] > found["accuracy"][:, 1]).all()
+    assert (found["distance"] > 0).all()
+    assert found["sharpness"].shape == (2, 2)

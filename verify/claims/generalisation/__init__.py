@@ -5,6 +5,7 @@ READING_ORDER = (
     "second_descent",
     "double_descent_networks",
     "implicit_bias",
+    "max_margin",
     "intrinsic_dimension",
     "functional_dimension",
     "gap",
