@@ -26,6 +26,8 @@ class Activation:
         first: Its derivative; found by automatic differentiation if None.
         second: Its second derivative; found by automatic differentiation if None. Never called if piecewise linear.
         piecewise_linear: Whether the second derivative is 0 almost everywhere.
+        backward: The cotangent times its derivative, of the cotangent, z and the value at z, in one pass through them;
+            two factors are multiplied if None.
 
     Examples:
         >>> cube = Activation("cube", lambda z: z**3)
@@ -38,6 +40,7 @@ class Activation:
     first: Elementwise | None = None
     second: Elementwise | None = None
     piecewise_linear: bool = False
+    backward: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """The activation at the pre-activations z."""
@@ -46,6 +49,12 @@ class Activation:
     def slope(self, z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """The first derivative at z."""
         return _derivative(self.function)(z) if self.first is None else self.first(z)
+
+    def pull(
+        self, cotangent: Float[Tensor, "..."], z: Float[Tensor, "..."], value: Float[Tensor, "..."]
+    ) -> Float[Tensor, "..."]:
+        """The cotangent times the first derivative at z, where the activation has a value that is known already."""
+        return cotangent * self.slope(z) if self.backward is None else self.backward(cotangent, z, value)
 
     def bend(self, z: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """The second derivative at z."""
@@ -87,6 +96,14 @@ def _tanh_slope(z: Tensor) -> Tensor:
     return 1 - z.tanh().square()
 
 
+def _tanh_backward(cotangent: Tensor, z: Tensor, value: Tensor) -> Tensor:
+    return torch.as_tensor(torch.ops.aten.tanh_backward(cotangent, value))
+
+
+def _relu_backward(cotangent: Tensor, z: Tensor, value: Tensor) -> Tensor:
+    return torch.as_tensor(torch.ops.aten.threshold_backward(cotangent, z, 0))
+
+
 def _tanh_bend(z: Tensor) -> Tensor:
     t = z.tanh()
     return -2 * t * (1 - t * t)
@@ -113,9 +130,9 @@ _KNOWN = {
     known.name: known
     for known in (
         Activation("linear", lambda z: z, torch.ones_like, torch.zeros_like, piecewise_linear=True),
-        Activation("relu", torch.relu, _step, torch.zeros_like, piecewise_linear=True),
+        Activation("relu", torch.relu, _step, torch.zeros_like, piecewise_linear=True, backward=_relu_backward),
         Activation("leaky_relu", leaky_relu, lambda z: 0.01 + 0.99 * _step(z), torch.zeros_like, piecewise_linear=True),
-        Activation("tanh", torch.tanh, _tanh_slope, _tanh_bend),
+        Activation("tanh", torch.tanh, _tanh_slope, _tanh_bend, backward=_tanh_backward),
         Activation("sigmoid", torch.sigmoid, _sigmoid_slope, _sigmoid_bend),
         Activation("softplus", lambda z: softplus(z, threshold=40.0), torch.sigmoid, _sigmoid_slope),
         Activation("erf", torch.erf, _erf_slope, lambda z: -2 * z * _erf_slope(z)),

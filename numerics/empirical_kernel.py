@@ -167,9 +167,10 @@ def _perceptron_factors(network: Mlp, theta: Tensor, x: Tensor) -> Factors:
         if network.bias:
             factors[f"{layer}.bias"] = back, None
         if layer:
-            slope = network.nonlinearity.slope(trace.pre[layer - 1])
-            moved = back.reshape(members, batch * outputs, -1) @ trace.weights[layer]
-            back = torch.unflatten(moved, 1, (batch, outputs)) * slope[:, :, None, :]
+            moved = torch.unflatten(
+                back.reshape(members, batch * outputs, -1) @ trace.weights[layer], 1, (batch, outputs)
+            )
+            back = network.nonlinearity.pull(moved, trace.pre[layer - 1][:, :, None], trace.inputs[layer][:, :, None])
     return factors
 
 

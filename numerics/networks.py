@@ -228,7 +228,8 @@ class Mlp:
                 pieces.append(delta.sum(1))
             pieces.append((delta.mT @ trace.inputs[layer]).flatten(1))
             if layer:
-                delta = (delta @ trace.weights[layer]) * self.nonlinearity.slope(trace.pre[layer - 1])
+                moved = delta @ trace.weights[layer]
+                delta = self.nonlinearity.pull(moved, trace.pre[layer - 1], trace.inputs[layer])
         return torch.cat(pieces[::-1], dim=1)
 
     def spread(self, theta: Tensor, x: Tensor) -> Tensor:

@@ -47,6 +47,9 @@ def test_slope_and_bend_are_the_derivatives(name: str) -> None:
     for derivative, function in ((f.slope, f.function), (f.bend, f.slope)):
         expected = torch.func.jacrev(function)(z).diagonal()
         torch.testing.assert_close(derivative(z), expected, rtol=1e-12, atol=1e-14)
+    cotangent = _normal(40)
+    torch.testing.assert_close(f.pull(cotangent, z, f(z)), cotangent * f.slope(z), rtol=1e-14, atol=1e-16)
+    assert torch.equal(f.pull(cotangent, 0 * z, f(0 * z)), cotangent * f.slope(0 * z))  # at the kinks too
 
 
 def test_an_activation_of_ones_own_gets_its_derivatives() -> None:

@@ -99,10 +99,15 @@ def test_a_module_flows_as_the_perceptron_that_it_is(own: bool) -> None:
 def test_members_that_are_cut_into_chunks_go_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
     network, theta, x, y = wide(8, members=3)
     whole = wide_flow(network, theta, x, y, HALF, times=(1.0, 5.0), tolerance=1e-8)
-    monkeypatch.setattr("numerics.wide_training.WORK", 1)
+    descent = wide_descent(network, theta, x, y, HALF, edge=0.5, steps=5)
+    for limit in ("WORK", "CACHE"):
+        monkeypatch.setattr(f"numerics.wide_training.{limit}", 1)
     apart = wide_flow(network, theta, x, y, HALF, times=(1.0, 5.0), tolerance=1e-8)
     torch.testing.assert_close(whole.theta, apart.theta, rtol=1e-6, atol=1e-7)
     torch.testing.assert_close(whole.times, apart.times)
+    again = wide_descent(network, theta, x, y, HALF, edge=0.5, steps=5)
+    torch.testing.assert_close(descent.theta, again.theta, rtol=1e-12, atol=1e-13)
+    torch.testing.assert_close(descent.loss, again.loss, rtol=1e-12, atol=0)
 
 
 def test_a_member_that_has_arrived_stands_still_and_its_time_is_kept() -> None:
