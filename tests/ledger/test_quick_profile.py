@@ -58,6 +58,7 @@ EXPECTED: dict[str, str | None] = {
     "generalisation.gap": None,  # decided from the standard profile on
     "generalisation.implicit-bias": "SUPPORTED",
     "generalisation.intrinsic-dimension": "SUPPORTED",
+    "generalisation.layer-collapse": "SUPPORTED",  # and more from the standard profile on
     "generalisation.lottery-ticket": None,  # decided from the standard profile on
     "generalisation.max-margin-bias": "SUPPORTED",
     "generalisation.pruned-quadratics": "SUPPORTED",
@@ -69,7 +70,7 @@ EXPECTED: dict[str, str | None] = {
     "generalisation.small-weights-small-effect": "SUPPORTED",  # and more from the standard profile on
     "generalisation.start-over-as-printed": None,  # decided from the standard profile on
     "generalisation.strong-ticket": "SUPPORTED",
-    "generalisation.tickets-without-data": "SUPPORTED",
+    "generalisation.tickets-without-data": None,  # decided from the standard profile on
     "generalisation.weights-concentrate": None,  # decided from the standard profile on
     "generalisation.why-large": None,  # decided from the standard profile on
     "hessian.bulk-and-outliers": "SUPPORTED",
@@ -216,7 +217,6 @@ OPEN_QUESTIONS = {
     "flatness.predicts-generalisation",
     "flatness.small-batch-is-flatter",
     "generalisation.pruning-nine-tenths",
-    "generalisation.pruning-sometimes-better",
     "hessian.large-batch-is-sharper",
     "hessian.large-batch-is-sharper-at-scaled-rates",
     "hessian.one-wider-layer-top-eigenvalue",
@@ -240,7 +240,9 @@ DECIDED_LATER = {  # no open questions, but too small in quick
     "generalisation.gap": "SUPPORTED",
     "generalisation.lottery-ticket": "SUPPORTED",
     "generalisation.pruning": "SUPPORTED",
+    "generalisation.pruning-sometimes-better": "SUPPORTED",
     "generalisation.start-over-as-printed": "REFUTED",
+    "generalisation.tickets-without-data": "SUPPORTED",
     "generalisation.weights-concentrate": "SUPPORTED",
     "generalisation.why-large": "SUPPORTED",
     "index.gradient-flat": "SUPPORTED",

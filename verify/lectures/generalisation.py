@@ -72,6 +72,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         PRUNING,
         r"With fewer edges networks sometimes generalise better.",
         ("generalisation.pruning-sometimes-better",),
+        found="Better than the whole network trained as long where half of the labels were random, and worse than the "
+        "whole network that stopped earlier; with right labels nothing was gained.",
     ),
     Statement(
         TICKETS,
@@ -115,9 +117,10 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     Statement(
         OTHER_RESULTS,
         r"Pruning, and finding winning tickets, works without data: Wang et al. and Tanaka et al. (2020).",
-        ("generalisation.tickets-without-data",),
+        ("generalisation.tickets-without-data", "generalisation.layer-collapse"),
         found="Only SynFlow needs no data; its masks, like those of SNIP and GraSP, are in most networks better "
-        "than random ones and worse than those of a trained network.",
+        "than random ones and worse than those of a trained network. Only it keeps every layer as long as that is "
+        "possible.",
     ),
     Statement(
         OTHER_RESULTS,

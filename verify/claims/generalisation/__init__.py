@@ -17,4 +17,5 @@ READING_ORDER = (
     "pruned_quadratics",
     "lottery_tickets",
     "tickets_without_data",
+    "layer_collapse",
 )

@@ -1,8 +1,12 @@
 """Classifiers of handwritten digits with weights removed, and how they train: what the workers run.
 
-Conventions. 64 inputs, two hidden layers of ReLU units, the second half as wide as the first, 10 outputs, biases;
-weights start as N(0, 2/fan_in), biases at 0. Every network has a split of the 1797 images of its own, 1200 for training
-and 597 for testing. Training is SGD with momentum 0.9 at the rate 0.1 on batches of 60. Only weights are removed.
+Conventions. One input a pixel, two hidden layers of ReLU units, the second half as wide as the first, 10 outputs,
+biases; weights start as N(0, 2/fan_in), biases at 0. Every network has a split of the images of its own: of the 1797
+digits 1200 for training and 597 for testing, of 5000 of MNIST 4000 and 1000. Training is SGD with momentum 0.9 at the
+rate 0.1 on batches of 60. Only weights are removed.
+
+Every worker takes the seed of its first network (network k and its images are drawn from seed + k), the number of
+networks, the width of the first hidden layer, the steps of SGD of one training, and the device.
 """
 
 from dataclasses import dataclass
@@ -18,7 +22,9 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-IMAGES: Final = 1200
+IMAGES: Final = {"digits": 1200, "MNIST": 4000}
+"""For training."""
+
 TOGETHER: Final = 12  # networks that a worker trains in one batch
 SETTING: Final = (
     "classifiers of handwritten digits of 8 by 8 pixels, each with a split of its own, 1200 images for training and "
@@ -81,26 +87,29 @@ class Ensemble:
         found: Array = 100 * right.double().mean(dim=1).cpu().numpy()
         return found
 
+    def loss(self, theta: "Tensor") -> Array:
+        """Cross-entropy on the images for training."""
+        x, labels = self.train
+        found: Array = numerics.CrossEntropy().value(self.network.forward(theta, x), labels).cpu().numpy()
+        return found
 
-def ensemble(seed: int, networks: int, width: int, steps: int, device: str, *, noise: float = 0.0) -> Ensemble:
-    """Draw splits of the digits and lay out networks for them.
 
-    Args:
-        seed: Network k and its split are drawn from seed + k.
-        networks: How many.
-        width: Of the first hidden layer; the second is half as wide.
-        steps: Of one training.
-        device: Where to compute.
-        noise: Share of the training labels that are drawn at random.
+def ensemble(
+    seed: int, networks: int, width: int, steps: int, device: str, *, noise: float = 0.0, data: str = "digits"
+) -> Ensemble:
+    """Draw splits of the images and lay out networks for them, from what every worker takes.
+
+    A share ``noise`` of the training labels is drawn at random; ``data`` is one of the keys of ``IMAGES``.
     """
     import torch
 
-    x, labels = numerics.digits(device=device)
+    x, labels = (numerics.mnist_subset if data == "MNIST" else numerics.digits)(device=device)
+    images = IMAGES[data]
     generators = [torch.Generator().manual_seed(own) for own in range(seed, seed + networks)]
     order = torch.stack([torch.randperm(len(x), generator=one) for one in generators])
-    drawn = torch.stack([torch.rand(IMAGES, generator=one, dtype=torch.float64) for one in generators])
-    other = torch.stack([torch.randint(10, (IMAGES,), generator=one) for one in generators])
-    fit, kept = order[:, :IMAGES].to(x.device), order[:, IMAGES:].to(x.device)
+    drawn = torch.stack([torch.rand(images, generator=one, dtype=torch.float64) for one in generators])
+    other = torch.stack([torch.randint(10, (images,), generator=one) for one in generators])
+    fit, kept = order[:, :images].to(x.device), order[:, images:].to(x.device)
     given = torch.where((drawn < noise).to(x.device), other.to(x.device), labels[fit])
     network = numerics.Mlp((x.shape[1], width, width // 2, 10), "relu", bias=True)
     return Ensemble(network, seed, steps, (x[fit], given), (x[kept], labels[kept]))
