@@ -144,6 +144,9 @@ def positive_curvature_without_minimiser() -> Derivation:
         ),
         Domain(),
         parts={"infimum": sp.Eq(sp.Symbol("f_inf"), sp.Integer(0))},
+        titles={
+            "infimum": "infimum that is not reached",
+        },
         source=_SOURCE,
         shown={"result": r"N = 0", "infimum": r"\inf f = 0"},
     )
@@ -221,6 +224,10 @@ def flat_minimiser() -> Derivation:
         parts={
             "nullity": sp.Eq(sp.Symbol("nullity"), sp.Integer(1)),
             "slope": sp.Eq(sp.Symbol("slope"), sp.Integer(1)),
+        },
+        titles={
+            "nullity": "dimension of the null space",
+            "slope": "derivative of the function x",
         },
         source=_SOURCE,
         shown={"result": r"\dim = 0", "nullity": r"\dim \ker H = 1", "slope": r"\frac{d}{dx} x = 1"},

@@ -152,6 +152,11 @@ def plane_curvatures() -> Derivation:
             "product": sp.Eq(sp.Symbol("det H"), _a * _c - _b**2),
             "equal axes": sp.Eq(sp.Symbol("lambda_1"), _a + _b),
         },
+        titles={
+            "sum": "sum of two perpendicular curvatures",
+            "product": "product of the eigenvalues",
+            "equal axes": "largest eigenvalue with equal axes",
+        },
         assumptions=(
             "the function is twice differentiable at the weights",
             "directions are given by tau, the tangent of half the angle t to the first axis",
@@ -303,6 +308,10 @@ def principal_curvatures() -> Derivation:
         parts={
             "one neuron": sp.Eq(sp.Symbol("lambda_1"), n),
             "variance": sp.Eq(sp.Symbol("Var"), sp.expand(off_diagonal)),
+        },
+        titles={
+            "one neuron": "largest curvature of one neuron",
+            "variance": "variance of the quadratic form",
         },
         assumptions=("the function is twice continuously differentiable at the weights",),
         theorems=(_spectral_theorem(), _trace_theorem()),

@@ -212,6 +212,13 @@ def dead_unit_index() -> Derivation:
             "zero alpha, square": sp.Eq(sp.Symbol("alpha"), _HALF),
             "zero energy": sp.Eq(epsilon, _HALF),
         },
+        titles={
+            "nullity": "number of zero eigenvalues",
+            "square": "index with square layers",
+            "zero alpha": "index of the zero network",
+            "zero alpha, square": "index of the zero network, square layers",
+            "zero energy": "energy of the zero network",
+        },
         assumptions=(
             "f is twice differentiable with f(0) = 0 and f'(0) != 0; no biases, without weight decay",
             "the r active units are at a critical point of their own network, whose index and nullity are given",

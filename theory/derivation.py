@@ -162,14 +162,16 @@ class Derivation:
         result: An equation, symbol = expression, or a bound from above, symbol <= expression.
         steps: In order; the right-hand sides of the result and of each part must be a side of one of them.
         domain: The open box on which everything holds.
-        parts: Further named results.
+        parts: Further named results, by the short names with which they are asked for.
+        titles: What a part is, as a phrase, by its name; one that has none goes by its name.
         assumptions: Sentences, for what is taken as given.
         theorems: Named theorems, with their hypotheses.
         source: A reference in words.
         shown: LaTeX to show in place of "result" or of a part, by its name.
 
     Raises:
-        ValueError: If the result or a part is no equation or ends no step, or something unknown is to be shown.
+        ValueError: If the result or a part is no equation or ends no step, or something unknown is to be shown or has
+            a title.
 
     Examples:
         >>> x, y = sp.Symbol("x", positive=True), sp.Symbol("y")
@@ -188,6 +190,7 @@ class Derivation:
     steps: tuple[Step, ...]
     domain: Domain
     parts: Mapping[str, Equation] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     theorems: tuple[Theorem, ...] = ()
     source: str = ""
@@ -196,7 +199,10 @@ class Derivation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self.steps))
         object.__setattr__(self, "parts", MappingProxyType(dict(self.parts)))
+        object.__setattr__(self, "titles", MappingProxyType(dict(self.titles)))
         object.__setattr__(self, "shown", MappingProxyType(dict(self.shown)))
+        if unknown := self.titles.keys() - self.parts.keys():
+            raise ValueError(f"titles must be of parts, got {_names(unknown)}.")
         if unknown := self.shown.keys() - {"result", *self.parts}:
             raise ValueError(f"shown must name the result or parts, got {_names(unknown)}.")
         sides = [side for step in self.steps if step.relation for side in (step.relation.right, step.relation.left)]
@@ -316,7 +322,10 @@ class Derivation:
             "source": self.source,
             "evidence": self.evidence,
             "passed": self.passed,
-            "parts": [{"name": name, "latex": self._latex(name, equation)} for name, equation in self.parts.items()],
+            "parts": [
+                {"name": name, "title": self.titles.get(name, name), "latex": self._latex(name, equation)}
+                for name, equation in self.parts.items()
+            ],
             "steps": [told(step) for step in self.checked_steps()],
         }
 

@@ -188,6 +188,13 @@ def threshold_family() -> Derivation:
         steps=tuple(steps),
         domain=Domain(phi=(0, 1), c=(0, sp.oo)),
         parts=parts,
+        titles={
+            "edge point": "point of the left edge",
+            "v": "abbreviation in these",
+            "Wigner model": "threshold of the Wigner model",
+            "linear units": "threshold of linear units",
+            "ReLU units": "threshold of ReLU units",
+        },
         theorems=(edge_theorem(falling),),
         source=SOURCE,
     )

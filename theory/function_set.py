@@ -284,6 +284,9 @@ def midpoint_kinks() -> Derivation:
         ),
         Domain(k=(0, sp.oo)).with_integers("k"),
         parts={"one": sp.Eq(sp.Symbol("N_1"), k)},
+        titles={
+            "one": "kinks of each network",
+        },
         source=_SOURCE,
         shown={"result": r"N = 2 k", "one": r"N_1 = k"},
     )
@@ -379,6 +382,9 @@ def hats() -> Derivation:
             ),
         ),
         parts={"height": sp.Eq(sp.Symbol("h"), 1 / _k)},
+        titles={
+            "height": "height of the hat",
+        },
         source=_SOURCE,
         shown={"result": r"\sum_j (a_j^2 + w_j^2) \ge 8 k", "height": r"\max f_k = \frac{1}{k}"},
     )

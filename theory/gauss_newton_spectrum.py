@@ -124,6 +124,9 @@ def gauss_newton_limit() -> Derivation:
             "whole spectrum": sp.Eq(sp.Tuple(*sp.symbols(f"h_1:{_ORDER + 1}")), _halved(moments), evaluate=False),
             "distance of the covariance from 1": sp.Eq(sp.Symbol("d"), n * (n + 1) / m),
         },
+        titles={
+            "whole spectrum": "eigenvalues with their numbers",
+        },
         assumptions=(
             "linear units; inputs are independent N(0, 1), weights independent N(0, 1/n)",
             "first m goes to infinity at fixed n, then n",

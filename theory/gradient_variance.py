@@ -113,6 +113,11 @@ def residual_variance() -> Derivation:
             "gradient covariance": sp.Eq(sp.Symbol("Cov(g_i, g_j)"), 2 * epsilon / m * gauss_newton),
             "gradient variance": sp.Eq(sp.Symbol("Var(g_i)"), 2 * epsilon / m),
         },
+        titles={
+            "gradient norm": "squared norm of the gradient",
+            "gradient covariance": "covariance of two entries",
+            "gradient variance": "variance of an entry",
+        },
         assumptions=(
             "residuals are independent, centred and normal with one variance",
             "the gradient: residuals are independent of the weights and of the data",

@@ -187,6 +187,13 @@ def family_power_law(law: SpectralLaw, energy: sp.Symbol, model: Model, domain: 
             "A2": sp.Eq(sp.Symbol("A2"), second),
             "v": sp.Eq(v, model.radical),
         },
+        titles={
+            "exponent": "exponent of the law",
+            "amplitude": "amplitude of the law",
+            "A1": "first correction",
+            "A2": "second correction",
+            "v": "abbreviation in these",
+        },
         shown=shown,
         source=SOURCE,
     )

@@ -43,7 +43,10 @@ def printed_derivation(derivation: Any) -> str:
     where = f", for {derivation.domain}" if derivation.domain.names else ""
     blocks = [plain_sentence(derivation.title), *(_step(step, derivation.domain) for step in derivation.steps)]
     blocks.append(_equation(f"Result{where}", derivation.result, derivation.shown.get("result")))
-    blocks += [_equation(name, equation, derivation.shown.get(name)) for name, equation in derivation.parts.items()]
+    for name, equation in derivation.parts.items():
+        title = derivation.titles.get(name, name)
+        head = title if title == name else f'{title}, part "{name}"'
+        blocks.append(_equation(f"{head[0].upper()}{head[1:]}", equation, derivation.shown.get(name)))
     blocks += [f"By {theorem.name}: {plain_sentence(theorem.statement)}" for theorem in derivation.theorems]
     blocks += [f"Assuming {plain_sentence(sentence)}" for sentence in derivation.assumptions]
     return "\n\n".join([*blocks, f"[{derivation.source}]"] if derivation.source else blocks)

@@ -98,6 +98,10 @@ def product_saddle() -> Derivation:
         ),
         Domain(K=(1, sp.oo), s=(0, sp.oo), V=(0, sp.oo), y=(0, sp.oo)).with_integers("K"),
         parts={"first": sp.Eq(sp.Symbol("d_K"), -_y), "gradient": sp.Eq(sp.Symbol("d_1"), sp.Integer(0))},
+        titles={
+            "first": "first derivative that is not zero",
+            "gradient": "gradient at the origin",
+        },
         source="Kawaguchi (2016), arXiv:1605.07110, on saddles of deep linear networks",
         shown={
             "result": r"L(s v) - L(0) = -y V s^K + \frac{1}{2} V^2 s^{2 K}",
@@ -160,6 +164,9 @@ def two_layer_escape_time() -> Derivation:
         ),
         Domain(y=(0, sp.oo), delta=(0, sp.oo)).where(2 * _delta**2 < _y),
         parts={"leading": sp.Eq(sp.Symbol("T_0"), -sp.log(_delta) / _y)},
+        titles={
+            "leading": "first term of the time",
+        },
         source=_SOURCE,
         shown={
             "result": r"T = \frac{1}{y} \log\frac{1}{\delta} + \frac{1}{2 y} \log(y - \delta^2)",
@@ -252,6 +259,10 @@ def deep_escape_time() -> Derivation:
         parts={
             "below": sp.Eq(sp.Symbol("c_below"), _w ** (2 - _LAYERS) / ((_LAYERS - 2) * _y)),
             "above": sp.Eq(sp.Symbol("c_above"), _w**2 / _y**2),
+        },
+        titles={
+            "below": "lower bound on the time",
+            "above": "upper bound on the time",
         },
         source=_SOURCE,
         shown={

@@ -152,6 +152,9 @@ def interpolation_rank() -> Derivation:
         parts={
             "cross-entropy": sp.Eq(sp.Symbol("rank"), _samples * (_outputs - 1)),
         },
+        titles={
+            "cross-entropy": "rank with the cross-entropy",
+        },
         assumptions=(
             "the outputs are twice differentiable at the weights: no unit on a kink at a sample",
             "J has full row rank, which needs P >= N k weights; without it the ranks are at most those",
@@ -249,6 +252,10 @@ def wider_layer() -> Derivation:
         parts={
             "unit": sp.Eq(sp.Symbol("zeros"), incoming + bias + outgoing),
             "share": sp.Eq(sp.Symbol("share"), 1 - _samples * _outputs / weights),
+        },
+        titles={
+            "unit": "what one unit adds",
+            "share": "share of zero eigenvalues",
         },
         assumptions=(
             "squared error, zero loss, no unit on a kink at a sample",

@@ -151,6 +151,9 @@ def confident_error() -> Derivation:
         ),
         Domain(M=(0, sp.oo), e=(0, sp.oo), R=(0, sp.oo), q=(0, 1), p=(0, 1)),
         parts={"gradient": sp.Eq(sp.Symbol("g"), _p - 1)},
+        titles={
+            "gradient": "derivative by the output of the label",
+        },
         assumptions=("hard labels",),
         source="Edinburgh, Machine Learning Theory, slides on overfitting and outliers",
         shown={"result": r"\ell = M \quad (p_c = e^{-M})", "gradient": r"\frac{\partial \ell}{\partial o_c} = p - 1"},

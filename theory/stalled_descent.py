@@ -95,6 +95,9 @@ def positive_units_floor() -> Derivation:
         ),
         Domain(y=(0, sp.oo), t=(0, sp.oo)),
         parts={"share": sp.Eq(sp.Symbol("P"), share)},
+        titles={
+            "share": "probability of starts that never arrive",
+        },
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on quadratic units; Du, Hu and Lee (2018), "
         "arXiv:1806.00900, on what gradient flow conserves",
         shown={"result": r"L \ge y^2", "share": r"P = \frac{\arctan \sqrt 2}{\pi}"},

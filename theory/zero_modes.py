@@ -144,6 +144,9 @@ def gauge_zero_modes() -> Derivation:
         ),
         Domain(),
         parts={"rectangular": sp.Eq(sp.Symbol("nullity"), rectangular)},
+        titles={
+            "rectangular": "nullity with layers of any sizes",
+        },
         assumptions=(
             "X has full row rank, which needs m >= n samples",
             "the result: W1 and W2 are invertible; the part: W1 and W2 have ranks r1 and r2",
@@ -257,6 +260,9 @@ def rescaling_zero_modes() -> Derivation:
         ),
         Domain(),
         parts={"ranks": sp.Eq(sp.Symbol("nullity"), ranks)},
+        titles={
+            "ranks": "nullity from the ranks of the layers",
+        },
         assumptions=(
             "no unit sits on its kink at a sample",
             "W2 is invertible; every B_k has rank 2n - 1, as under (a) and (b)",

@@ -275,6 +275,19 @@ def test_one_may_show_another_form_of_the_result_and_of_parts_only() -> None:
         derivation(shown={"limit": "0"})
 
 
+def test_a_part_goes_by_its_title_in_what_is_shown_and_by_its_name_where_it_is_asked_for() -> None:
+    y = sp.Symbol("y")
+    result = derivation(
+        parts={"long form": sp.Eq(y, LONG), "short": sp.Eq(y, LONG)}, titles={"short": "the same again"}
+    )
+    rows = [(row["name"], row["title"]) for row in result.record()["parts"]]
+    assert rows == [("long form", "long form"), ("short", "the same again")]
+    assert "\n\nLong form:\n" in str(result)
+    assert '\n\nThe same again, part "short":\n' in str(result)
+    with pytest.raises(ValueError, match="titles must be of parts, got limit"):
+        derivation(titles={"limit": "the limit"})
+
+
 def test_a_long_relation_is_told_by_what_is_shown() -> None:
     long = sp.expand((x + 1) ** 150)
     step = Step("expand", Relation((x + 1) ** 150, "=", long), "exact", shown="(x + 1)^{150}")

@@ -106,6 +106,13 @@ def test_what_is_shown_can_be_read(derivation: Derivation) -> None:
         assert not any(word in text for word in ("SpectralLaw", "star", "margin_", "_minus", "_plus", "lambda_min"))
 
 
+def test_every_part_has_a_title_that_can_be_read(derivation: Derivation) -> None:
+    """A phrase, and no two alike."""
+    titles = [row["title"] for row in derivation.record()["parts"]]
+    assert all(" " in title.strip() and "_" not in title for title in titles)
+    assert len(set(titles)) == len(titles)
+
+
 def test_it_prints_in_a_terminal_and_in_a_notebook(derivation: Derivation) -> None:
     text = str(derivation)
     assert text.startswith(plain_sentence(derivation.title))

@@ -139,6 +139,9 @@ def unit_on_a_segment() -> Derivation:
         ),
         Domain(s=(0, 1), p=(0, sp.oo), q=(0, sp.oo)),
         parts={"square": sp.Eq(sp.Symbol("Delta"), sp.Integer(0))},
+        titles={
+            "square": "difference of the diagonals of a square",
+        },
         assumptions=("two inputs; more add terms of the same kind",),
         source="Minsky and Papert (1969), Perceptrons, on what a linear threshold function cannot compute",
         shown={
@@ -230,6 +233,9 @@ def cell_picker() -> Derivation:
         ),
         Domain(j=(0, sp.oo), m=(-1, sp.oo), k=(-1, sp.oo)).with_integers("m", "k"),
         parts={"or": sp.Eq(sp.Symbol("o"), k - half)},
+        titles={
+            "or": "unit that takes in k such answers",
+        },
         source="Lippmann (1987), An introduction to computing with neural nets, on three-layer perceptrons",
         shown={"result": r"y = \frac{1}{2} - m", "or": r"o = k - \frac{1}{2}"},
     )

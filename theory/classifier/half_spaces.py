@@ -217,6 +217,9 @@ def cells_in_space() -> Derivation:
         ),
         Domain(N=(0, sp.oo)).with_integers("N"),
         parts={"plane": sp.Eq(sp.Symbol("r_2"), plane)},
+        titles={
+            "plane": "cells of lines in the plane",
+        },
         assumptions=(
             "general position, so that an added hyperplane is cut by the earlier ones in general position too, and "
             "each of its parts splits one cell in two",

@@ -109,6 +109,11 @@ def kink_chain_rule() -> Derivation:
             "twice": sp.Eq(sp.Symbol("d"), -(half**2)),
             "shut": sp.Eq(sp.Symbol("P"), half**n),
         },
+        titles={
+            "derivative": "true derivative at the kink",
+            "twice": "what is missing at the slope 1/2",
+            "shut": "chance that all units are off",
+        },
         assumptions=("the weights of a unit have a symmetric law, and those of different units are independent",),
         source="Kakade and Lee (2018), arXiv:1809.08530, and Bolte and Pauwels (2020), arXiv:2006.02080, on what "
         "automatic differentiation computes",

@@ -89,6 +89,10 @@ def cross_entropy_split() -> Derivation:
             "gradient": sp.Eq(sp.Symbol("g"), gradient),
             "example": sp.Eq(sp.Symbol("l"), sp.log(2)),
         },
+        titles={
+            "gradient": "derivative by an output",
+            "example": "loss of the lecture's example",
+        },
         assumptions=("targets sum to 1, and 0 log 0 is 0",),
         theorems=(_gibbs(),),
         source="Edinburgh, Machine Learning Theory, slides Cross entropy loss",

@@ -191,6 +191,10 @@ def line_region_bound() -> Derivation:
             "folded": sp.Eq(sp.Symbol("F"), n**depth),
             "shallow": sp.Eq(sp.Symbol("S"), n * depth + 1),
         },
+        titles={
+            "folded": "regions of the folding network",
+            "shallow": "regions of one layer",
+        },
         assumptions=("all hidden layers have n units; with others the bound is the product of their n_l + 1",),
         source="Montufar, Pascanu, Cho and Bengio (2014), arXiv:1402.1869, section 3; Raghu et al. (2017), "
         "arXiv:1606.05336, theorem 1",

@@ -106,6 +106,10 @@ def least_squares_risks() -> Derivation:
         .with_integers("d", "m")
         .where(d < m),
         parts={"new": sp.Eq(sp.Symbol("N"), new), "fixed": sp.Eq(sp.Symbol("F"), r)},
+        titles={
+            "new": "risk on new examples",
+            "fixed": "empirical risk at a fixed hypothesis",
+        },
         assumptions=("errors of different samples are independent, with mean 0 and one variance",),
         source=_BOOK,
         shown={

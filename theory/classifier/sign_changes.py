@@ -168,6 +168,10 @@ def sign_change_bound() -> Derivation:
         ),
         Domain(p=(0, sp.oo), u=(0, sp.oo), v=(0, sp.oo), t=(0, sp.oo)).with_integers("p"),
         parts={"first": sp.Eq(sp.Symbol("q"), sp.Integer(0)), "pair": sp.Eq(sp.Symbol("Q"), (c + d) ** 2)},
+        titles={
+            "first": "product of the outer slopes of one unit",
+            "pair": "slopes of two units that face each other",
+        },
         assumptions=("a bias at the output, and no input that goes to the output directly",),
         source="Telgarsky (2016), arXiv:1602.04485, on crossings of piecewise affine functions",
         shown={

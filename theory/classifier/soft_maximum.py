@@ -179,6 +179,15 @@ def softmax_at_temperature() -> Derivation:
             "log-sum-exp": sp.Le(sp.Symbol("a"), gap),
             "form": sp.Eq(sp.Symbol("Q"), softmax_form(_b)),
         },
+        titles={
+            "three": "probability for three outputs",
+            "others": "all others together",
+            "cold": "limit of low temperature",
+            "hot": "limit of high temperature",
+            "tie": "low temperature, m largest outputs",
+            "log-sum-exp": "the maximum that can be differentiated",
+            "form": "quadratic form of the Jacobian",
+        },
         source="Edinburgh, Machine Learning Theory, slide on softmax",
         shown={
             "result": r"p_1 = \frac{1}{1 + \sum_{j=2}^k e^{-b d_j}}",
@@ -261,6 +270,10 @@ def logistic_unit() -> Derivation:
         parts={
             "slope": sp.Eq(sp.Symbol("y_x"), slope),
             "high": sp.Eq(sp.Symbol("y_high"), sp.Integer(1)),
+        },
+        titles={
+            "slope": "slope of the sigmoid",
+            "high": "limit at large inputs",
         },
         source="Edinburgh, Machine Learning Theory, slides on activation functions",
         shown={

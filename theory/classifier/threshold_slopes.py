@@ -73,6 +73,9 @@ def threshold_margin() -> Derivation:
         ),
         Domain(m=(0, sp.oo), X=(0, sp.oo), r=(0, sp.oo), s=(0, 1), c=(-1, 1), z=(0, sp.oo)),
         parts={"slope": sp.Eq(sp.Symbol("t"), sp.Integer(0))},
+        titles={
+            "slope": "derivative of the answer",
+        },
         assumptions=("the sample is not 0 and not on the boundary",),
         source=_SLIDE,
         shown={"result": r"r = \frac{m}{X}", "slope": r"\frac{\partial}{\partial z} \theta(z) = 0"},
@@ -147,6 +150,10 @@ def sigmoid_chain_slope() -> Derivation:
         parts={
             "slope": sp.Eq(sp.Symbol("s_z"), sp.Rational(1, 4)),
             "three": sp.Eq(sp.Symbol("D"), three),
+        },
+        titles={
+            "slope": "steepest slope of a sigmoid",
+            "three": "slope of a chain of three",
         },
         assumptions=("weights of size 1 in the value; of any size in the part of three",),
         source=_SLIDE,

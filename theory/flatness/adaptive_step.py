@@ -117,6 +117,9 @@ def asam_objective() -> Derivation:
             v=(0, sp.oo),
         ),
         parts={"rescaled": sp.Eq(sp.Symbol("e_1"), scale * plain[0])},
+        titles={
+            "rescaled": "ascent step after rescaling",
+        },
         assumptions=(
             "the rescaling changes no loss: L(t theta_1, s theta_2) = L(theta_1, theta_2)",
             "no weight is 0 and none is shifted: the stabiliser of practice, |theta_i| + c, breaks the symmetry",

@@ -150,6 +150,10 @@ def filter_normalised_slice() -> Derivation:
             y=(0, sp.oo),
         ),
         parts={"before": sp.Eq(sp.Symbol("kappa"), before), "after": sp.Eq(sp.Symbol("kappa"), after)},
+        titles={
+            "before": "curvature before a unit is rescaled",
+            "after": "curvature after a unit is rescaled",
+        },
         assumptions=(
             "the raw direction is the same for both networks",
             "the mean: components independent, of a law that no rotation of a filter changes; curvature at the minimum",

@@ -161,6 +161,10 @@ def absolute_measures() -> Derivation:
         ),
         Domain(alpha=(0, sp.oo), M=(0, sp.oo), n_1=(0, sp.oo), n_2=(0, sp.oo)).with_integers("n_1", "n_2"),
         parts={"box": sp.Eq(sp.Symbol("S"), box), "determinant": sp.Eq(sp.Symbol("d"), determinant)},
+        titles={
+            "box": "sharpness over a box",
+            "determinant": "determinant along the orbit",
+        },
         assumptions=("both weights are positive, where the ReLU is the identity",),
         theorems=(_inertia(),),
         source="Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933",

@@ -161,6 +161,10 @@ def box_sharpness() -> Derivation:
         ),
         whole,
         parts={"mean": sp.Eq(sp.Symbol("Delta L"), mean), "rank one": sp.Eq(sp.Symbol("Delta L"), single)},
+        titles={
+            "mean": "mean over all corners, a lower bound",
+            "rank one": "sharpness at rank one",
+        },
         assumptions=(
             "theta is a critical point with H_ii >= 0, as every minimum is",
             "the loss is quadratic in the box",

@@ -119,6 +119,9 @@ def descent_stability() -> Derivation:
         ),
         Domain(eta=(0, sp.oo), **{"lambda": (0, sp.oo)}, c=(0, sp.oo), alpha=(0, sp.oo)),
         parts={"rescaled": sp.Eq(sp.Symbol("eta_max"), 2 * alpha**2 / (1 + alpha**4))},
+        titles={
+            "rescaled": "largest rate along the orbit",
+        },
         assumptions=("the loss is quadratic near the minimum, with a positive semidefinite Hessian",),
         source=f"{_SOURCE}; Edinburgh, Machine Learning Theory, slide SGD and Flat minima",
         shown={
@@ -218,6 +221,10 @@ def mean_square_stability() -> Derivation:
         ),
         whole,
         parts={"factor": sp.Eq(sp.Symbol("m"), factor), "spread": sp.Eq(sp.Symbol("s2"), spread)},
+        titles={
+            "factor": "growth of the mean square in a step",
+            "spread": "largest spread that is stable",
+        },
         assumptions=(
             "every sample has its minimum at x = 0, and batches of different steps are independent",
             "one weight; 1 <= B <= n",

@@ -176,6 +176,11 @@ def local_entropy_of_a_quadratic() -> Derivation:
             "constant": sp.Eq(sp.Symbol("F_0"), constant),
             "mean": sp.Eq(sp.Symbol("m"), mean),
         },
+        titles={
+            "curvature": "curvature of the local entropy",
+            "constant": "value at the minimum",
+            "mean": "mean place",
+        },
         assumptions=("the loss is quadratic, with all curvatures above -gamma, without which the integral diverges",),
         source=_SOURCE,
         shown={
@@ -288,6 +293,9 @@ def local_entropy_gradient() -> Derivation:
         ),
         Domain(**{"lambda": (0, sp.oo)}, gamma=(0, sp.oo), x=(-sp.oo, sp.oo)),
         parts={"curvature": sp.Eq(sp.Symbol("F''"), _scope - _scope**2 * variance)},
+        titles={
+            "curvature": "curvature of any loss",
+        },
         assumptions=("the integral converges and may be differentiated under its sign",),
         source=f"{_SOURCE}, section 4.1; the paper maximises -F",
         shown={

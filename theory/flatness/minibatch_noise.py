@@ -149,6 +149,10 @@ def batch_covariance() -> Derivation:
             "replacement": sp.Eq(sp.Symbol("kappa"), 1 / _batch),
             "epoch": sp.Eq(sp.Symbol("kappa"), -1 / (_samples - 1)),
         },
+        titles={
+            "replacement": "factor with replacement",
+            "epoch": "covariance of two disjoint batches",
+        },
         assumptions=("every set of B different samples is equally likely, 1 <= B <= n, n >= 2",),
         source="Sampling without replacement; Edinburgh, Machine Learning Theory, slide SGD and Flat minima",
         shown={

@@ -136,6 +136,10 @@ def noise_rise() -> Derivation:
             "quartic": sp.Eq(sp.Symbol("Delta L"), _noise**4 * quartic / 8),
             "uniform": sp.Eq(sp.Symbol("Delta L"), _grid**4 * fourth / 1920),
         },
+        titles={
+            "quartic": "next term of Gaussian noise",
+            "uniform": "next term of uniform noise",
+        },
         assumptions=(
             "theta is a critical point",
             "the changes of different weights are independent, with mean 0 and variance s^2",

@@ -137,6 +137,10 @@ def relative_trace() -> Derivation:
         ),
         Domain(theta_1=(0, sp.oo), theta_2=(0, sp.oo), t=(0, sp.oo), s=(0, sp.oo), c_1=(0, sp.oo), c_2=(0, sp.oo)),
         parts={"form": sp.Eq(sp.Symbol("F"), form), "box": sp.Eq(sp.Symbol("Delta L"), form / 2)},
+        titles={
+            "form": "quadratic form at the weights",
+            "box": "rise at a corner of the relative box",
+        },
         assumptions=("no weight is 0, or it stays 0", "the rescaling changes no output and keeps the active units"),
         source=f"{_SOURCE}; {_ADAPTIVE}",
         shown={
@@ -239,6 +243,10 @@ def layer_relative_trace() -> Derivation:
         parts={
             "unit": sp.Eq(sp.Symbol("tau"), unit),
             "largest": sp.Eq(sp.Symbol("mu"), (x**2 + y**2) * largest),
+        },
+        titles={
+            "unit": "the measure after a unit is rescaled",
+            "largest": "the same with the largest eigenvalue",
         },
         assumptions=("a layer of two weights; the rescalings change no output and keep the active units",),
         source=_SOURCE,

@@ -153,6 +153,11 @@ def sam_objective() -> Derivation:
             "floor": sp.Eq(sp.Symbol("L"), _a * _radius**2 / 2),
             "printed": sp.Eq(sp.Symbol("L"), here * (1 + there)),
         },
+        titles={
+            "one weight": "objective of one weight",
+            "floor": "limit at the minimum",
+            "printed": "objective as printed",
+        },
         assumptions=("the gradient is not 0", "beyond a quadratic the expansion is to first order in rho"),
         source=f"{_SOURCE}; {_SLIDE}",
         shown={
@@ -276,6 +281,10 @@ def sam_gradient() -> Derivation:
             _rate * _a < 2
         ),
         parts={"cycle": sp.Eq(sp.Symbol("x_c"), place), "dropped": sp.Eq(sp.Symbol("G_1"), dropped[0])},
+        titles={
+            "cycle": "fixed point of the cycle",
+            "dropped": "term that is dropped",
+        },
         assumptions=("the gradient is not 0", "the loss is quadratic; the cycle: 0 < eta a < 2"),
         source=f"{_SOURCE}; the cycle as in Bartlett, Long and Bousquet (2022), arXiv:2210.01513",
         shown={

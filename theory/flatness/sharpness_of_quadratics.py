@@ -110,6 +110,9 @@ def ball_sharpness() -> Derivation:
         ),
         Domain(epsilon=(0, sp.oo), L=(-1, sp.oo), lambda_1=(0, sp.oo), a=(0, sp.oo), c=(0, sp.oo)),
         parts={"cubic": sp.Eq(sp.Symbol("S"), cubic)},
+        titles={
+            "cubic": "sharpness with a cubic term",
+        },
         assumptions=("theta is a critical point", "the loss is quadratic in the ball; the part: cubic, in one weight"),
         source="KTH, Sharp minima can generalize, slide epsilon-sharpness; Dinh et al. (2017), arXiv:1703.04933",
         shown={

@@ -150,6 +150,11 @@ def subspace_curvature() -> Derivation:
             "upper": sp.Eq(sp.Symbol("E_k"), _k * _trace / _n),
             "orbit": sp.Eq(sp.Symbol("E_1"), orbit),
         },
+        titles={
+            "lower": "lower bound on the mean",
+            "upper": "upper bound on the mean",
+            "orbit": "mean along the orbit",
+        },
         assumptions=(
             "H is positive semidefinite and the loss is quadratic in the ball",
             "the subspace is uniform (Haar), and does not know H",

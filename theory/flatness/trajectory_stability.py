@@ -139,6 +139,9 @@ def almost_sure_stability() -> Derivation:
         ),
         narrow,
         parts={"ratio": sp.Eq(sp.Symbol("rho"), ratio)},
+        titles={
+            "ratio": "how far it exceeds that of the mean square",
+        },
         assumptions=(
             "every sample has its minimum at x = 0, and batches of different steps are independent",
             "the value: two samples, B = 1, s^2 < a^2/2",

@@ -97,6 +97,9 @@ def stationary_variance() -> Derivation:
         ),
         _DOMAIN,
         parts={"loss": sp.Eq(sp.Symbol("E(L)"), loss)},
+        titles={
+            "loss": "mean loss in equilibrium",
+        },
         assumptions=("p = eta a is below 2", "the noise of a step does not depend on the weights"),
         source=_SOURCE,
         shown={
@@ -239,6 +242,11 @@ def averaged_variance() -> Derivation:
             "limit": sp.Eq(sp.Symbol("R"), limit),
             "variance": sp.Eq(sp.Symbol("Var"), variance),
             "cycles": sp.Eq(sp.Symbol("R"), spaced),
+        },
+        titles={
+            "limit": "ratio for long averages",
+            "variance": "variance of the mean",
+            "cycles": "ratio with one iterate a cycle",
         },
         assumptions=(
             "p = eta a is below 2; the run has forgotten its first weights",

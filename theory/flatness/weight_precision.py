@@ -160,6 +160,11 @@ def weight_bits() -> Derivation:
             "stochastic": sp.Eq(sp.Symbol("Delta L"), stochastic),
             "orbit": sp.Eq(sp.Symbol("bits"), orbit),
         },
+        titles={
+            "rounding": "mean rise by rounding",
+            "stochastic": "mean rise by stochastic rounding",
+            "orbit": "bits along the orbit",
+        },
         assumptions=(
             "the loss is quadratic within the cells of the grid, and theta is its minimum",
             "the origin of the grid is uniform and independent for every weight",

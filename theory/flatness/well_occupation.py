@@ -179,6 +179,11 @@ def stationary_share() -> Derivation:
             "rates": sp.Eq(sp.Symbol("r"), sp.sqrt(_flat / _sharp)),
             "proportional": sp.Eq(sp.Symbol("P"), proportional),
         },
+        titles={
+            "temperature": "diffusion by minibatches",
+            "rates": "ratio of the rates of escape",
+            "proportional": "shares if noise follows curvature",
+        },
         assumptions=(
             "eta times each curvature is small; the noise is the same everywhere, or in each well (Ito's reading)",
             "the wells are equally deep, and D is small against the height h of the barrier between them",

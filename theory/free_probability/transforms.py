@@ -95,6 +95,10 @@ def semicircle_transform() -> Derivation:
             "left edge": sp.Eq(sp.Symbol("lambda_minus"), left),
             "right edge": sp.Eq(sp.Symbol("lambda_plus"), right),
         },
+        titles={
+            "left edge": "left edge of the law",
+            "right edge": "right edge of the law",
+        },
         theorems=(_residue_theorem(),),
         source="Wigner (1955); Voiculescu, Dykema and Nica (1992), Free random variables",
     )
@@ -213,6 +217,10 @@ def marchenko_pastur_transform() -> Derivation:
             "left edge": sp.Eq(sp.Symbol("lambda_minus"), lower),
             "right edge": sp.Eq(sp.Symbol("lambda_plus"), upper),
             "atom at zero, for a ratio above one": sp.Eq(sp.Symbol("w_0"), weight),
+        },
+        titles={
+            "left edge": "left edge of the law",
+            "right edge": "right edge of the law",
         },
         theorems=(_residue_theorem(),),
         source="Marchenko and Pastur (1967), Distribution of eigenvalues for some sets of random matrices",

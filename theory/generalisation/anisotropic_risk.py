@@ -255,6 +255,12 @@ def anisotropic_ridge_risk() -> Derivation:
             "variance": sp.Eq(sp.Symbol("V"), variance),
             "below": sp.Eq(sp.Symbol("R"), below),
         },
+        titles={
+            "penalty": "penalty at which it is",
+            "bias": "part from the bias",
+            "variance": "part from the variance",
+            "below": "risk without a penalty below the peak",
+        },
         assumptions=("inputs are normal; many examples and inputs, with a fixed ratio gamma = p/n",),
         theorems=(
             Theorem(

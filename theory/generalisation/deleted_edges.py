@@ -133,6 +133,11 @@ def deletion_bound_of_norms() -> Derivation:
             "layers": sp.Eq(sp.Symbol("e_L"), equal),
             "carried": sp.Eq(sp.Symbol("e_3"), by_load),
         },
+        titles={
+            "three": "bound for three layers",
+            "layers": "bound for equal layers",
+            "carried": "bound by what the deleted edges carry",
+        },
         assumptions=("no biases; an activation with slopes of size at most 1 that keeps 0",),
         source=_SOURCE,
         shown={

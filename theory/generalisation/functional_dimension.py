@@ -219,6 +219,9 @@ def functional_dimension() -> Derivation:
         ),
         Domain(n=(0, sp.oo), h=(0, sp.oo), k=(0, sp.oo)).with_integers("n", "h", "k"),
         parts={"tanh": sp.Eq(sp.Symbol("dim"), parameters)},
+        titles={
+            "tanh": "dimension with tanh units",
+        },
         assumptions=(
             "generic parameters: no incoming or outgoing weights of a unit all zero, no two units that are equal or "
             "opposite, or switch at one hyperplane",

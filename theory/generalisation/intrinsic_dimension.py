@@ -160,6 +160,10 @@ def intrinsic_dimension() -> Derivation:
             "manifold": sp.Eq(sp.Symbol("dim"), _parameters - _codimension),
             "left": sp.Eq(sp.Symbol("s"), left),
         },
+        titles={
+            "manifold": "dimension of the solutions",
+            "left": "mean share of the loss that is left",
+        },
         assumptions=(
             "the directions are drawn with a density, for the mean share from a Gaussian, and the start is no solution",
         ),

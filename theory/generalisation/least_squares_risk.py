@@ -107,6 +107,11 @@ def ridge_risk() -> Derivation:
             "bias": sp.Eq(sp.Symbol("B"), short_bias),
             "variance": sp.Eq(sp.Symbol("V"), short_variance),
         },
+        titles={
+            "penalty": "penalty at which it is",
+            "bias": "part from the bias",
+            "variance": "part from the variance",
+        },
         assumptions=_ASSUMPTIONS,
         source=f"{_SOURCE}, on ridge regression",
     )
@@ -242,6 +247,10 @@ def overparameterised_risk() -> Derivation:
             "place": sp.Eq(_gamma, place),
             "least": sp.Eq(sp.Symbol("R"), least),
         },
+        titles={
+            "place": "place of the least risk",
+            "least": "the least risk",
+        },
         assumptions=_ASSUMPTIONS,
         source=f"{_SOURCE}, theorem 1 and section 3",
     )
@@ -344,6 +353,10 @@ def optimal_ridge_risk() -> Derivation:
         ),
         Domain(e=(0, 1), q=(0, sp.oo)),
         parts={"penalty": sp.Eq(sp.Symbol("lambda"), penalty), "risk": sp.Eq(sp.Symbol("R"), risk)},
+        titles={
+            "penalty": "best penalty",
+            "risk": "risk at the best penalty",
+        },
         assumptions=_ASSUMPTIONS,
         source=f"{_SOURCE}, on ridge regression",
     )

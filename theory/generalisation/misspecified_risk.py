@@ -112,6 +112,9 @@ def misspecified_risk() -> Derivation:
         ),
         Domain(gamma=(0, 1), m=(0, 1), q=(0, sp.oo)),
         parts={"excess": sp.Eq(sp.Symbol("E"), excess)},
+        titles={
+            "excess": "risk less one",
+        },
         assumptions=_ASSUMPTIONS,
         theorems=(
             Theorem(
@@ -181,6 +184,9 @@ def wide_misspecified_risk() -> Derivation:
         ),
         Domain(gamma=(1, sp.oo), m=(0, 1), q=(0, sp.oo)),
         parts={"excess": sp.Eq(sp.Symbol("E"), excess)},
+        titles={
+            "excess": "risk less one",
+        },
         assumptions=_ASSUMPTIONS,
         source=_SOURCE,
     )
@@ -258,6 +264,10 @@ def second_descent() -> Derivation:
         ),
         Domain(gamma=(0, 1), q=(0, sp.Rational(1, 20))),
         parts={"noisy": sp.Eq(sp.Symbol("D"), noisy), "fast": sp.Eq(sp.Symbol("D"), fast)},
+        titles={
+            "noisy": "what it exceeds the risk at 1/5 by",
+            "fast": "what it exceeds the risk at 1/2 by",
+        },
         assumptions=_ASSUMPTIONS,
         source=_SOURCE,
         shown={"noisy": r"D = R(1 + t) - R(1/5), \quad q = 1/2", "fast": r"D = R(1 + t) - R(1/2), \quad q = 1/100"},

@@ -75,6 +75,9 @@ def projected_risk() -> Derivation:
         ),
         _box(0, 1),
         parts={"peak": sp.Eq(sp.Symbol("T"), noise)},
+        titles={
+            "peak": "strength of the peak",
+        },
         assumptions=_ASSUMPTIONS,
         source=_SOURCE,
         shown={"result": r"R = \frac{\tau^2}{1 - q} - \sigma^2", "peak": r"\tau^2 = \sigma^2 + (1 - s) r^2"},
@@ -133,6 +136,9 @@ def wide_projected_risk() -> Derivation:
         ),
         _box(1, sp.oo),
         parts={"peak": sp.Eq(sp.Symbol("T"), noise)},
+        titles={
+            "peak": "strength of the peak",
+        },
         assumptions=_ASSUMPTIONS,
         source=_SOURCE,
         shown={"peak": r"\tau^2 = \sigma^2 + (1 - s) r^2"},

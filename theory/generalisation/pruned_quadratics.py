@@ -98,6 +98,10 @@ def increase_by_removal() -> Derivation:
             "alone": sp.Eq(sp.Symbol("Delta_0"), a * w**2 / 2),
             "move": sp.Eq(sp.Symbol("x"), c * w / b),
         },
+        titles={
+            "alone": "cost if nothing else moves",
+            "move": "how far the other weight moves",
+        },
         assumptions=("the Hessian is positive definite",),
         source="LeCun, Denker and Solla (1990), equation 3; Hassibi and Stork (1993), equations 3 to 5",
     )
@@ -168,6 +172,10 @@ def removable_share() -> Derivation:
         ),
         Domain(t=(0, sp.oo)),
         parts={"share": sp.Eq(sp.Symbol("p"), share), "small": sp.Eq(sp.Symbol("C_3"), sp.Rational(1, 6))},
+        titles={
+            "share": "share of the weights that goes",
+            "small": "cost over the cube of a small share",
+        },
         assumptions=("all curvatures are equal and no weights are coupled",),
         source="LeCun, Denker and Solla (1990), section 2.2",
     )
@@ -242,6 +250,9 @@ def pruning_schedule() -> Derivation:
         ),
         Domain(p=(0, 1), n=(1, 12)).with_integers("n"),
         parts={"left": sp.Eq(sp.Symbol("q"), left)},
+        titles={
+            "left": "share left if each round removed the root of p",
+        },
         assumptions=("every round removes one share of what the round before left",),
         source="Frankle and Carbin (2019), arXiv:1803.03635, section 1",
     )

@@ -151,6 +151,9 @@ def square_units_at_rest() -> Derivation:
         ),
         Domain(y_1=(0, sp.oo), y_2=(0, sp.oo)),
         parts={"least": sp.Eq(sp.Symbol("L_least"), sp.Integer(0))},
+        titles={
+            "least": "loss of a fit",
+        },
         source=f"{_SOURCE}, whose activations increase strictly",
         shown={"result": r"L = \frac{y_1^2 + y_2^2}{4}", "least": r"\min L = 0"},
     )

@@ -90,6 +90,9 @@ def repeated_inputs() -> Derivation:
         .with_integers("P", "r", "D")
         .where(outputs * different < parameters),
         parts={"dimension": sp.Eq(sp.Symbol("dim"), parameters - outputs * different)},
+        titles={
+            "dimension": "dimension of the set for equal labels",
+        },
         assumptions=("the part: equal inputs have equal labels, and the labels of the D different ones are regular",),
         source="Cooper (2021), arXiv:1804.10200, on generic labels",
         shown={"result": r"\min_o = \frac{(y_1 - y_2)^2}{2}", "dimension": r"\dim = P - r D"},

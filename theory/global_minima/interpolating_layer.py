@@ -155,6 +155,9 @@ def interpolating_layer() -> Derivation:
         ),
         Domain(N=(1, sp.oo), T=(0, 1), u=(0, sp.oo), s=(0, sp.oo), g=(0, sp.oo), z=(0, sp.oo)),
         parts={"dominance": sp.Eq(sp.Symbol("least"), dominance)},
+        titles={
+            "dominance": "dominance of the diagonal, at least",
+        },
         assumptions=(
             "the data enter the layer at different points, as for almost all earlier weights they do if the inputs are "
             "different: then their places on almost every direction are different too",

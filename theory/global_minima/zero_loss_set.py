@@ -149,6 +149,9 @@ def zero_loss_dimension() -> Derivation:
         .with_integers("P", "r", "N")
         .where(outputs * samples < parameters),
         parts={"positive": sp.Eq(sp.Symbol("n_+"), outputs * samples)},
+        titles={
+            "positive": "number of positive eigenvalues",
+        },
         assumptions=(
             "the activation is smooth, and there are more parameters than labels, P > r N",
             "the labels are regular, as all are but a null set; and the set is not empty",

@@ -138,6 +138,13 @@ def lazy_flow() -> Derivation:
             "size": sp.Eq(sp.Symbol("size"), size),
             "relative": sp.Le(sp.Symbol("ratio"), relative),
         },
+        titles={
+            "risk": "bound on the risk",
+            "rate": "rate with n units",
+            "absolute": "bound on the length of the path",
+            "size": "mean squared length at the start",
+            "relative": "bound on the length over that",
+        },
         assumptions=("the inequality with mu > 0 holds wherever the flow comes",),
         source=f"{_BERNER}; {_KARIMI}",
         shown={
@@ -246,6 +253,11 @@ def lazy_descent_steps() -> Derivation:
             "length": sp.Le(sp.Symbol("length"), length),
             "largest rate": sp.Eq(sp.Symbol("eta_max"), 2 / smooth),
             "best factor": sp.Eq(sp.Symbol("best"), best),
+        },
+        titles={
+            "length": "bound on the length of the path",
+            "largest rate": "rate from which the bound is empty",
+            "best factor": "bound at the best rate",
         },
         assumptions=(
             "the inequality with mu > 0 holds wherever descent comes, and on the segments between its steps the "

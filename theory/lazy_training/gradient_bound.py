@@ -151,6 +151,10 @@ def lazy_gradient() -> Derivation:
             "hidden weight": sp.Eq(sp.Symbol("G_1"), hidden_part),
             "least eigenvalue": sp.Eq(sp.Symbol("bound"), bound),
         },
+        titles={
+            "hidden weight": "part of one hidden weight",
+            "least eigenvalue": "bound by the least eigenvalue",
+        },
         assumptions=("the risk is the mean of the squared errors, without a half",),
         theorems=(
             Theorem(
@@ -235,6 +239,9 @@ def shifted_gradient_bound() -> Derivation:
         ),
         Domain(**dict.fromkeys(("lambda", "s", "X", "E", "w", "m", "n"), (0, sp.oo))).with_integers("m", "n"),
         parts={"slack": sp.Eq(sp.Symbol("slack"), slack)},
+        titles={
+            "slack": "what the bound leaves out",
+        },
         source=_BERNER,
         shown={
             "result": r"|(F + E)^T e|^2 \ge \Bigl( \frac{\lambda_{\min}(K)}{2} - s^2 \Bigr) |e|^2",

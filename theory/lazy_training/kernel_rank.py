@@ -142,6 +142,11 @@ def invertible_kernel() -> Derivation:
             "two units": sp.Eq(sp.Symbol("D"), closed),
             "pivot": sp.Eq(sp.Symbol("e"), pivot),
         },
+        titles={
+            "fewer units": "determinant with fewer units than samples",
+            "two units": "determinant for two units",
+            "pivot": "pivot of the elimination",
+        },
         assumptions=(
             "for the last part the activation is analytic and no polynomial, the samples are different, and the "
             "weights have a density",
@@ -257,6 +262,10 @@ def relu_kernel_failure() -> Derivation:
         ),
         Domain(n=(0, sp.oo), p=(0, sp.Rational(1, 2))).with_integers("n"),
         parts={"both on": sp.Eq(sp.Symbol("p"), both), "triangular": sp.Eq(sp.Symbol("D"), sp.Mul(*room))},
+        titles={
+            "both on": "chance that a unit is on for both",
+            "triangular": "determinant of three units on a line",
+        },
         assumptions=("the directions of the weights are uniform in the plane of the two samples",),
         source="Cho and Saul (2009), Kernel methods for deep learning, the kernel of degree 0",
         shown={

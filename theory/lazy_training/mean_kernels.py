@@ -78,6 +78,10 @@ def lazy_mean_kernels() -> Derivation:
             "hidden weights": sp.Eq(sp.Symbol("K_1"), hidden),
             "both on": sp.Eq(sp.Symbol("P"), both),
         },
+        titles={
+            "hidden weights": "mean kernel of the hidden weights",
+            "both on": "chance that a unit is on for both",
+        },
         assumptions=("weights are independent and normal, hidden ones of variance 1 and output ones of variance 1/n",),
         source="Cho and Saul (2009), Kernel methods for deep learning",
         shown={

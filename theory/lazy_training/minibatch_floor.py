@@ -112,6 +112,10 @@ def minibatch_floor() -> Derivation:
             "noise": sp.Eq(sp.Symbol("v"), noise),
             "mode": sp.Eq(sp.Symbol("V"), mode),
         },
+        titles={
+            "noise": "variance of the gradient by an output",
+            "mode": "mean square of one mode",
+        },
         assumptions=(
             "the kernel stays as it is, and the noise is that at the least risk",
             "all batches of B different samples are equally likely",

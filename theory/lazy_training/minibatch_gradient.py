@@ -58,6 +58,9 @@ def unbiased_minibatch_gradient() -> Derivation:
         ),
         Domain(m=(0, sp.oo), B=(0, sp.oo)).with_integers("m", "B").where(m >= B),
         parts={"share": sp.Eq(sp.Symbol("share"), share)},
+        titles={
+            "share": "chance that a sample is in the batch",
+        },
         assumptions=("all batches of B different samples are equally likely",),
         source="Robbins and Monro (1951), A stochastic approximation method",
     )

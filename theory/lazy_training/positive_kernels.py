@@ -178,6 +178,12 @@ def arc_cosine_series() -> Derivation:
             "least eigenvalue of order zero": sp.Eq(sp.Symbol("bound"), bounds[order_zero]),
             "sine": sp.Eq(sp.Symbol("S"), (x - y) ** 2),
         },
+        titles={
+            "order zero": "weights in the kernel of order zero",
+            "least eigenvalue": "bound on the least eigenvalue by one power",
+            "least eigenvalue of order zero": "the same for the kernel of order zero",
+            "sine": "sine of the angle in one dimension",
+        },
         assumptions=("the m inputs have the length 1, and no two of them are parallel",),
         theorems=(
             Theorem(
@@ -293,6 +299,9 @@ def opposite_inputs() -> Derivation:
         ),
         Domain(a=(-sp.oo, sp.oo), b=(-sp.oo, sp.oo), t=(0, sp.pi)),
         parts={"order zero": sp.Eq(sp.Symbol("Q_0"), 2 * (a + b) ** 2)},
+        titles={
+            "order zero": "form of order zero",
+        },
         assumptions=("the inputs have the length 1; t is the angle between an input of one pair and one of the other",),
         source=_CHO_SAUL,
         shown={"result": r"Q_1 = 2 |a u + b v|^2 = 2 (a^2 + b^2 + 2 a b \cos t)", "order zero": r"Q_0 = 2 (a + b)^2"},

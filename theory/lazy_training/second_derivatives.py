@@ -126,6 +126,11 @@ def lazy_second_derivatives() -> Derivation:
             "two outputs": sp.Eq(sp.Symbol("M_22"), sp.Integer(0)),
             "printed variance": sp.Eq(sp.Symbol("M"), printed),
         },
+        titles={
+            "output and hidden": "for an output and a hidden weight",
+            "two outputs": "for two output weights",
+            "printed variance": "limit at the printed variance",
+        },
         assumptions=("weights are independent and normal, output weights of variance 1/n; rho is erf",),
         source="Berner, Grohs, Kutyniok and Petersen (2021), arXiv:2105.04026, section 5.2",
         shown={

@@ -77,6 +77,10 @@ def relu_kernel_at_variance() -> Derivation:
             "printed variance": sp.Eq(sp.Symbol("K"), one),
             "product": sp.Eq(sp.Symbol("k"), s**2 * units),
         },
+        titles={
+            "printed variance": "mean at the printed variance",
+            "product": "product of two features",
+        },
         assumptions=("hidden weights are independent and normal with the variance v",),
         source=f"Cho and Saul (2009), Kernel methods for deep learning; {_BERNER}",
         shown={
@@ -190,6 +194,11 @@ def linearised_features() -> Derivation:
             "printed variance": sp.Eq(sp.Symbol("bound"), 3 * bound**2 * fourths / (4 * n)),
             "odd": sp.Eq(sp.Symbol("bound"), odd),
             "odd at the printed variance": sp.Eq(sp.Symbol("bound"), 5 * third**2 * sixths / (12 * n**2)),
+        },
+        titles={
+            "printed variance": "bound at the printed variance",
+            "odd": "bound for odd activations",
+            "odd at the printed variance": "bound for odd activations, printed variance",
         },
         assumptions=(
             "there are more than d + 1 samples; hidden weights are independent and normal with the variance v",

@@ -146,6 +146,11 @@ def bisector_correlation() -> Derivation:
             "slack": sp.Eq(sp.Symbol("slack"), slack),
             "lower": sp.Eq(sp.Symbol("lower"), sp.cos(a) / 2),
         },
+        titles={
+            "upper": "upper bound on the correlation",
+            "slack": "room under the upper bound",
+            "lower": "lower bound by the bisector",
+        },
         assumptions=("inputs with finite second moments; standard normal ones for f",),
         source="Freeman and Bruna (2017), arXiv:1611.01540, proposition 2.3",
         shown={

@@ -120,6 +120,9 @@ def equal_networks_midpoint() -> Derivation:
         ),
         Domain(t=(0, 1)),
         parts={"on the polyline": sp.Eq(sp.Symbol("R_path"), sp.Integer(0))},
+        titles={
+            "on the polyline": "risk on the polyline",
+        },
         source="Berner, Grohs, Kutyniok and Petersen (2021), arXiv:2105.04026, example 1.20; polyline derived here",
         shown={"result": r"R = \frac{1}{2}", "on the polyline": r"R = 0"},
     )

@@ -163,6 +163,10 @@ def missing_unit_bound() -> Derivation:
             "valley": sp.Eq(sp.Symbol("valley"), b**2 / 4),
             "wall": sp.Eq(sp.Symbol("wall_least"), b**2 / 4 + a**2 * bound),
         },
+        titles={
+            "valley": "loss of the valley",
+            "wall": "bound on the wall",
+        },
         assumptions=("population risk, inputs of the standard normal law; no biases; on the two sides b > a > 0",),
         theorems=(_rank_theorem(),),
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384; Safran and Shamir (2018), arXiv:1712.08968",

@@ -71,6 +71,9 @@ def permuted_units() -> Derivation:
         ),
         Domain(t=(0, sp.oo), w=(0, sp.oo), r=(0, sp.oo)),
         parts={"elsewhere": sp.Eq(sp.Symbol("D_elsewhere"), sp.Integer(0))},
+        titles={
+            "elsewhere": "the difference off the hyperplanes",
+        },
         assumptions=(
             "a density that is positive everywhere; units on different lines, all outer weights other than 0",
         ),

@@ -93,6 +93,10 @@ def plateau_counterexample() -> Derivation:
         ),
         Domain(t=(0, sp.oo)),
         parts={"least": sp.Eq(sp.Symbol("f_least"), sp.Integer(-1)), "end": sp.Eq(sp.Symbol("x_lambda"), -level)},
+        titles={
+            "least": "the global minimum",
+            "end": "sublevel sets of positive level",
+        },
         source="Freeman and Bruna (2017), arXiv:1611.01540, section 2, which says minima without strict",
         shown={"result": r"f = 0", "least": r"\min f = -1", "end": r"\{f \le \lambda\} = [-\lambda, \infty)"},
     )

@@ -92,6 +92,11 @@ def quadratic_layers_dimension() -> Derivation:
             "three layers": sp.Eq(sp.Symbol("dim_3"), three),
             "bound": sp.Eq(sp.Symbol("bound"), _N**4),
         },
+        titles={
+            "one layer": "dimension with one layer",
+            "three layers": "dimension with three layers",
+            "bound": "bound with two layers",
+        },
         assumptions=("no biases",),
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on deep networks of polynomial activations",
         shown={

@@ -110,6 +110,9 @@ def fixed_output_signs() -> Derivation:
         ),
         Domain(),
         parts={"escape": sp.Eq(sp.Symbol("curvature"), escape)},
+        titles={
+            "escape": "curvature of a second positive unit",
+        },
         assumptions=("the output weights are fixed; any examples",),
         source="Soltanolkotabi, Javanmard and Lee (2019), arXiv:1707.04926, theorem 2.1",
         shown={"result": r"L = \frac{2}{3}", "escape": r"-\frac{8}{3}"},

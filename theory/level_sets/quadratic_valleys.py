@@ -91,6 +91,10 @@ def quadratic_valley() -> Derivation:
         ),
         _BOX,
         parts={"global": sp.Eq(sp.Symbol("L_least"), least), "valley": sp.Eq(sp.Symbol("valley"), valley)},
+        titles={
+            "global": "loss of the global minimum",
+            "valley": "loss of the valley",
+        },
         assumptions=("n >= 2 inputs with law N(0, 1); T = diag(2, ..., 2, -1)",),
         theorems=(_hoffman_wielandt(),),
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, for width above 2 n",
@@ -242,6 +246,10 @@ def one_quadratic_unit() -> Derivation:
         parts={
             "global": sp.Eq(sp.Symbol("L_least"), sp.Integer(1)),
             "valley": sp.Eq(sp.Symbol("valley"), sp.Integer(4)),
+        },
+        titles={
+            "global": "loss of the global minimum",
+            "valley": "loss of the other valley",
         },
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys",
         shown={"result": r"\mathrm{wall} = 5", "global": r"L_{\min} = 1", "valley": r"\mathrm{valley} = 4"},

@@ -97,6 +97,9 @@ def connected_quadratic_width() -> Derivation:
         ),
         Domain(n=(1, sp.oo)),
         parts={"data": sp.Eq(sp.Symbol("N"), data)},
+        titles={
+            "data": "examples that determine the function",
+        },
         assumptions=("the loss is a convex function of the outputs on the examples",),
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on quadratic activations, for width above 2 n",
         shown={"result": r"p = n + 1", "data": r"N = \frac{n (n + 1)}{2}"},

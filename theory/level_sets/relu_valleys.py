@@ -83,6 +83,10 @@ def smallest_relu_valley() -> Derivation:
             "valley": sp.Eq(sp.Symbol("valley"), sp.Integer(4)),
             "global": sp.Eq(sp.Symbol("L_least"), sp.Integer(1)),
         },
+        titles={
+            "valley": "loss of the valley",
+            "global": "loss of the global minimum",
+        },
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys",
         shown={"result": r"\mathrm{wall} = 5", "valley": r"\mathrm{valley} = 4", "global": r"\min L = 1"},
     )
@@ -187,6 +191,9 @@ def simplex_valleys() -> Derivation:
         ),
         Domain(y_k=(0, sp.oo), m=(0, sp.oo), delta=(0, sp.oo)),
         parts={"birth": sp.Eq(sp.Symbol("birth"), y_k**2)},
+        titles={
+            "birth": "loss at which the bar is born",
+        },
         assumptions=("n + 1 inputs in n dimensions with sum 0, any n of them independent; no bias; targets y > 0",),
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys",
         shown={"result": r"\mathrm{death} = y_k^2 + y_{\min}^2", "birth": r"\mathrm{birth} = y_k^2"},

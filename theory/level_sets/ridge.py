@@ -101,6 +101,10 @@ def ridge_with_three_layers() -> Derivation:
             "curvature": sp.Eq(sp.Symbol("lambda"), 2 * kappa),
             "lowest direction": sp.Eq(sp.Symbol("lambda_2"), 2 * kappa - 2 * y),
         },
+        titles={
+            "curvature": "curvature at the origin",
+            "lowest direction": "lowest curvature of two layers",
+        },
         source="Freeman and Bruna (2017), arXiv:1611.01540",
         shown={
             "result": r"L(0) = y^2",

@@ -135,6 +135,10 @@ def two_gaussians() -> Derivation:
             "ends": sp.Eq(sp.Symbol("R_ends"), 3 * sigma**2 / 2),
             "rank one": sp.Eq(sp.Symbol("R_rank_one"), sp.Integer(0)),
         },
+        titles={
+            "ends": "bound on the risk of both ends",
+            "rank one": "limit of the risk at rank one",
+        },
         assumptions=("both components equally likely, means e_1 and e_2, targets Y = e_Z; no biases",),
         source="Freeman and Bruna (2017), arXiv:1611.01540, section 2.3.1, with targets of unit length",
         shown={

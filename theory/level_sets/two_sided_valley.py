@@ -151,6 +151,11 @@ def two_sided_valley() -> Derivation:
             "below": sp.Eq(sp.Symbol("L_below"), a**2 / 4),
             "c_2": sp.Eq(sp.Symbol("c_2"), c_2),
         },
+        titles={
+            "valley": "loss of the valley",
+            "below": "loss of the lower valley",
+            "c_2": "constant of the bound",
+        },
         assumptions=("population risk on the two sides, each with probability 1/2; b > a > 0; no biases",),
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384",
         shown={

@@ -115,6 +115,9 @@ def chain_of_units() -> Derivation:
         ),
         Domain(w=(0, sp.oo), h=(0, sp.oo)),
         parts={"dead": sp.Eq(sp.Symbol("A_dead"), sp.Integer(0))},
+        titles={
+            "dead": "outer weight of a dead chain",
+        },
         assumptions=("one unit in each hidden layer; biases at most in the first one and at the output",),
         source="Venturi, Bandeira and Bruna (2019), arXiv:1802.06384, on spurious valleys",
         shown={"result": r"A = a w \quad (w > 0)", "dead": r"A = 0 \quad (w \le 0)"},

@@ -195,6 +195,9 @@ def minimiser_barrier() -> Derivation:
         ),
         Domain(t=(0, sp.oo), delta=(0, sp.oo), s=(0, sp.oo), tau=(0, sp.oo)).where(_t < _s),
         parts={"no further direction": sp.Eq(sp.Symbol("barrier"), _s**2 / 2)},
+        titles={
+            "no further direction": "barrier without a further direction",
+        },
         assumptions=(
             "generic data: X has full row rank, the p singular values are distinct and not 0",
             "n1 <= p; a wider hidden layer has connected minimisers",

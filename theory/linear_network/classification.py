@@ -151,6 +151,9 @@ def linear_critical_sets() -> Derivation:
         .with_integers("n1", "r", "k", "n2")
         .where(rank <= hidden, fitted <= power),
         parts={"energy": sp.Eq(epsilon, energy)},
+        titles={
+            "energy": "energy of the set",
+        },
         assumptions=(
             "generic data: X has full row rank, the p singular values are distinct and not 0",
             "no biases; without weight decay",

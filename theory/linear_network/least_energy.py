@@ -249,6 +249,12 @@ def least_energy_density() -> Derivation:
             "mean": sp.Eq(sp.Symbol("E(u)"), 1 - n0 / m),
             "variance": sp.Eq(sp.Symbol("Var(u)"), n0 / m * (1 - n0 / m) / (m * n2 / 2 + 1)),
         },
+        titles={
+            "a": "first shape of the law",
+            "b": "second shape of the law",
+            "mean": "mean of the law",
+            "variance": "variance of the law",
+        },
         assumptions=(
             "targets are independent N(0, 1) and independent of X, which has full row rank n0 < m; only the uniform "
             "direction of Y matters",

@@ -125,6 +125,11 @@ def linear_minimum_energy() -> Derivation:
             "Beta mean": sp.Eq(sp.Symbol("E(2 epsilon)"), 1 - n / m),
             "Beta variance": sp.Eq(sp.Symbol("Var(2 epsilon)"), n / m * (1 - n / m) / (m * n / 2 + 1)),
         },
+        titles={
+            "samples": "energy by the number of samples",
+            "Beta mean": "mean of the Beta law",
+            "Beta variance": "variance of the Beta law",
+        },
         assumptions=(
             "targets are independent N(0, 1) and independent of X, which has full row rank n",
             "the hidden layer is not narrower than n, so that W2 W1 takes every value",

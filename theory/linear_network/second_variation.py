@@ -190,6 +190,10 @@ def critical_set_index() -> Derivation:
             "nullity": sp.Eq(sp.Symbol("nullity"), nullity),
             "positive": sp.Eq(sp.Symbol("positive"), positive),
         },
+        titles={
+            "nullity": "number of zero eigenvalues",
+            "positive": "number of positive eigenvalues",
+        },
         assumptions=(
             "generic data: X has full row rank, the p singular values are distinct and not 0",
             "no biases; without weight decay",

@@ -182,6 +182,12 @@ def typical_index_law() -> Derivation:
             "energy": sp.Eq(_d, energy),
             "index": sp.Eq(alpha, index),
         },
+        titles={
+            "exponent": "exponent of the law",
+            "share": "the share",
+            "energy": "energy by the share",
+            "index": "index by the share",
+        },
         assumptions=(
             *ASSUMPTIONS,
             "every critical set counts the same, whatever its dimension; the average is over those near one energy",

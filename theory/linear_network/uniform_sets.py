@@ -126,6 +126,12 @@ def uniform_index_law() -> Derivation:
             "energy": sp.Eq(_d, energy),
             "variance": sp.Eq(sp.Symbol("Var(alpha)"), variance),
         },
+        titles={
+            "exponent": "exponent of the law",
+            "index": "index by the share",
+            "energy": "energy by the share",
+            "variance": "variance of the index",
+        },
         assumptions=ASSUMPTIONS,
         source="Mann and Whitney (1947), whose statistic has the same means and variances over sets; derived here",
     )

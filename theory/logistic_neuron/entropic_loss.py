@@ -110,6 +110,10 @@ def entropic_convexity() -> Derivation:
             "slope": sp.Eq(sp.Symbol("slope"), _s - _y),
             "square loss": sp.Eq(sp.Symbol("curvature_square"), square),
         },
+        titles={
+            "slope": "slope of the loss",
+            "square loss": "curvature with the square loss",
+        },
         source="Auer, Herbster and Warmuth (1995)",
     )
 

@@ -176,6 +176,16 @@ def arc_cosine_kernel() -> Derivation:
             "own across": sp.Eq(sp.Symbol("k_across"), own_across),
             "own outside": sp.Eq(sp.Symbol("k_outside"), own_outside),
         },
+        titles={
+            "gradient along": "gradient along the vector",
+            "gradient across": "gradient across the vector",
+            "mixed along": "mixed derivatives along both vectors",
+            "mixed across": "mixed derivatives across both vectors",
+            "mixed between": "mixed derivatives along one, across the other",
+            "mixed outside": "mixed derivatives outside their plane",
+            "own across": "second derivative across the vector",
+            "own outside": "second derivative outside the plane",
+        },
         assumptions=("the two vectors are not 0 and not parallel; at t = 0 and t = pi the formulas have limits",),
         source="Cho and Saul (2009); Safran and Shamir (2018), arXiv:1712.08968; the Hessian is derived here",
     )

@@ -261,6 +261,12 @@ def evidence_along_orbit() -> Derivation:
             "exact moved": sp.Eq(sp.Symbol("Z"), region_moved),
             "small region": sp.Eq(sp.Symbol("log Z"), change),
         },
+        titles={
+            "moved": "evidence with the prior moved along",
+            "exact": "evidence of a region, exactly",
+            "exact moved": "the same with the prior moved along",
+            "small region": "change for a small region",
+        },
         assumptions=(
             "L(T theta) = L(theta), and the evidence is that of a region or of a minimum: over all parameters a fixed "
             "prior has one evidence, which no map of them changes",

@@ -233,6 +233,11 @@ def any_sharpness() -> Derivation:
             "chain rule": sp.Eq(sp.Symbol("L''"), chain),
             "power": sp.Eq(sp.Symbol("slope"), spread),
         },
+        titles={
+            "b": "coordinates that bring the sharpness S",
+            "chain rule": "second derivative by the chain rule",
+            "power": "logarithmic slope of the coordinates",
+        },
         assumptions=("L is twice differentiable at a critical point and g is smooth",),
         theorems=(rank_one_determinant(_b), _inertia()),
         source="Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on reparametrisations of the model",

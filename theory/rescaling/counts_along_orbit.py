@@ -124,6 +124,9 @@ def orbit_counts() -> Derivation:
         ),
         Domain(alpha=(0, sp.oo)),
         parts={"least": sp.Eq(sp.Symbol("lambda_1"), sp.Integer(2))},
+        titles={
+            "least": "least largest eigenvalue of the orbit",
+        },
         assumptions=("the loss is the mean squared error, and no unit is on its kink at a sample",),
         source="Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on Hessian-based measures",
         shown={

@@ -221,6 +221,12 @@ def rescaled_hessian() -> Derivation:
             "least trace": sp.Eq(sp.Symbol("tr"), least),
             "least trace of K": sp.Eq(sp.Symbol("tr"), depth * mean),
         },
+        titles={
+            "gradient": "gradient after rescaling",
+            "trace": "trace after rescaling",
+            "least trace": "least trace of the orbit",
+            "least trace of K": "least trace with K layers",
+        },
         assumptions=(
             "L(T theta) = L(theta) for every theta and every rescaling",
             "L is twice differentiable at theta: no unit is on its kink there at a sample",

@@ -255,6 +255,11 @@ def controllable_spectrum() -> Derivation:
             "decaying": sp.Eq(sp.Symbol("lambda_2"), decaying),
             "complement": sp.Eq(sp.Symbol("complement"), scale_s**2 * complement),
         },
+        titles={
+            "growing": "eigenvalue that grows",
+            "decaying": "eigenvalue that decays",
+            "complement": "Schur complement after rescaling",
+        },
         assumptions=(
             "H is positive semidefinite of rank r, and r - n_s is not negative",
             "the Schur complement: where H_cc is singular its inverse is that on its range, which holds the columns of "

@@ -156,6 +156,9 @@ def horn_inequality() -> Derivation:
         .with_integers("i", "j", "n", "n_s")
         .where(i <= n, j <= n, i + j > n, special < i),
         parts={"layers": sp.Eq(sp.Symbol("index"), i - special)},
+        titles={
+            "layers": "the same for rescaled layers",
+        },
         assumptions=("A and B are symmetric and positive semidefinite, and i + j > n",),
         theorems=(_minimax(),),
         source="Horn and Johnson, Topics in Matrix Analysis, section 3.3; used in arXiv:1703.04933 for D H D",

@@ -186,6 +186,11 @@ def singular_hessian() -> Derivation:
             "along": sp.Eq(sp.Symbol("kappa"), -theta1 * g1 - theta2 * g2),
             "origin": sp.Eq(sp.Symbol("det H"), sp.Integer(-4)),
         },
+        titles={
+            "balance": "balance of the gradient",
+            "along": "curvature along the orbit",
+            "origin": "determinant at the origin",
+        },
         assumptions=(
             "L does not change under rescaling and is twice differentiable at theta",
             "singular at a critical point: if theta is not the origin, or the point is a minimum",

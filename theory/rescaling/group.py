@@ -134,6 +134,11 @@ def rescaling_group() -> Derivation:
             "all but one": sp.Eq(sp.Symbol("log det"), eliminated),
             "unit": sp.Eq(sp.Symbol("det"), unit),
         },
+        titles={
+            "layers": "log determinant for K layers",
+            "all but one": "the same without the last factor",
+            "unit": "determinant for one hidden unit",
+        },
         assumptions=("all factors are positive, and those of layers have the product one",),
         source=_SOURCE,
         shown={

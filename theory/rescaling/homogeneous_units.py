@@ -171,6 +171,10 @@ def observational_equivalence() -> Derivation:
             "activation": sp.Eq(sp.Symbol("s"), _unit(_y)),
             "pre-activation": sp.Eq(sp.Symbol("z"), pre),
         },
+        titles={
+            "activation": "homogeneous activations",
+            "pre-activation": "pre-activation after rescaling",
+        },
         assumptions=(
             "every c_j and every alpha_k is positive, and the product of the alphas is one",
             "s is homogeneous of degree one for positive factors",

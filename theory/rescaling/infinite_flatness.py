@@ -162,6 +162,11 @@ def growing_boxes() -> Derivation:
             "alpha": sp.Eq(sp.Symbol("alpha"), factor),
             "radius": sp.Eq(sp.Symbol("r"), radius),
         },
+        titles={
+            "box": "volume of the first box",
+            "alpha": "rescaling that brings the volume",
+            "radius": "half width of a box that serves",
+        },
         assumptions=(
             "L is continuous at theta and does not change under T_alpha",
             "the union of the images is connected: see `disjoint_boxes`",
@@ -322,6 +327,11 @@ def disjoint_boxes() -> Derivation:
             "least": sp.Eq(sp.Symbol("alpha"), least),
             "gap": sp.Eq(sp.Symbol("gap"), gap),
             "total": sp.Eq(sp.Symbol("vol"), total),
+        },
+        titles={
+            "least": "least rescaling that separates",
+            "gap": "distance of two boxes in the family",
+            "total": "volume of m boxes",
         },
         assumptions=(
             "L is continuous at theta and does not change under T_alpha, so that it is below L + epsilon on all images",

@@ -105,6 +105,9 @@ def interpolating_pair() -> Derivation:
         ),
         Domain(c=(-sp.oo, sp.oo)),
         parts={"flatness": sp.Eq(sp.Symbol("lambda_1"), sp.Integer(2))},
+        titles={
+            "flatness": "largest eigenvalue, the same for all",
+        },
         assumptions=("the truth is relu(x); inputs are uniform on (-1, 1)",),
         source=_SLIDE,
         shown={"result": r"E (f_c(x) - \mathrm{relu}(x))^2 = \frac{c^2}{6}", "flatness": r"\lambda_1 = 2"},
@@ -189,6 +192,9 @@ def same_function_other_flatness() -> Derivation:
         ),
         Domain(alpha=(0, sp.oo), c=(-sp.oo, sp.oo), m=(0, sp.oo)).where(wanted >= 2),
         parts={"wanted": sp.Eq(sp.Symbol("alpha"), scale)},
+        titles={
+            "wanted": "rescaling for a wanted eigenvalue",
+        },
         assumptions=("the loss e^2/2 at one sample; the second unit is silent there",),
         source=f"{_SLIDE}; Dinh et al. (2017), arXiv:1703.04933",
         shown={

@@ -145,6 +145,11 @@ def width_and_rescaling() -> Derivation:
             "zeros": sp.Eq(sp.Symbol("zeros"), zeros),
             "unit": sp.Eq(sp.Symbol("change"), -_o),
         },
+        titles={
+            "volume": "factor of volumes",
+            "zeros": "number of zero eigenvalues",
+            "unit": "what one more unit takes from it",
+        },
         assumptions=(
             "the network fits its N samples exactly and its Jacobian has full rank N o",
             "there are at most as many outputs as inputs; otherwise the first layer is the smaller one, with d for o",

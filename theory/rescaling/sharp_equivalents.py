@@ -183,6 +183,12 @@ def sharper_equivalent() -> Derivation:
             "after": sp.Eq(sp.Symbol("S"), after),
             "orbit": sp.Eq(sp.Symbol("S"), orbit),
         },
+        titles={
+            "scale": "rescaling that is needed",
+            "before": "bound on the sharpness before",
+            "after": "sharpness of the balanced minimum",
+            "orbit": "bound along the orbit",
+        },
         assumptions=(
             "the first layer is not 0 at the minimum",
             "the counterexample: every place in the balls has a positive first weight or one of 0, where the ReLU is "
@@ -280,6 +286,10 @@ def sharpest_minimum() -> Derivation:
         parts={
             "curvature": sp.Eq(sp.Symbol("lambda_1"), curvature),
             "sharper": sp.Eq(sp.Symbol("sign"), sp.sign(most - sharpness)),
+        },
+        titles={
+            "curvature": "largest eigenvalue there",
+            "sharper": "whether another place is sharper",
         },
         assumptions=("the balls are closed",),
         source=_SLIDE,

@@ -230,6 +230,11 @@ def spectral_norm_growth() -> Derivation:
             "slope": sp.Eq(sp.Symbol("slope"), slope),
             "wrong block": sp.Eq(sp.Symbol("lambda_1"), _alpha**2),
         },
+        titles={
+            "layer 2": "bound with the entry in layer 2",
+            "slope": "slope by the logarithm of the factor",
+            "wrong block": "largest eigenvalue where it falls",
+        },
         assumptions=("H is the Hessian at a minimum, positive semidefinite and not 0",),
         theorems=(_spectral_theorem(hessian, moved),),
         source=_SOURCE,

@@ -199,6 +199,10 @@ def unit_symmetries() -> Derivation:
             "permutations": sp.Eq(sp.Symbol("size"), sp.factorial(h)),
             "dimension": sp.Eq(sp.Symbol("dim"), h),
         },
+        titles={
+            "permutations": "number of permutations",
+            "dimension": "dimension of the orbit",
+        },
         assumptions=(
             "the units are distinct, up to sign for odd activations, up to rescaling for ReLU, and none is 0",
             "the search for other parameters with the same function is over a finite set of weights, and for tanh",

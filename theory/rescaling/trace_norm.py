@@ -100,6 +100,9 @@ def trace_norm_surplus() -> Derivation:
         ),
         Domain(),
         parts={"plane": sp.Eq(sp.Symbol("norm"), size)},
+        titles={
+            "plane": "trace norm of a 2 x 2 matrix",
+        },
         assumptions=("H is symmetric",),
         source="Horn and Johnson, Matrix Analysis, section 5.6, for the norm; a talk on arXiv:1703.04933, corrected",
         shown={

@@ -236,6 +236,12 @@ def weight_normalised_hessian() -> Derivation:
             "flat": sp.Eq(sp.Symbol("kappa"), flat),
             "sharpness": sp.Eq(sp.Symbol("rise"), rise),
         },
+        titles={
+            "volume": "factor of volumes",
+            "floor": "bound on the largest curvature",
+            "flat": "largest curvature by directions",
+            "sharpness": "rise along the scale",
+        },
         assumptions=(
             "the loss depends on v and s through w = s v/|v| alone and is twice differentiable there",
             "alpha is positive: a negative one changes the weights to their negatives",

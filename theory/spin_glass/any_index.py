@@ -223,6 +223,11 @@ def complexity_of_all_indices() -> Derivation:
             "below": sp.Eq(sp.Symbol("Theta_p"), deep),
             "total": sp.Eq(sp.Symbol("Theta_p"), log / 2),
         },
+        titles={
+            "in energies": "the same in the energy",
+            "below": "complexity below the threshold",
+            "total": "complexity of all energies",
+        },
         assumptions=("N tends to infinity at fixed p and u",),
         theorems=(kac_rice(), growth),
         source=_SOURCE,

@@ -178,6 +178,10 @@ def complexity_by_index() -> Derivation:
             "rate": sp.Eq(sp.Symbol("I_1"), rate),
             "above": sp.Eq(sp.Symbol("Theta_k"), above),
         },
+        titles={
+            "rate": "rate of one more negative eigenvalue",
+            "above": "complexity from the threshold on",
+        },
         assumptions=("N tends to infinity at fixed p, k and u",),
         theorems=(deviations, varadhan),
         source=_SOURCE,

@@ -175,6 +175,10 @@ def hessian_given_energy() -> Derivation:
         ),
         Domain(p=(1, sp.oo), N=(1, sp.oo)).with_integers("p", "N"),
         parts={"mean": sp.Eq(sp.Symbol("mean"), -p * u), "variance": sp.Eq(sp.Symbol("variance"), pair)},
+        titles={
+            "mean": "mean of an entry",
+            "variance": "variance of an entry",
+        },
         assumptions=("couplings are independent and standard normal",),
         theorems=(wigner,),
         source=_SOURCE,

@@ -166,6 +166,9 @@ def index_against_energy() -> Derivation:
         ),
         Domain(p=(1, sp.oo), x=(-1, 1)).with_integers("p"),
         parts={"threshold": sp.Eq(sp.Symbol("E_inf"), threshold_limit())},
+        titles={
+            "threshold": "energy of the threshold",
+        },
         assumptions=("N tends to infinity at fixed p and u",),
         theorems=(concentration,),
         source=_SOURCE,
@@ -250,6 +253,12 @@ def index_near_threshold() -> Derivation:
             "amplitude": sp.Eq(sp.Symbol("alpha_0"), amplitude),
             "A1": sp.Eq(sp.Symbol("A1"), first),
             "A2": sp.Eq(sp.Symbol("A2"), second),
+        },
+        titles={
+            "exponent": "exponent of the law",
+            "amplitude": "amplitude of the law",
+            "A1": "first correction",
+            "A2": "second correction",
         },
         assumptions=("N tends to infinity at fixed p and u",),
         source=_SOURCE,

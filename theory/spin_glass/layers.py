@@ -154,6 +154,9 @@ def threshold_spacing() -> Derivation:
         ),
         Domain(p=(2, sp.oo), k=(-1, sp.oo), t=(1, sp.oo)).with_integers("p", "k"),
         parts={"depth": sp.Eq(sp.Symbol("c"), depth)},
+        titles={
+            "depth": "depth below the first threshold",
+        },
         assumptions=("the complexity functions of a fixed index",),
         theorems=(markov,),
         source=_SOURCE,

@@ -169,7 +169,9 @@ def proved() -> dict[str, Any]:
         "source": "Pennington and Bahri (2017), equation 12",
         "evidence": "exact",
         "passed": True,
-        "parts": [{"name": "saddle point", "latex": r"g_c = -\frac{2}{1 + \sqrt{1 + 8\phi}}"}],
+        "parts": [
+            {"name": "saddle", "title": "saddle point of the edge", "latex": r"g_c = -\frac{2}{1 + \sqrt{1 + 8\phi}}"}
+        ],
         "steps": steps,
     }
     return claim(
