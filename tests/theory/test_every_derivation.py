@@ -2,15 +2,14 @@
 
 import inspect
 import json
-import warnings
 from collections.abc import Callable
 
 import pytest
-from latex2mathml.converter import convert
 
 import theory
 from theory.derivation import Derivation
 from theory.plain_text import plain_sentence
+from verify.report.formulas import refuse_bad_formula
 
 
 def _public() -> dict[str, Callable[[], Derivation]]:
@@ -84,17 +83,13 @@ def test_no_step_states_one_expression_alone(derivation: Derivation) -> None:
 
 
 def test_the_record_can_be_stored_and_drawn(derivation: Derivation) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of its own way of finding its font
-        import ziamath
+    """Every formula is drawn as a page draws it, which refuses what cannot be drawn as it is meant."""
     record = derivation.record()
     json.dumps(record, allow_nan=False)
     for latex in (record["latex"], *(row["latex"] for row in (*record["steps"], *record["parts"]))):
         assert "$" not in latex
-        assert latex.count("{") == latex.count("}")
-        assert "\\" not in convert(latex)
-        if len(latex) < 300:  # long ones take seconds to draw
-            assert "<svg" in ziamath.Latex(latex).svg()
+        if latex:  # a step argued in prose has none
+            refuse_bad_formula(latex)
 
 
 def test_what_is_shown_can_be_read(derivation: Derivation) -> None:
