@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import numerics
-from verify import AtLeast, AtMost, Comparison, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
+from verify import AtLeast, AtMost, Comparison, Equals, Ordering, Proportion, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import HOYER_2004
 from verify.claims.generalisation.trained_digits import SETTING, TOGETHER, accuracy, images, trained
 from verify.lectures.generalisation import WEIGHTS
@@ -28,6 +28,9 @@ PENALTIES: Final = {
 }
 """Weight decay and l1 penalty."""
 
+BALANCE: Final = 0.1
+"""Relative: training ends after finitely many steps."""
+
 AT_START: Final = 0.08
 """Of normal weights 7.97 % are smaller than a tenth of their standard deviation."""
 
@@ -47,12 +50,14 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
         One row per network: "start" and "share", the share of all weights below ``NEAR`` of their layer's rms at the
         start and at the end, "kurtosis" and "hoyer" of the weights in units of that rms, "accuracy" on new images,
         "change" and "random", what it changes by when the weights near zero, or as many at random, are set to zero;
-        "sizes", the quantiles of the sizes of the weights in those units, one column per percent.
+        "sizes", the quantiles of the sizes of the weights in those units, one column per percent; "decay felt", minus
+        the slope of the cross-entropy along the weights over their square, and "lasso felt", its largest slope at a
+        weight that is zero.
     """
     import torch
 
     network, start, theta = trained(seed, networks, decay, lasso, steps, device)
-    _, (x, labels) = images(device)
+    seen, (x, labels) = images(device)
     scaled = {"start": _in_units_of_rms(network, start), "end": _in_units_of_rms(network, theta)}
     summary = numerics.weight_summary(scaled["end"], thresholds=(NEAR,))
     reached = accuracy(network, theta, x, labels)
@@ -61,6 +66,10 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
     at_random = near.gather(1, places.argsort(1))  # as many, anywhere
     without = accuracy(network, theta.masked_fill(near, 0.0), x, labels)
     without_others = accuracy(network, theta.masked_fill(at_random, 0.0), x, labels)
+    moved = theta.clone().requires_grad_()
+    (slopes,) = torch.autograd.grad(
+        numerics.CrossEntropy().value(network.forward(moved, seen[0]), seen[1]).sum(), moved
+    )
     levels = torch.linspace(0, 1, 101, dtype=theta.dtype, device=theta.device)
     found = {
         "start": numerics.weight_summary(scaled["start"], thresholds=(NEAR,)).below[:, 0],
@@ -71,6 +80,8 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
         "change": without - reached,
         "random": without_others - reached,
         "sizes": torch.quantile(scaled["end"].abs(), levels, dim=1).T,
+        "decay felt": -(slopes * theta).sum(1) / theta.square().sum(1),
+        "lasso felt": slopes.abs().where(theta == 0, 0).amax(1),
     }
     return {name: value.cpu().numpy() for name, value in found.items()}
 
@@ -105,6 +116,11 @@ def weights_concentrate(bench: Workbench) -> Iterator[Comparison]:
     about as many there. With weight decay they become more than a quarter. With an l1 penalty, which makes weights
     exactly zero, they are more than half and more than with weight decay, and more of them the stronger it is.
 
+    The penalties can be read off the loss where training ends: its slope along the weights is, but for the sign, 0.01
+    of their square with weight decay. An l1 penalty holds a weight at zero against a slope of the loss up to its
+    factor, and the largest slope there is, in the median network, between three quarters of it and one and a half of
+    it.
+
     Setting to zero all weights that are near it changes the accuracy on new images by less than a point in most
     networks, with each penalty; as many weights at random make more of a difference.
     """
@@ -116,6 +132,19 @@ def weights_concentrate(bench: Workbench) -> Iterator[Comparison]:
         fixed = {"networks": networks, "decay": decay, "lasso": lasso, "steps": steps, "device": bench.device}
         parts = bench.map(name, distributions, [{"seed": seed, **fixed} for seed in seeds])
         found[name] = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    yield Equals(
+        "minus the slope of the loss along the weights, over their square, with weight decay",
+        predicted=PENALTIES["decay"][0],
+        replicates=found["decay"]["decay felt"],
+        relative=BALANCE,
+        rival=Rival("twice the penalty", 2 * PENALTIES["decay"][0]),
+    )
+    felt = np.stack([found[name]["lasso felt"] / PENALTIES[name][1] for name in ("lasso", "weak lasso")], axis=1)
+    largest = "largest slope of the loss at a weight that is zero, over the strong and the weak l1 penalty's factor"
+    yield AtMost(largest, bound=[1.5, 1.5], replicates=felt, rival=Rival("as of twice the penalty", [2, 2]))
+    yield AtLeast(
+        f"{largest}, again", bound=[0.75, 0.75], replicates=felt, rival=Rival("as of half the penalty", [0.5, 0.5])
+    )
     start = Rival("as at the start", AT_START)
     most = Rival("most of them, whatever is minimised", 0.5)
     yield AtMost(
