@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import numerics
+from numerics.objective import slope
 from verify import Claim, Status, Workbench
 from verify.claims.classifier import outlier
 from verify.claims.generalisation import (
@@ -80,7 +81,7 @@ def test_where_equal_edges_go_alike_the_output_moves_by_just_the_bounds_and_wron
     assert (np.abs(found["loads"] / found["change"] - 1) > 0.01).any()
 
 
-def test_weights_are_in_units_of_their_layer_and_near_zero_is_a_tenth_of_it() -> None:
+def test_weights_are_in_units_of_their_layer_near_zero_is_a_tenth_of_it_and_penalties_are_read_off_slopes() -> None:
     found = weights_concentrate.distributions(5, networks=2, decay=0.0, lasso=0.01, steps=60, device="cpu")
     network, start, end = trained_digits.trained(5, 2, 0.0, 0.01, 60, "cpu")
     for theta, name in ((start, "start"), (end, "share")):
@@ -88,6 +89,11 @@ def test_weights_are_in_units_of_their_layer_and_near_zero_is_a_tenth_of_it() ->
         sizes = [middle - first for first, middle, _ in network.spans]
         shares = np.stack([layer.below[:, 0].numpy() for layer in layers], axis=1)
         np.testing.assert_allclose(found[name], shares @ sizes / sum(sizes), rtol=1e-12)
+    _, slopes = slope(network, end, *trained_digits.images("cpu")[0], numerics.CrossEntropy())
+    assert found["lasso felt"].tolist() == pytest.approx(
+        [float(row[zero].abs().max()) for row, zero in zip(slopes, end == 0, strict=True)]
+    )
+    assert found["decay felt"].tolist() == pytest.approx((-(slopes * end).sum(1) / end.square().sum(1)).tolist())
     assert (found["share"] > 2 * found["start"]).all()
     assert np.abs(found["start"] - weights_concentrate.AT_START).max() < 0.02
 
@@ -154,8 +160,9 @@ def test_of_a_layer_of_which_nothing_is_left_the_largest_row_is_missing(monkeypa
     monkeypatch.setattr(strong_ticket, "_chosen", none)
     found = strong_ticket.pruned_layers(2, draws=20)
     sums = torch.stack([rows[0] + rows[4], rows[1] + rows[5]]).amax(0)  # by input, then sign, then output
-    for errors in found.values():
-        np.testing.assert_allclose(errors, sums.numpy(), rtol=1e-12)
+    for name in ("subsets", "single"):
+        np.testing.assert_allclose(found[name], sums.numpy(), rtol=1e-12)
+    assert (found["sampled"] < found["subsets"]).all()
 
 
 def test_losses_on_new_points_are_means_over_the_two_classes() -> None:

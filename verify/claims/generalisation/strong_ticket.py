@@ -1,13 +1,14 @@
 r"""What pruning alone, without training, leaves in a random network, and how near subset sums come to a weight."""
 
 from collections.abc import Iterator
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 import numerics
-from verify import AtLeast, AtMost, Bounds, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
+from verify import Agrees, AtLeast, AtMost, Bounds, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import PENSIA_2020
 from verify.lectures.generalisation import OTHER_RESULTS
 
@@ -33,6 +34,12 @@ HALVES: Final = (8, 16, 24, 32, 40)
 
 DRAWS: Final = 120
 
+SAMPLED: Final = 50
+"""Inputs at random for which the largest error is compared with that over all of them."""
+
+TRIED: Final = 40
+"""Draws for which the distances with few samples are also found by trying every subset."""
+
 
 def pruned_layers(seed: int, draws: int) -> dict[str, Array]:
     r"""Draw layers and random networks, and prune the networks until they are near the layers.
@@ -48,7 +55,7 @@ def pruned_layers(seed: int, draws: int) -> dict[str, Array]:
 
     Returns:
         The largest error of an output for inputs in [-1, 1], one number a pair: "subsets" with any edges v kept,
-        "single" with at most one for each weight and sign.
+        "single" with at most one for each weight and sign; "sampled", that with any kept for some random inputs.
     """
     import torch
 
@@ -75,10 +82,13 @@ def pruned_layers(seed: int, draws: int) -> dict[str, Array]:
                     parts[name][1][:, target, block].scatter_(1, units, kept.to(theta))
     # The error is linear in every quadrant, so that it is largest at one of these inputs.
     x = torch.cartesian_prod(*[torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64)] * SIZE)
-    exact = torch.einsum("mji,bi->mbj", wanted, x)
-    return {
-        name: (network.forward(theta * mask, x) - exact).abs().amax(dim=(1, 2)).numpy() for name, mask in masks.items()
-    }
+    anywhere = 2 * torch.rand(SAMPLED, SIZE, generator=generator, dtype=torch.float64) - 1
+
+    def error(mask: torch.Tensor, inputs: torch.Tensor) -> Array:
+        exact = torch.einsum("mji,bi->mbj", wanted, inputs)
+        return (network.forward(theta * mask, inputs) - exact).abs().amax(dim=(1, 2)).numpy()
+
+    return {name: error(mask, x) for name, mask in masks.items()} | {"sampled": error(masks["subsets"], anywhere)}
 
 
 def _chosen(samples: "Tensor", wanted: "Tensor") -> "dict[str, Tensor]":
@@ -104,7 +114,7 @@ def distances(seed: int, draws: int, largest: int, deepest: int) -> dict[str, Ar
     Returns:
         One row per draw: "all", the largest distance of a weight in [-1/2, 1/2] to the nearest subset sum, "single",
         that to the nearest single sample or zero, one column per number of ``COUNTS``; "one", the distance of a weight
-        drawn uniformly, one column per number of ``HALVES``.
+        drawn uniformly, one column per number of ``HALVES``; "weights", and "samples", the first few.
     """
     import torch
 
@@ -119,7 +129,28 @@ def distances(seed: int, draws: int, largest: int, deepest: int) -> dict[str, Ar
         "single": [numerics.covering_radius(torch.cat([zero, samples[:, :n]], dim=1), **whole) for n in counts],
         "one": [numerics.nearest_subset_sum(samples[:, :n], weights) for n in HALVES if n <= deepest],
     }
-    return {name: torch.stack(columns, dim=1).numpy() for name, columns in found.items()}
+    table = {name: torch.stack(columns, dim=1).numpy() for name, columns in found.items()}
+    return table | {"samples": samples[:, : HALVES[0]].numpy(), "weights": weights.numpy()}
+
+
+def tried_one_by_one(samples: Array, weight: float) -> tuple[float, float]:
+    """The distances of one draw by trying everything: every subset, with every place that may be farthest.
+
+    Args:
+        samples: Those of the draw, few.
+        weight: The weight of the draw.
+
+    Returns:
+        The largest distance of a weight in [-1/2, 1/2] to the nearest sum, with all but the last two samples, and that
+        of the weight of the draw, with all of them. The farthest place is an end or halfway between two sums.
+    """
+    few, many = (
+        np.array([sum(chosen) for size in range(count + 1) for chosen in combinations(samples[:count].tolist(), size)])
+        for count in (len(samples) - 2, len(samples))
+    )
+    places = np.concatenate([[-0.5, 0.5], ((few[:, None] + few) / 2).ravel()])
+    places = places[np.abs(places) <= 0.5]
+    return float(np.abs(places[:, None] - few).min(axis=1).max()), float(np.abs(many - weight).min())
 
 
 @claim(
@@ -157,6 +188,14 @@ def strong_ticket(bench: Workbench) -> Iterator[Comparison]:
         replicates=layers["subsets"],
         rival=Rival("a tenth or more", 0.1),
     )
+    yield Bounds(
+        f"error at {SAMPLED} random inputs, against the largest",
+        smaller=layers["sampled"],
+        larger=layers["subsets"],
+        tolerance=1e-12,
+        reason="rounding",
+        rival=Rival("half of it", layers["subsets"] / 2),
+    )
     yield Ordering(
         "largest error of an output: subsets of edges against single edges",
         lower=layers["subsets"],
@@ -167,6 +206,17 @@ def strong_ticket(bench: Workbench) -> Iterator[Comparison]:
     deepest = bench.size(quick=24, standard=32, full=40)
     (found,) = bench.map(
         "samples", distances, [{"seed": seed, "draws": draws, "largest": COUNTS[-1], "deepest": deepest}]
+    )
+    few = zip(found["samples"][:TRIED], found["weights"], strict=False)
+    tried = [(tried_one_by_one(row, weight), tried_one_by_one(row[:-1], weight)) for row, weight in few]
+    right, wrong = np.moveaxis(np.array(tried), 1, 0)
+    yield Agrees(
+        f"distances for all weights, with {COUNTS[0]} samples, and for one, with {HALVES[0]}, by trying every subset",
+        measured=np.stack([found["all"][:TRIED, 0], found["one"][:TRIED, 0]], axis=1),
+        predicted=right,
+        tolerance=1e-12,
+        reason="rounding of the sums",
+        rival=Rival("of subsets without the last sample", wrong),
     )
     bits, single, one = (-np.log2(found[name]) for name in ("all", "single", "one"))
     counts, deep = np.array(COUNTS), np.array(HALVES)[: one.shape[1]]
