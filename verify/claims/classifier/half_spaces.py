@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import numerics
 import theory
-from verify import Bounds, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify import Agrees, Bounds, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import COVER_1965, ZASLAVSKY_1975
 from verify.lectures.basics import PERCEPTRONS
 
@@ -201,6 +201,14 @@ def _sign_changes(bench: Workbench) -> Iterator[Comparison]:
     (seed,) = bench.seeds("units on a line", 1)
     case = {"seed": seed % 2**32, "draws": bench.size(quick=200, standard=2000, full=20_000)}
     (found,) = bench.map("units on a line", changes_on_a_line, [case])
+    yield Agrees(
+        f"sign changes of zigzags of {FEW[0]} to {FEW[-1]} units, in floating point",
+        measured=found["zigzag"],
+        predicted=most,
+        tolerance=0,
+        reason="a count",
+        rival=Rival("one for each unit", np.array(FEW, dtype=float)),
+    )
     yield Bounds(
         "sign changes of random networks, and of zigzags, on a line",
         smaller=np.concatenate([found["random"], found["zigzag"][:, None]], axis=1),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import numerics
 import theory
-from verify import Agrees, AtMost, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
+from verify import Agrees, AtLeast, AtMost, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import MONTUFAR_2014
 from verify.lectures.basics import OVERFITTING
 
@@ -140,7 +140,8 @@ def activation_regions(bench: Workbench) -> Iterator[Comparison]:
     A later layer of $n$ units cuts every region on a line into at most $n + 1$, so that $L$ layers have at most
     $(n + 1)^L$ regions there. Layers that fold the line $n$ times make $n^L$ of them, one layer of as many units
     $n L + 1$. Random networks do not fold: between two random inputs they have less than one region for each unit, with
-    two layers or eight. What an architecture can make is far more than what random weights make of it.
+    two layers or eight, though later layers make some too: for ten units more than three. What an architecture can make
+    is far more than what random weights make of it.
     """
     (seed,) = bench.seeds("slices", 1)
     (slices,) = bench.map("slices", counted_slices, [{"seed": seed % 2**32}])
@@ -189,6 +190,12 @@ def activation_regions(bench: Workbench) -> Iterator[Comparison]:
         bound=[1] * len(DEPTHS),
         replicates=means,
         rival=Rival("as many as folding makes", [float(UNITS) ** d / (UNITS * d) for d in DEPTHS]),
+    )
+    yield AtLeast(
+        "the same, from below",
+        bound=[0.3] * len(DEPTHS),
+        replicates=means,
+        rival=Rival("one for two units of the first layer, and none by later ones", [0.5 / d for d in DEPTHS]),
     )
     figure = bench.figure(
         "depth",
