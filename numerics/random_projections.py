@@ -23,6 +23,8 @@ from numerics.arguments import checked_device, checked_dtype, checked_finite, ch
 from numerics.seeded import generators
 from numerics.subspaces import random_basis
 
+_BLOCK = 32  # size of the largest matrix that is multiplied with
+
 
 @runtime_checkable
 class Projection(Protocol):
@@ -114,7 +116,7 @@ class FastfoodProjection:
 
 
 def walsh_hadamard(x: Float[Tensor, "*batch size"]) -> Float[Tensor, "*batch size"]:
-    """Multiply by the Walsh-Hadamard matrix, entries +-1, in size x log2 size additions.
+    """Multiply by the Walsh-Hadamard matrix, entries +-1, in parts of size 32: 64 operations a number for each of them.
 
     Args:
         x: The last axis is transformed; its size is a power of two.
@@ -219,12 +221,18 @@ def _fastfood(
 
 
 def _transformed(x: Tensor) -> Tensor:
-    """The Walsh-Hadamard transform of rows whose size is a power of two."""
+    """The Walsh-Hadamard transform of rows whose size is a power of two.
+
+    The matrix of size a b is the Kronecker product of those of sizes a and b: a small one at a time is multiplied with,
+    which reads the numbers once for all of its additions.
+    """
     size = x.shape[-1]
-    table, step = x.reshape(-1, size), 1
+    table, step = x, 1
     while step < size:
-        pairs = table.reshape(-1, size // (2 * step), 2, step)
-        low, high = pairs[:, :, 0], pairs[:, :, 1]
-        table = torch.stack((low + high, low - high), dim=2)
-        step *= 2
+        block = min(_BLOCK, size // step)
+        matrix = x.new_ones(1, 1)
+        while len(matrix) < block:
+            matrix = torch.cat([torch.cat([matrix, matrix], dim=1), torch.cat([matrix, -matrix], dim=1)])
+        table = table.reshape(-1, block) @ matrix if step == 1 else matrix @ table.reshape(-1, block, step)
+        step *= block
     return table.reshape(x.shape)
