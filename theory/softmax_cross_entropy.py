@@ -17,7 +17,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from theory.classifier.label_loss import slope_of_four
+from theory.classifier.label_loss import ONE_OUTPUT, slope_of_four
 from theory.classifier.softmax_jacobian import OUTPUTS, everywhere, exponential, softmax_jacobian_steps
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
@@ -68,6 +68,7 @@ def softmax_cross_entropy_parts() -> Derivation:
                 "exact",
                 lambda e, R, t: slope_of_four(e, R, t),
                 shown=r"\frac{\partial}{\partial o_j} \left(\log \sum_k e^{o_k} - \sum_k t_k o_k\right) = p_j - t_j",
+                domain=ONE_OUTPUT,
             ),
             *softmax_jacobian_steps(
                 sp.Integer(1), "its Hessian does not know the targets: it is the Jacobian of the probabilities,"
@@ -80,7 +81,7 @@ def softmax_cross_entropy_parts() -> Derivation:
                 shown=r"\ell = - \log p_c",
             ),
         ),
-        Domain(p=(0, 1), k=(1, sp.oo), e=(0, sp.oo), R=(0, sp.oo), t=(0, 1)).with_integers("k"),
+        Domain(p=(0, 1), k=(1, sp.oo)).with_integers("k"),
         assumptions=("targets sum to 1, and 0 log 0 is 0",),
         source=_SLIDE,
         shown={"result": r"\ell = - \log p_c"},
@@ -134,6 +135,7 @@ def confident_error() -> Derivation:
                 "exact",
                 lambda e, R: slope_of_four(e, R, Fraction(1)),
                 shown=r"\frac{\partial \ell}{\partial o_c} = p_c - 1",
+                domain=ONE_OUTPUT,
             ),
             Step(
                 "however, lies between -1",
@@ -149,7 +151,7 @@ def confident_error() -> Derivation:
                 shown=r"\frac{\partial \ell}{\partial o_c} = - \frac{1}{p} \cdot p (1 - p) = p - 1",
             ),
         ),
-        Domain(M=(0, sp.oo), e=(0, sp.oo), R=(0, sp.oo), q=(0, 1), p=(0, 1)),
+        Domain(M=(0, sp.oo), q=(0, 1), p=(0, 1)),
         parts={"gradient": sp.Eq(sp.Symbol("g"), _p - 1)},
         titles={
             "gradient": "derivative by the output of the label",

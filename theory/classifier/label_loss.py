@@ -15,7 +15,10 @@ from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.proof import Relation
 
-__all__ = ["cross_entropy_split", "slope_of_four"]
+__all__ = ["ONE_OUTPUT", "cross_entropy_split", "slope_of_four"]
+
+ONE_OUTPUT = Domain(e=(0, sp.oo), R=(0, sp.oo), t=(0, 1))
+"""The exponential of an output, the sum of those of all others, and its target."""
 
 _j = sp.Symbol("j", integer=True, positive=True)
 _targets, _probabilities = sp.Function("t", positive=True), sp.Function("q", positive=True)
@@ -68,6 +71,7 @@ def cross_entropy_split() -> Derivation:
                 "exact",
                 lambda claimed, A, k: is_spelled_out(claimed, lambda numbers: _loss(A, numbers), k),
                 shown=r"- \sum_j t_j \log \frac{e_j}{A} = \log A - \sum_j t_j o_j, \quad A = \sum_j e_j",
+                domain=Domain(A=(0, sp.oo), k=(1, sp.oo)).with_integers("k"),
             ),
             Step(
                 "One output is in A and in its own term. So the derivative by it is",
@@ -75,6 +79,7 @@ def cross_entropy_split() -> Derivation:
                 "exact",
                 lambda e, R, t: slope_of_four(e, R, t),
                 shown=r"\frac{\partial \ell}{\partial o_j} = q_j - t_j",
+                domain=ONE_OUTPUT,
             ),
             Step(
                 "With the second of four classes and (.1, .5, .2, .2):",
@@ -84,7 +89,7 @@ def cross_entropy_split() -> Derivation:
                 shown=r"- \log \frac{1}{2} = \log 2",
             ),
         ),
-        Domain(k=(1, sp.oo), A=(0, sp.oo), e=(0, sp.oo), R=(0, sp.oo), t=(0, 1)).with_integers("k"),
+        Domain(k=(1, sp.oo)).with_integers("k"),
         parts={
             "gradient": sp.Eq(sp.Symbol("g"), gradient),
             "example": sp.Eq(sp.Symbol("l"), sp.log(2)),

@@ -28,6 +28,7 @@ _b, _lead, _units, _factor = sp.symbols("b d E c", positive=True)
 _i, _j = sp.symbols("i j", integer=True, positive=True)
 _ties, _others, _share = sp.symbols("m r w", positive=True)
 _leads = sp.Function("d", positive=True)
+_REST = Domain(r=(0, sp.oo), w=(0, 1))  # what the others add, and a factor by which a further lead makes that less
 
 
 @cache
@@ -94,12 +95,14 @@ def softmax_at_temperature() -> Derivation:
                 Relation(1 - 1 / (1 + _others), "<", _others),
                 "exact",
                 shown=r"1 - p_1 < \sum_{j=2}^k e^{-b d_j}",
+                domain=_REST,
             ),
             Step(
                 "of which each falls with the lead,",
                 Relation(_others * _share, "<", _others),
                 "exact",
                 shown=r"e^{-b (d + h)} < e^{-b d} \quad (h > 0)",
+                domain=_REST,
             ),
             Step(
                 "so that leads of d or more leave them less than",
@@ -141,6 +144,7 @@ def softmax_at_temperature() -> Derivation:
                 Relation(0, "<", sp.log(1 + _others).diff(_others)),
                 "exact",
                 shown=r"0 < \frac{1}{1 + r}",
+                domain=_REST,
             ),
             Step(
                 "and r is at most k - 1, for equal outputs: what is left is",
@@ -165,8 +169,6 @@ def softmax_at_temperature() -> Derivation:
             d_2=(0, sp.oo),
             d_3=(0, sp.oo),
             m=(0, sp.oo),
-            r=(0, sp.oo),
-            w=(0, 1),
         )
         .with_integers("k", "m")
         .where(_ties <= OUTPUTS),

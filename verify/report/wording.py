@@ -5,12 +5,13 @@ A region is written with three digits of its width; a minus is a real minus sign
 """
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 Record = Mapping[str, Any]
 
@@ -34,6 +35,11 @@ CHECKED = {
 }
 """How a step of a derivation was checked."""
 
+_GREEK = {
+    name: letter
+    for letter in "αβγδεζηθκλμνξπρστφχψω"
+    for name in [unicodedata.name(letter).removeprefix("GREEK SMALL LETTER ").lower().replace("lamda", "lambda")]
+}
 _POSITIONS = {"inside": "contains the interval", "disjoint": "misses the interval", "straddling": "cuts the interval"}
 _ONES = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -380,23 +386,30 @@ def position(name: str | None) -> str:
     return _POSITIONS.get(name or "", "")
 
 
-def domain(stored: object) -> str:
-    """Write the domain of a derivation, a sentence already or the ends of each parameter.
+def domain(stored: str) -> Markup:
+    """Write the domain of a derivation: letters as formulas have them, those with one bound from below together.
 
     Examples:
-        >>> domain({"phi": ["0", "1"], "epsilon": ["0", None]})
-        '0 < phi < 1, epsilon > 0'
+        >>> domain("0 < phi < 1, 0 < epsilon, 0 < w_1, 0 < B, B <= n, B and n integers")
+        Markup('0 &lt; φ &lt; 1; 0 &lt; ε, w<sub>1</sub>, B; B ≤ n; B and n integers')
     """
-    if not isinstance(stored, Mapping):
-        return str(stored or "")
-    return ", ".join(_box(name, *ends) for name, ends in stored.items())
+    groups: list[str] = []
+    bound = None  # the one of the last group, if it is one from below
+    for part in re.findall(r"(?:\w+, )*[^ ,][^,]*", stored):  # a list of letters belongs to what is said after it
+        found = re.fullmatch(r"(\S+ <) (\w+)", part)
+        if found and found[1] == bound:
+            groups[-1] += f", {found[2]}"
+        else:
+            groups.append(part)
+        bound = found[1] if found else None
+    text = str(escape("; ".join(groups))).replace("&lt;=", "≤").replace("&gt;=", "≥")
+    return Markup(re.sub(r"(?<![\w&])([A-Za-z]+)(?:_(\w+))?(?!\w)", _letter, text))
 
 
-def _box(name: str, lower: object, upper: object) -> str:
-    infinite = (None, "oo", "-oo", "inf", "-inf")
-    if lower in infinite:
-        return f"{name} real" if upper in infinite else f"{name} < {upper}"
-    return f"{name} > {lower}" if upper in infinite else f"{lower} < {name} < {upper}"
+def _letter(match: re.Match[str]) -> str:
+    """A Greek letter for its name, and an index where one is."""
+    index = f"<sub>{match[2]}</sub>" if match[2] else ""
+    return f"{_GREEK.get(match[1], match[1])}{index}"
 
 
 def _decimal(end: object) -> Decimal | None:

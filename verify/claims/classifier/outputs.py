@@ -71,9 +71,19 @@ def softmax(bench: Workbench) -> Iterator[Comparison]:
             (k - 1) * sp.exp(-b * least),
             Rival("that of one other output", sp.exp(-b * least)),
         ),
-        ("cold", "its limit as the temperature falls", sp.Integer(1), Rival("equal shares", 1 / k)),
-        ("hot", "its limit as the temperature rises", 1 / k, Rival("hard max", sp.Integer(1))),
-        ("tie", "its cold limit if $m$ outputs are as large", 1 / ties, Rival("hard max", sp.Integer(1))),
+        (
+            "cold",
+            "probability of the largest output as the temperature falls",
+            sp.Integer(1),
+            Rival("equal shares", 1 / k),
+        ),
+        ("hot", "probability of the largest output as the temperature rises", 1 / k, Rival("hard max", sp.Integer(1))),
+        (
+            "tie",
+            "probability of each of $m$ largest outputs as the temperature falls",
+            1 / ties,
+            Rival("hard max", sp.Integer(1)),
+        ),
         (
             "log-sum-exp",
             r"bound on how far $T \log \sum_j e^{o_j/T}$ exceeds the largest output",
@@ -105,7 +115,7 @@ def softmax(bench: Workbench) -> Iterator[Comparison]:
     places = np.arange(1, len(EXAMPLE) + 1)
     for temperature in TEMPERATURES:
         raised = np.exp((np.array(EXAMPLE) - max(EXAMPLE)) / temperature)
-        figure.line(places, raised / raised.sum(), f"T = {temperature:g}")
+        figure.points(places, raised / raised.sum(), f"T = {temperature:g}")
 
 
 @claim(
