@@ -85,6 +85,7 @@ class KrylovSpace:
         self.scaled = False
         self.largest = 0.0  # norm of a product
         self.latest: int | None = None  # the remainder of the last product, if there is one
+        self._clean: int | None = None  # the remainder that is known to be orthogonal to all vectors
         self._rows = torch.empty(0, operator.size, dtype=torch.float64, device=operator.device)
         self._matrix = torch.zeros(0, 0, dtype=torch.float64, device=operator.device)
         self._remainders: dict[int, tuple[Tensor, float, Tensor]] = {}  # unit vector, length, coefficients
@@ -125,7 +126,9 @@ class KrylovSpace:
         vector, kept = None, 0.0
         remainders = list(self._remainders.values())
         if key is not None and key in self._remainders:
-            vector, kept = normalised(self._remainders.pop(key)[0], self.rows)
+            vector, kept = self._remainders.pop(key)[0], 1.0
+            if key != self._clean:
+                vector, kept = normalised(vector, self.rows)
         if vector is None or kept < 0.5:
             key, vector = None, random_direction(self.rows, self.generator)
         self._rows[self.dimension] = vector
@@ -134,7 +137,7 @@ class KrylovSpace:
         image = product(self.operator, vector)
         if not self.scaled and (length := norm(image)) > 0.0:
             self.unit, self.scaled = power_of_two(length), True
-        rest, coefficients = orthogonalised(image / self.unit, self.rows)
+        rest, coefficients, clean = orthogonalised(image / self.unit, self.rows)
         self._compare_halves(vector, coefficients, norm(image) / self.unit, remainders)
         self._matrix[self.dimension - 1, : self.dimension] = coefficients
         self._matrix[: self.dimension, self.dimension - 1] = coefficients
@@ -148,6 +151,7 @@ class KrylovSpace:
             weights[-1] = 1.0
             self.latest = max(self._remainders, default=-1) + 1 if key is None else key
             self._remainders[self.latest] = (rest / length, length, weights)
+        self._clean = self.latest if clean and tilt is None else None
 
     def ritz(
         self,
@@ -191,6 +195,7 @@ class KrylovSpace:
         """Keep the span of some Ritz vectors only: a thick restart."""
         kept = vectors.shape[1]
         self._rows[:kept] = vectors.mT @ self.rows
+        self._clean = None  # rounding of the new vectors is in them, not in the remainders
         self._matrix[:kept, :kept] = torch.diag(values)
         self.dimension = kept
         self._remainders = {

@@ -4,8 +4,9 @@ r"""Lanczos tridiagonalisation of a symmetric operator that is known by its prod
 
 with orthonormal columns V, first the normalised start, and a tridiagonal T. Rounding destroys the orthogonality of the
 plain recurrence as soon as a Ritz value converges, which then appears again and again ("ghosts"). Here every product is
-orthogonalised twice against the whole basis; twice is enough (Giraud, Langou, Rozloznik and van den Eshof 2005), V is
-orthonormal to a few units of rounding and a Ritz value appears as often as its eigenvectors are in the space.
+orthogonalised against the whole basis, once more if that takes off much; twice is enough (Giraud, Langou, Rozloznik and
+van den Eshof 2005), V is orthonormal to a few units of rounding and a Ritz value appears as often as its eigenvectors
+are in the space.
 
 Basis and recurrence are in float64 whatever the operator's dtype: a vector is rounded for the product, and the product
 widened. Norms are safe from overflow and underflow, so that H may be scaled by any power of ten that its products bear.
@@ -21,6 +22,8 @@ from torch import Tensor
 from numerics.arguments import checked_finite, checked_generator, checked_sizes, checked_tensors
 from numerics.curvature.linear_operator import SymmetricOperator, as_operator, power_of_two, product, refuse_skew
 
+FALL = 0.7
+"""A vector that orthogonalisation shortens to less than this part of its length is orthogonalised once more."""
 BREAKDOWN = 16.0
 """A remainder below this many units of the products' rounding, relative to the operator's scale, is nothing."""
 
@@ -129,7 +132,7 @@ def lanczos(
     scale, remainder = 0.0, 0.0
     for step in range(frozen, frozen + steps):
         rows[step] = vector
-        image, coefficients = orthogonalised(product(operator, vector), rows[: step + 1])
+        image, coefficients, clean = orthogonalised(product(operator, vector), rows[: step + 1])
         remainder = norm(image)
         diagonal.append(float(coefficients[-1]))
         scale = max(scale, abs(diagonal[-1]) + remainder)
@@ -144,7 +147,9 @@ def lanczos(
         if step + 1 == frozen + steps or (remainder == 0.0 and not go_on):
             break
         off_diagonal.append(remainder)
-        if remainder > 0.0:
+        if clean and remainder > 0.0:
+            vector, kept = image / remainder, 1.0
+        elif remainder > 0.0:
             vector, kept = normalised(image / remainder, rows[: step + 1])
         if remainder == 0.0 or kept < 0.5:
             off_diagonal[-1] = 0.0
@@ -198,25 +203,43 @@ def norm(vector: Float[Tensor, " size"]) -> float:
 
 def orthogonalised(
     vector: Float[Tensor, " size"], rows: Float[Tensor, "steps size"]
-) -> tuple[Float[Tensor, " size"], Float[Tensor, " steps"]]:
-    """A vector less its components along orthonormal rows, taken off twice, and these components."""
-    coefficients = rows @ vector
-    rest = torch.addmv(vector, rows.mT, coefficients, alpha=-1)
-    correction = rows @ rest
-    return torch.addmv(rest, rows.mT, correction, alpha=-1), coefficients + correction
+) -> tuple[Float[Tensor, " size"], Float[Tensor, " steps"], bool]:
+    """A vector less its components along orthonormal rows, and these components.
+
+    First the last two rows are taken off, which is nearly all there is of a Lanczos step, and then all rows, once more
+    if that shortens what is left to less than ``FALL`` of its length: what is left is then orthogonal to rounding
+    (Daniel, Gragg, Kaufman and Stewart, Math. Comp. 30 (1976) 772).
+
+    Returns:
+        What is left, the components, and whether what is left is orthogonal to rounding of its own length, too; if not
+        it is little but rounding.
+    """
+    near = rows[-2:]
+    along = near @ vector
+    rest = torch.addmv(vector, near.mT, along, alpha=-1)
+    left, coefficients = norm(rest), rest.new_zeros(len(rows))
+    coefficients[len(rows) - len(near) :] = along
+    for _ in range(2):
+        before, correction = left, rows @ rest
+        rest = torch.addmv(rest, rows.mT, correction, alpha=-1)
+        coefficients += correction
+        left = norm(rest)
+        if left >= FALL * before:
+            return rest, coefficients, left > 0.0
+    return rest, coefficients, False
 
 
 def normalised(
     vector: Float[Tensor, " size"], rows: Float[Tensor, "steps size"]
 ) -> tuple[Float[Tensor, " size"], float]:
     """A unit vector made orthogonal to orthonormal rows and to unit length, and what was left of its length."""
-    rest, _ = orthogonalised(vector, rows)
+    rest, _, _ = orthogonalised(vector, rows)
     left = norm(rest)
     if left == 0.0:
         return rest, 0.0
     rest = rest / left
     if left < 0.7:  # what is left may be rounding: once more, now on a unit vector
-        rest, _ = orthogonalised(rest, rows)
+        rest, _, _ = orthogonalised(rest, rows)
         rest = rest / norm(rest)
     return rest, left
 

@@ -19,7 +19,7 @@ from numerics.arguments import checked_generator, checked_sizes
 from numerics.curvature.cost import choose
 from numerics.curvature.estimate import Method
 from numerics.curvature.gauss_quadrature import GaussQuadrature
-from numerics.curvature.lanczos import BREAKDOWN
+from numerics.curvature.lanczos import BREAKDOWN, FALL
 from numerics.curvature.linear_operator import (
     SymmetricOperator,
     as_operator,
@@ -36,8 +36,6 @@ MEMORY = 2**30
 CONVERGED = 1e-6
 """A Ritz pair is an eigenpair if its residual is below this part of the spectral radius, or what the products' rounding
 makes of it: with float32 products up to twice that. Its value is closer, by the square where it stands alone."""
-FALL = 0.7
-"""A vector that orthogonalisation shortens to less than this part of its length is orthogonalised once more."""
 _SIMPLE = 25.0  # mass in units of 1/size that a simple eigenvalue has in a random vector with probability 6e-7 only
 
 

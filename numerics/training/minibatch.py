@@ -28,9 +28,8 @@ from numerics.training.descent import checked_mask, kept, relative_norm_of_kept
 from numerics.training.local_entropy import LocalEntropy, scaled_entropy_gradient
 from numerics.training.result import TrainingResult
 from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gradient
+from numerics.training.training_set import Arrivals, TrainingSet
 from numerics.training.weight_average import WeightAverage
-
-_EXAMPLES = 2**12  # times members: what one pass for the full training loss takes at a time
 
 
 @torch.no_grad()
@@ -141,7 +140,7 @@ def sgd(
         check_every = -(-examples // (batch_size * batches))
     checked_sizes(check_every=check_every)
     checked_tolerance(tolerance)
-    data = _Examples(network, x, y, loss, own_inputs, own)
+    data = TrainingSet(network, x, y, loss, own_inputs, own)
     draws = _Draws(
         [_batches(generator, examples, batch_size) for generator in generators("batches", seeds)],
         list(generators("langevin", seeds)) if isinstance(rule, LocalEntropy) else [],
@@ -154,7 +153,7 @@ def sgd(
         momentum=momentum,
         rule=rule,
         average=average,
-        target=target,
+        arrivals=None if target is None else Arrivals(data, len(theta), target),
         steps=steps,
         check_every=check_every,
         moments=moments,
@@ -166,38 +165,6 @@ def sgd(
     arrived = None if target is None else reached
     gradients = taken * (1 if rule is None else rule.gradients_per_step)
     return TrainingResult(end, value, norms, norms <= tolerance, taken, trajectory, moments, arrived, gradients)
-
-
-@dataclass(frozen=True)
-class _Examples:
-    """The training set, from which members take batches of their own."""
-
-    network: Network
-    x: Tensor
-    y: Tensor
-    loss: Loss
-    own_x: bool  # whether x has a members axis
-    own_y: bool
-
-    def batch(self, members: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """The chosen examples, (members, batch), of some members."""
-        rows = members[:, None]
-        x = self.x[rows, chosen] if self.own_x else self.x[chosen]
-        return x, self.y[rows, chosen] if self.own_y else self.y[chosen]
-
-    def loss_of(self, members: Tensor, theta: Tensor) -> Tensor:
-        """Loss over all examples of some members, infinity where it overflows."""
-        examples = self.x.shape[1 if self.own_x else 0]
-        total = theta.new_zeros(len(theta))
-        for places in torch.split(torch.arange(examples, device=theta.device), max(1, _EXAMPLES // len(theta))):
-            x, y = self.batch(members, places.expand(len(theta), -1))
-            outputs = (
-                self.network.forward(theta, x, shared=False)
-                if isinstance(self.network, FunctionalModule)
-                else self.network.forward(theta, x)
-            )
-            total += self.loss.value(outputs, y) * (len(places) / examples)
-        return total.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 @dataclass(frozen=True)
@@ -226,7 +193,7 @@ def _batches(generator: torch.Generator, examples: int, batch_size: int) -> Iter
 
 
 def _direction(
-    data: _Examples,
+    data: TrainingSet,
     draws: _Draws,
     members: Tensor,
     point: Tensor,
@@ -249,7 +216,7 @@ def _direction(
 
 
 def _run(
-    data: _Examples,
+    data: TrainingSet,
     theta: Tensor,
     draws: _Draws,
     *,
@@ -257,7 +224,7 @@ def _run(
     momentum: float,
     rule: SharpnessAware | LocalEntropy | None,
     average: WeightAverage | None,
-    target: float | None,
+    arrivals: Arrivals | None,
     steps: int,
     check_every: int,
     moments: tuple[int, ...],
@@ -286,8 +253,8 @@ def _run(
             shown = point if average is None else average.updated(shown, point, step)
             taken[members] = step
         looked_at = step % check_every == 0 or step == steps
-        if target is not None and len(members) and looked_at and (average is None or average.count(step)):
-            arrived = data.loss_of(members, shown) <= target
+        if arrivals is not None and len(members) and looked_at and (average is None or average.count(step)):
+            arrived = arrivals.among(members, shown)
             if bool(arrived.any()):
                 theta[members] = shown
                 reached[members[arrived]] = True

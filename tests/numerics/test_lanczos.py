@@ -155,9 +155,28 @@ def test_norms_neither_overflow_nor_underflow() -> None:
 def test_components_taken_off_are_handed_back() -> None:
     rows = torch.linalg.qr(_normal(9, 4)).Q.T.contiguous()
     vector = _normal(9, seed=1)
-    rest, coefficients = orthogonalised(vector, rows)
+    rest, coefficients, clean = orthogonalised(vector, rows)
+    assert clean
     assert float((rows @ rest).abs().max()) < 1e-15
     torch.testing.assert_close(rest + rows.T @ coefficients, vector, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("along", [1.0, 1e6, 1e12])
+def test_what_is_left_is_orthogonal_to_rounding_of_its_own_length_however_much_is_taken_off(along: float) -> None:
+    rows = torch.linalg.qr(_normal(60, 20)).Q.T.contiguous()
+    vector = _normal(60, seed=1) + along * rows[:15].sum(0)  # nothing of it along the last rows
+    rest, coefficients, clean = orthogonalised(vector, rows)
+    assert clean
+    assert float((rows @ rest).abs().max()) < 1e-14 * float(rest.norm())
+    torch.testing.assert_close(rest + rows.T @ coefficients, vector, rtol=1e-13, atol=0)
+
+
+def test_a_vector_of_the_space_leaves_nothing_that_is_called_orthogonal_or_rounding() -> None:
+    rows = torch.eye(5, dtype=torch.float64)[:4]
+    rest, coefficients, clean = orthogonalised(rows.sum(0), rows)
+    assert not clean
+    assert torch.equal(coefficients, torch.ones(4, dtype=torch.float64))
+    assert not rest.any()
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -1,5 +1,6 @@
 """Stochastic gradient descent: torch's own steps on batches of each member's own, and members that stop alone."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from numerics import (
     Mlp,
     SquaredError,
     TrainingResult,
+    digits,
     gradient_descent,
     levenberg_marquardt,
     sgd,
@@ -146,6 +148,40 @@ def test_members_that_have_arrived_stand_still_and_say_when() -> None:
         torch.testing.assert_close(end.trajectory[2, member], end.theta[member], rtol=0, atol=0)
         torch.testing.assert_close(end.trajectory[1, member], free.trajectory[min(step, 20), member])
     assert 0 < int(end.steps.min()) < 60
+
+
+def test_members_arrive_where_the_loss_over_all_examples_says_so_though_few_are_looked_at() -> None:
+    """Every step is looked at: the hardest examples exclude a member only where the loss over all does."""
+    x, labels = digits(samples=90)
+    network, loss, seeds = Mlp((64, 6, 10), "relu", bias=True), CrossEntropy(), range(4)
+    settings: dict[str, Any] = {"learning_rate": 0.3, "batch_size": 9, "seeds": seeds}
+    free = sgd(network, network.init(seeds), x, labels, loss, steps=80, record_at=range(81), **settings)
+    losses = torch.stack([loss.value(network.forward(theta, x), labels) for theta in free.trajectory])
+    target = float(losses[60:].median())
+    for several in (1, 7):
+        end = sgd(
+            network, network.init(seeds), x, labels, loss, steps=80, stop_at=target, check_every=several, **settings
+        )
+        looked_at = losses[::several] <= target
+        first = several * looked_at.int().argmax(dim=0)
+        assert torch.equal(end.steps, torch.where(looked_at.any(0), first, 80))
+
+
+def test_a_loss_that_may_be_negative_is_looked_at_over_all_examples() -> None:
+    @dataclass(frozen=True)
+    class SometimesNegative(SquaredError):  # noqa: N818 - not an exception, though SquaredError ends like one
+        """Less by 50 on each example with a large target."""
+
+        def value(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return super().value(outputs, targets) - 50 * (targets > 3).to(outputs).mean()
+
+    x = torch.tensor([[0.0], [1.0]])
+    y = torch.tensor([[2.0], [6.0]])  # 4 and 36 - 50: the first alone is above twice the target, the mean is below it
+    end = sgd(
+        Mlp((1, 1), "linear"), torch.zeros(1, 1), x, y, SometimesNegative(), learning_rate=0.1, batch_size=2, seeds=[0],
+        steps=5, stop_at=1.5,
+    )  # fmt: skip
+    assert end.steps.tolist() == [0]
 
 
 def test_the_end_is_looked_at_whatever_the_interval() -> None:
