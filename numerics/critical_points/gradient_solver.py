@@ -96,6 +96,8 @@ def _solve(everyone: Landscape, theta: Tensor, tolerance: float, max_steps: int,
     outcome = torch.full_like(steps, SEARCHING)
     gradient = everyone.gradient(theta)
     mark = gradient.norm(dim=1)
+    everybody = torch.arange(len(theta), device=theta.device)
+    grid = theta.new_tensor(_GRID)
     for step in range(1, max_steps + 1):
         working = (everyone.relative(theta, gradient) > tolerance) & (outcome == SEARCHING)
         rows = working.nonzero().squeeze(1)
@@ -104,19 +106,15 @@ def _solve(everyone: Landscape, theta: Tensor, tolerance: float, max_steps: int,
         some, here, slope = everyone.of(rows), theta[rows], gradient[rows]
         eigenvalues, vectors = torch.linalg.eigh(some.hessian(here))
         scale = eigenvalues.abs().amax(1, keepdim=True)
-        components = (vectors.mT @ slope[..., None]).squeeze(-1) * eigenvalues
-        moves = [newton_step(eigenvalues, vectors, slope, resolution(some, eigenvalues))]
-        for share in _GRID:
-            damped = components / (eigenvalues.square() + share * scale.square())
-            moves.append(-(vectors @ damped[..., None]).squeeze(-1))
-        best, new, least = here, slope, slope.norm(dim=1)
-        for move in moves:
-            trial = here + move
-            met = some.gradient(trial)
-            better = met.norm(dim=1) < least  # never true of NaN
-            least = torch.where(better, met.norm(dim=1), least)
-            best = torch.where(better[:, None], trial, best)
-            new = torch.where(better[:, None], met, new)
+        components = (vectors.mT @ slope[..., None]) * eigenvalues[..., None]
+        damped = components / (eigenvalues.square()[..., None] + scale.square()[..., None] * grid)
+        newton = newton_step(eigenvalues, vectors, slope, resolution(some, eigenvalues))
+        moves = torch.cat([newton[:, None], -(vectors @ damped).mT], dim=1)
+        trials = torch.cat([here[:, None], here[:, None] + moves], dim=1)  # members x steps x parameters
+        met = some.of(everybody[: len(rows)].repeat_interleave(trials.shape[1])).gradient(trials.flatten(0, 1))
+        met = met.reshape(trials.shape)
+        least, chosen = met.norm(dim=2).nan_to_num(nan=torch.inf).min(dim=1)
+        best, new = trials[everybody[: len(rows)], chosen], met[everybody[: len(rows)], chosen]
         stuck = least >= slope.norm(dim=1)
         theta[rows], gradient[rows] = best, new
         steps[rows] += 1
