@@ -88,16 +88,17 @@ def relu_teacher_hessian(weights: Any, teacher: Any = None) -> Array:
     """
     learner, target = read_units(weights, teacher, nonzero=True)
     units, inputs = learner.shape[-2:]
-    pairs = _pairs(learner, learner)
+    pairs, towards = _pairs(learner, learner), _pairs(learner, target)
     one = np.eye(inputs)
-    n, u = pairs.normal, pairs.first[..., :, None, :]
+    n, u = _normals(pairs), pairs.first[..., :, None, :]
+    away = _normals(towards)
     un = u[..., :, None] * n[..., None, :]
     turn = pairs.sine[..., None, None] * (un + un.swapaxes(-1, -2))
     stretch = pairs.cosine[..., None, None] * (u[..., :, None] * u[..., None, :] - n[..., :, None] * n[..., None, :])
     blocks = (np.pi - pairs.angle)[..., None, None] * one + pairs.sine[..., None, None] * (turn + stretch)
     blocks /= 2 * np.pi  # ... x units x units x inputs x inputs, 1/2 on the diagonal
     for place in range(units):
-        blocks[..., place, place, :, :] += _own(pairs, place) - _own(_pairs(learner, target), place)
+        blocks[..., place, place, :, :] += _own(pairs, n, place) - _own(towards, away, place)
     size = units * inputs
     hessian = np.moveaxis(blocks, -3, -2).reshape(*learner.shape[:-2], size, size)
     return np.asarray((hessian + hessian.swapaxes(-1, -2)) / 2)
@@ -129,7 +130,7 @@ def read_units(weights: Any, teacher: Any, *, nonzero: bool = False) -> tuple[Ar
 
 
 class _Pairs(NamedTuple):
-    """What is needed of each pair of units: unit vectors, lengths, angle, and the direction from one to the other."""
+    """What is needed of each pair of units: unit vectors, lengths, and their angle."""
 
     first: Array
     lengths: Array
@@ -138,20 +139,28 @@ class _Pairs(NamedTuple):
     angle: Array
     sine: Array
     cosine: Array
-    normal: Array
 
 
 def _pairs(first: Array, second: Array) -> _Pairs:
-    lengths, others = (np.linalg.norm(units, axis=-1) for units in (first, second))
+    lengths, others = _length(first), _length(second)
     u = first / np.where(lengths > 0, lengths, 1)[..., None]
     e = second / np.where(others > 0, others, 1)[..., None]
     left, right = u[..., :, None, :], e[..., None, :, :]
-    angle = 2 * np.arctan2(np.linalg.norm(left - right, axis=-1), np.linalg.norm(left + right, axis=-1))
-    sine, cosine = np.sin(angle), np.cos(angle)
+    angle = 2 * np.arctan2(_length(left - right), _length(left + right))
+    return _Pairs(u, lengths, others, e, angle, np.sin(angle), np.cos(angle))
+
+
+def _normals(pairs: _Pairs) -> Array:
+    """The directions, at right angles to each of the first units, that lead to each of the second ones."""
+    left, right = pairs.first[..., :, None, :], pairs.second[..., None, :, :]
     rest = right - (left * right).sum(-1, keepdims=True) * left
-    size = np.linalg.norm(rest, axis=-1, keepdims=True)
+    size = _length(rest)[..., None]
     # parallel units: the normal is multiplied by a sine that is 0
-    return _Pairs(u, lengths, others, e, angle, sine, cosine, rest / np.where(size > 0, size, 1))
+    return np.asarray(rest / np.where(size > 0, size, 1))
+
+
+def _length(vectors: Array) -> Array:
+    return np.asarray(np.sqrt(np.einsum("...i,...i->...", vectors, vectors)))
 
 
 def _kernel(first: Array, second: Array) -> Array:
@@ -168,10 +177,10 @@ def _pull(first: Array, second: Array) -> Array:
     return np.asarray((along + (length * (np.pi - pairs.angle)) @ pairs.second) / (2 * np.pi))
 
 
-def _own(pairs: _Pairs, place: int) -> Array:
+def _own(pairs: _Pairs, normals: Array, place: int) -> Array:
     """The sum over the second units of the kernel's Hessian in one of the first ones."""
     weight = pairs.others * pairs.sine[..., place, :] / pairs.lengths[..., place, None]
-    u, n = pairs.first[..., place, :], pairs.normal[..., place, :, :]
+    u, n = pairs.first[..., place, :], normals[..., place, :, :]
     plain = np.eye(u.shape[-1]) - u[..., :, None] * u[..., None, :]
     return np.asarray(
         (weight.sum(-1)[..., None, None] * plain + (n * weight[..., None]).swapaxes(-1, -2) @ n) / (2 * np.pi)
