@@ -113,6 +113,7 @@ def test_its_layers_have_names_for_spectra_by_layer() -> None:
     assert names == ["convolution1", "convolution2", "dense1", "dense2"]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_it_learns_the_digits() -> None:
     net = FunctionalModule(convolutional_net(side=8, seed=0, dtype=torch.float32))
     x, labels = numerics.digits(samples=256, dtype=torch.float32)

@@ -160,6 +160,7 @@ def test_a_critical_point_is_found_where_it_is(tanh_points: tuple) -> None:
     assert (back.steps <= 6).all()
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_the_aim_decides_what_is_found() -> None:
     """From the same starts, aims of 0 end in points of lower index and loss than aims of the start's own index."""
     network, starts, x, y = problem((4, 4, 4), 16, 24)
@@ -174,6 +175,7 @@ def test_the_aim_decides_what_is_found() -> None:
     assert int((low.index[both] == 0).sum()) >= 5
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_one_aim_for_all_is_the_same_aim_for_each() -> None:
     network, starts, x, y = problem((2, 2, 2), 8, 4)
     one, each = (
@@ -194,6 +196,7 @@ def test_records_print_in_one_line_without_their_numbers() -> None:
     assert re.fullmatch(r"CriticalPoints\(3 members; 3 converged: loss [\d.]+ to [\d.]+, index 4\)", repr(zero))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_without_weight_decay_runaways_are_no_critical_points() -> None:
     """Separable data of one unit: the gradient decays along a ray, and no threshold on it makes an end critical."""
     x = torch.tensor([[-1.0], [2.0]], dtype=torch.float64)
@@ -206,6 +209,7 @@ def test_without_weight_decay_runaways_are_no_critical_points() -> None:
     assert bool((minimise_gradient_norm(network, ray, x, y, HALF, bound=50.0, max_steps=40).flat).all())
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_gradient_flat_points_pass_the_threshold_and_are_not_critical() -> None:
     """There the gradient lies in the kernel of the Hessian; nothing that is accepted and critical does more harm."""
     network, starts, x, y = problem((4, 4, 4), 16, 24)
@@ -245,6 +249,7 @@ def test_zero_modes_make_a_point_of_a_nonlinear_network_none() -> None:
 
 
 @pytest.mark.parametrize("finder", FINDERS)
+@pytest.mark.usefixtures("unchecked")
 def test_no_index_is_told_where_the_whole_hessian_vanishes(finder: Callable[..., CriticalPoints]) -> None:
     """(1 + v^2 tanh^2 w)/2 is least at 0, but of a negative curvature around it, relative to its own Hessian's size.
 
@@ -284,6 +289,7 @@ def test_the_scale_of_hessians_has_the_units_of_a_linear_network_at_its_critical
     torch.testing.assert_close(none, size[None], rtol=1e-12, atol=0.0)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_counts_do_not_depend_on_the_unit_of_the_targets() -> None:
     network, starts, x, y = problem((3, 3, 3), 12, 8, name="linear")
     one, other = (solve_gradient(network, c * starts, x, c**2 * y, HALF) for c in (1.0, 2.0**-16))
@@ -293,6 +299,7 @@ def test_counts_do_not_depend_on_the_unit_of_the_targets() -> None:
 
 
 @pytest.mark.parametrize("decay", [1e-12, 1e-10, 1e-9, 1e-8])
+@pytest.mark.usefixtures("unchecked")
 def test_an_unbalanced_linear_network_with_weight_decay_is_no_critical_point(decay: float) -> None:
     """With decay W1 W1' = W2' W2 at a critical point: of the orbits only rotations are left, however small it is."""
     x = torch.ones(1, 1, dtype=torch.float64)
@@ -399,6 +406,7 @@ def test_groups_of_members_change_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     assert torch.equal(joined([whole]).theta, whole.theta)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_starts_lie_on_the_way_down_and_depend_on_their_own_seeds() -> None:
     network = Mlp((3, 3, 3), "tanh")
     x, y = gaussian_memorisation(inputs=3, outputs=3, samples=12, seeds=range(30))
@@ -445,6 +453,7 @@ def test_a_sample_has_its_evidence_entry_by_entry(device: str) -> None:
         ({"method": "gradient-norm"}, {"accepted", "alignment"}),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_a_prefix_of_draws_is_that_of_a_longer_sample(changes: dict[str, object], more: set[str]) -> None:
     both, first = (sample(max_steps=8, draws=draws, **changes) for draws in (2, 1))
     assert set(both) == set(first) >= more
@@ -452,6 +461,7 @@ def test_a_prefix_of_draws_is_that_of_a_longer_sample(changes: dict[str, object]
     torch.testing.assert_close(first["theta"], both["theta"][:6], rtol=1e-7, atol=1e-7)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_points_found_twice_count_once() -> None:
     """A linear network of width 2 has four critical sets per draw of the data."""
     found = sample(

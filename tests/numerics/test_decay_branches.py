@@ -96,6 +96,7 @@ def test_what_is_not_critical_has_no_branch(found: tuple[torch.Tensor, ...]) -> 
 
 @given(labels=st.lists(st.floats(0.3, 0.9), min_size=4, max_size=4), decay=st.floats(1e-3, 2e-2))
 @settings(max_examples=3)
+@pytest.mark.usefixtures("unchecked")
 def test_one_unit_on_one_example_is_followed_to_its_exact_minimum(labels: list[float], decay: float) -> None:
     """(v tanh(w) - y)^2 + d (v^2 + w^2)/2: at the minimum d v^2 = d w cosh(w) sinh(w) by eliminating the residual."""
     y = torch.tensor(labels, dtype=torch.float64)
@@ -111,6 +112,7 @@ def test_one_unit_on_one_example_is_followed_to_its_exact_minimum(labels: list[f
     torch.testing.assert_close(2 * residual * torch.tanh(w), -decay * v, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_sample_hands_its_branches_over() -> None:
     found = sample_critical_points(
         widths=[3, 3, 3], samples=12, activation="tanh", weight_decay=1e-2, seed=3, draws=2, starts=4, max_steps=60,

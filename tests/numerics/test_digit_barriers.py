@@ -13,6 +13,7 @@ SMALL = json.loads(
 )
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_learnt_paths_lie_below_the_matched_line_and_that_below_the_line() -> None:
     found = sample_digit_barriers(seed=0, pairs=3, methods=METHODS, **{**SMALL, "steps": 200})
     barrier = {name: float(found[f"{name}.barrier"].median()) for name in METHODS}

@@ -297,6 +297,7 @@ def test_scoping_grows_gamma_in_the_groups_and_the_walk_is_of_its_length() -> No
     assert optimiser.param_groups[0]["param_names"] == [name for name, _ in module.named_parameters()]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_entropy_sgd_goes_to_the_mean_by_default_and_stays_there_however_stiff_the_spring_grows() -> None:
     """With a learning rate of 1/gamma along gamma (x - mean), the way is passed once gamma has doubled."""
     x = nn.Parameter(torch.tensor([3.0, -2.0], dtype=torch.float64))
@@ -465,6 +466,7 @@ def test_walks_of_different_length_are_refused_however_they_came_about() -> None
 
 
 @makers
+@pytest.mark.usefixtures("unchecked")
 def test_every_optimiser_learns_the_digits(make: Make) -> None:
     x, y = digits(samples=200, dtype=torch.float32)
     generator = torch.Generator().manual_seed(0)

@@ -132,6 +132,7 @@ KINDS += ["on the cut", "near the cut"]
 
 @pytest.mark.parametrize("method", ["exact", "estimated"])
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.usefixtures("unchecked")
 def test_two_hundred_prescribed_spectra_are_counted_or_unresolved(kind: str, method: str, device: str) -> None:
     """No eigenvalue is counted on the wrong side, and what is clearly beyond the cut is counted."""
     for seed in range(20):
@@ -154,6 +155,7 @@ def test_two_hundred_prescribed_spectra_are_counted_or_unresolved(kind: str, met
                 assert count == 0
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_large_operator_is_followed_from_both_ends_to_the_cut(device: str) -> None:
     """30 negative and 60 positive eigenvalues of 20000, equal ones among them; nearly all others are zero."""
     generator = _generator(3)
@@ -169,6 +171,7 @@ def test_a_large_operator_is_followed_from_both_ends_to_the_cut(device: str) -> 
 
 
 @pytest.mark.parametrize("products", [66, 67, 130, 194])
+@pytest.mark.usefixtures("unchecked")
 def test_a_search_that_a_budget_cuts_short_never_takes_what_it_has_not_seen_for_inside(products: int) -> None:
     """Eight equal eigenvalues just beyond the cut: the last run has a few steps, and says nothing about them."""
     bulk = torch.linspace(-0.05, 0.05, 3991, dtype=torch.float64)
@@ -182,6 +185,7 @@ def test_a_search_that_a_budget_cuts_short_never_takes_what_it_has_not_seen_for_
         assert not found.finished or int(found.positive) == 9
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_count_against_an_early_and_smaller_cut_is_not_kept() -> None:
     """The radius is seen late, at the end of a dense spectrum; what lay beyond the first cut lies inside the last."""
     isolated = -torch.tensor([0.9993, 0.9990, 0.9985, 0.998, 0.997, 0.99], dtype=torch.float64)

@@ -53,6 +53,7 @@ def test_fewer_examples_than_inputs_are_fitted_exactly(name: str) -> None:
 
 
 @pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.usefixtures("unchecked")
 def test_tanh_networks_with_weight_decay_end_in_true_minima(bias: bool, device: str) -> None:
     network = Mlp((5, 5, 5), "tanh", bias=bias)
     x, y = _problem(5, 20, 12, device=device)
@@ -131,6 +132,7 @@ def test_convergence_is_honest_on_problems_of_all_shapes(seed: int) -> None:
     assert (objective.detach() <= before * (1 + 1e-12)).all()
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_large_ensemble_is_worked_on_in_groups_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
 
@@ -162,6 +164,7 @@ def test_too_few_steps_are_not_convergence() -> None:
     assert end.steps.tolist() == [2] * 8
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_minima_on_kinks_are_not_convergence() -> None:
     """ReLU networks that cannot fit their data mostly settle on kinks, where no gradient vanishes."""
     network = Mlp((6, 6, 6), "relu")
