@@ -31,7 +31,8 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
-	for name in free_probability critical_energy curvature critical_points; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in free_probability critical_energy curvature critical_points level_sets wide_networks \
+		activation_regions random_projections; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
