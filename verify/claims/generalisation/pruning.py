@@ -226,9 +226,8 @@ def sometimes_better(bench: Workbench) -> Iterator[Comparison]:
     first training: the longer one goes on learning the labels that it is given, the loss on which becomes smaller.
     Where all labels are right, the median network gains at most half a point by the removal.
     """
-    networks = bench.size(quick=2, standard=24, full=120)
-    noisy = _measured(bench, "noisy labels", networks, noise=NOISE)
-    right = _measured(bench, "right labels", networks)
+    noisy = _measured(bench, "noisy labels", bench.size(quick=2, standard=48, full=120), noise=NOISE)
+    right = _measured(bench, "right labels", bench.size(quick=2, standard=24, full=120))
     nine = JUDGED[1]
     yield Ordering(
         "half of the labels random: all weights trained as long against 90 % removed",
@@ -256,12 +255,13 @@ def sometimes_better(bench: Workbench) -> Iterator[Comparison]:
         title="What removing weights adds to the accuracy",
         x="percent of the weights removed",
         y="points gained over all weights",
-        caption=f"Means over {networks} networks; bars: two standard errors.",
+        caption=f"Means over {len(noisy['dense'])} networks with random labels, {len(right['dense'])} with right ones; "
+        "bars: two standard errors.",
     )
     percent = 100 * np.array(SHARES)
     for labels, found in (("half of the labels random", noisy), ("all labels right", right)):
         for whole, name in (("trained as long", "dense"), ("after one training", "once")):
             gain = found["pruned"] - found[name]
-            errors = 2 * gain.std(axis=0, ddof=1) / networks**0.5
+            errors = 2 * gain.std(axis=0, ddof=1) / len(gain) ** 0.5
             figure.points(percent, gain.mean(axis=0), f"{labels}, over all {whole}", errors=errors)
     figure.line(percent[[0, -1]], [0, 0], "no difference")
