@@ -99,7 +99,7 @@ def test_descent_in_small_steps_is_beside_the_flow_and_longer_examples_are_separ
     apart = np.linalg.norm(found["descent"] - found["beside"], axis=1)
     assert (apart < 0.1 * np.linalg.norm(found["beside"], axis=1)).all()
     examples = max_margin.separable_examples(5, sets=2)
-    np.testing.assert_array_equal(examples, np.round(examples * 16) / 16)
+    np.testing.assert_array_equal(examples, np.round(examples * 2**20) / 2**20)
     assert ((examples @ found["descent"][:, :, None]) > 0).all()
 
 

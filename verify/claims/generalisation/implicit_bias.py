@@ -150,7 +150,7 @@ def implicit_bias(bench: Workbench) -> Iterator[Comparison]:
 
 def fits_of_digits(bench: Workbench) -> Iterator[Comparison]:
     """Compare networks that are right on the same images, some of which had wrong labels to fit as well."""
-    sets, batches = bench.size(quick=1, standard=TOGETHER, full=TOGETHER), bench.size(quick=1, standard=5, full=20)
+    sets, batches = bench.size(quick=1, standard=TOGETHER, full=TOGETHER), bench.size(quick=1, standard=2, full=8)
     steps = bench.size(quick=10, standard=20000, full=20000)
     items = [
         {"seed": seed, "sets": sets, "steps": steps, "device": bench.device} for seed in bench.seeds("digits", batches)

@@ -19,8 +19,9 @@ INPUTS: Final = 4
 GAP: Final = 0.5
 """What is added to every example along the direction that separates them, so that some margin is there."""
 
-GRAIN: Final = 16
-"""Coordinates are multiples of one over this: rational numbers with short names."""
+GRAIN: Final = 2**20
+"""Coordinates are multiples of one over this, so that they are exact. On a coarse grid more examples than there are
+dimensions happen to share the least product, and their slopes are no longer settled by the multipliers."""
 
 BEGIN: Final = 1e-6
 """A time up to which the flow moves on a straight line, to twice as many digits."""
@@ -42,7 +43,7 @@ def separable_examples(seed: int, sets: int) -> Array:
         sets: How many sets of examples.
 
     Returns:
-        (sets, examples, inputs), multiples of 1/16.
+        (sets, examples, inputs), multiples of 1/2^20.
     """
     random = np.random.default_rng(seed)
     truth = random.normal(size=(sets, 1, INPUTS))

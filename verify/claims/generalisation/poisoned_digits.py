@@ -27,7 +27,7 @@ MOMENTUM: Final = 0.9
 BATCH: Final = 20
 LOSS: Final = log(2) / (TRAINING + max(POISON))
 
-TOGETHER: Final = 5
+TOGETHER: Final = 25
 """Sets that a worker takes in one batch."""
 
 
