@@ -291,3 +291,13 @@ def test_every_comparison_refutes_its_rival_or_is_refuted_by_it(
             else:
                 assert outcome[0] in {"PROVED", "CERTIFIED", "SUPPORTED"}, (name, finding["title"])
                 assert outcome[1] == "disjoint", (name, finding["title"])
+
+
+def test_every_picture_is_labelled_and_its_caption_is_whole(claims: dict[str, dict[str, Any]]) -> None:
+    for name, record in claims.items():
+        for figure in record["figures"]:
+            assert figure["title"], (name, figure["name"])
+            assert figure["x"]["label"] or figure["y"]["label"], (name, figure["name"])
+            assert figure["caption"].endswith((".", ".)")), (name, figure["name"])
+            assert figure["layers"], (name, figure["name"])
+            assert all(layer["label"] for layer in figure["layers"]), (name, figure["name"])

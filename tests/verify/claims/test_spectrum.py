@@ -44,7 +44,6 @@ CHEAP = (
     "residual-is-indefinite",
     "residual-variance",
     "residual-relu",
-    "more-semicircular",
     "wigner-scale-as-printed",
     "gauss-newton-is-wishart",
     "gauss-newton-linear",
