@@ -41,8 +41,8 @@ def cross_entropy_split() -> Derivation:
     Examples:
         >>> cross_entropy_split().at(part="example")
         log(2)
-        >>> cross_entropy_split().at(part="gradient", e=1, R=3, t=1)
-        -3/4
+        >>> cross_entropy_split().at(part="gradient", e=1, R=3, t="1/2")
+        -1/4
     """
     t, q, raised = _targets(_j), _probabilities(_j), exponential(_j)
     divergence = everywhere(t * (sp.log(t) - sp.log(q)))
@@ -89,7 +89,7 @@ def cross_entropy_split() -> Derivation:
                 shown=r"- \log \frac{1}{2} = \log 2",
             ),
         ),
-        Domain(k=(1, sp.oo)).with_integers("k"),
+        Domain(k=(1, sp.oo), t=(0, 1)).with_integers("k"),
         parts={
             "gradient": sp.Eq(sp.Symbol("g"), gradient),
             "example": sp.Eq(sp.Symbol("l"), sp.log(2)),
