@@ -203,6 +203,7 @@ def test_a_learning_rate_is_a_share_of_the_way_whatever_gamma_is(
 
 
 @pytest.mark.parametrize(("walk", "every"), [(1, 5), (2, 3), (20, 1)])
+@pytest.mark.usefixtures("unchecked")
 def test_by_default_the_loss_is_looked_at_once_an_epoch_of_batches(walk: int, every: int) -> None:
     """10 examples in batches of 2: five batches an epoch, of which a step takes as many as its walk is long."""
     network, x = Mlp((3, 2)), _normal(10, 3)

@@ -215,6 +215,7 @@ def clusters() -> tuple[Mlp, Tensor, Tensor, Tensor, Tensor]:
     ],
     ids=lambda method: method.name,
 )
+@pytest.mark.usefixtures("unchecked")
 def test_a_learnt_path_lies_far_below_the_line(
     method: Method, clusters: tuple[Mlp, Tensor, Tensor, Tensor, Tensor]
 ) -> None:

@@ -154,6 +154,7 @@ class TestWhereTheLossIsQuadratic:
 @pytest.mark.parametrize("measure", [epsilon_sharpness, box_sharpness])
 @pytest.mark.parametrize("kind", ["tanh", "relu", "sine"])
 @pytest.mark.parametrize("epsilon", [0.1, 1.5])
+@pytest.mark.usefixtures("unchecked")
 def test_in_two_dimensions_it_is_what_brute_force_finds(
     measure: Callable[..., Sharpness], kind: str, epsilon: float
 ) -> None:
@@ -175,6 +176,7 @@ def test_in_two_dimensions_it_is_what_brute_force_finds(
         assert float(found.value[member]) >= brute * (1 - 1e-6)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_rescaled_network_is_as_sharp_as_the_zero_function_is_bad() -> None:
     """With |theta_1'| = epsilon the ball holds (0, theta_2'); where it was flat the same epsilon hardly mattered."""
     network, epsilon = Mlp((3, 6, 1), "relu"), 1e-2
