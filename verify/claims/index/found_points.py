@@ -206,7 +206,9 @@ def aimed_together(width: int) -> int:
 
     A run that is killed loses the batch in hand. Small networks are searched faster in larger batches.
     """
-    return 20 if width <= 6 else TOGETHER
+    if width > 6:
+        return TOGETHER
+    return 25 if width > 4 else 20
 
 
 def batch_seeds(bench: Workbench, width: int, samples: int, draws: int, together: int = TOGETHER) -> list[int]:

@@ -170,7 +170,7 @@ def tanh_minimum(bench: Workbench) -> Iterator[Comparison]:
     # energies scatter by about .01 at every ratio, so a fifth of the rule needs more networks where the rule is small
     widths, networks = bench.size(
         quick=((3, 6, 9), (32, 48, 80)),
-        standard=((6, 9, 12), (64, 96, 160)),
+        standard=((6, 9, 12), (32, 64, 160)),
         full=((6, 9, 12, 18, 24), (128, 192, 320)),
     )
     figure = bench.figure(

@@ -68,7 +68,7 @@ def grows_with_energy(bench: Workbench) -> Iterator[Comparison]:
     """
     shapes = bench.size(
         quick=(((4, 32), 20, 6), ((4, 16), 20, 6), ((4, 12), 20, 6)),
-        standard=(((6, 48), 40, 10), ((6, 24), 40, 10), ((6, 16), 40, 10), ((8, 32), 40, 10)),
+        standard=(((6, 48), 25, 10), ((6, 24), 25, 10), ((6, 16), 25, 10), ((8, 32), 25, 10)),
         full=(((6, 48), 100, 15), ((6, 24), 100, 15), ((6, 16), 100, 15), ((12, 48), 60, 15), ((16, 64), 40, 12)),
     )
     clouds = [
@@ -195,7 +195,7 @@ def gradient_flat(bench: Workbench) -> Iterator[Comparison]:
     """
     (width, samples), draws, smaller = bench.size(
         quick=((4, 16), 15, ()),
-        standard=(FLAT_SHAPE, 250, ((4, 16, 100), (6, 24, 100))),
+        standard=(FLAT_SHAPE, 250, ((4, 16, 50), (6, 24, 50))),
         full=(FLAT_SHAPE, 1000, ((4, 16, 500), (6, 24, 500), (10, 40, 200))),
     )
     energy, alpha, accepted, critical, flat = norm_ends(bench, width, samples, draws)
@@ -203,7 +203,7 @@ def gradient_flat(bench: Workbench) -> Iterator[Comparison]:
     for size, count, many in smaller:
         *_, seen, _, flats = norm_ends(bench, size, count, many)
         others.append(f"{int(flats.sum())} of {int(seen.sum())} at n = {size}")
-    true = cloud(searched(bench, width, samples, max(TOGETHER, draws // 5), 2), width, samples)
+    true = cloud(searched(bench, width, samples, max(TOGETHER, draws // 10), 2), width, samples)
     figure_6(bench, true, energy[flat], alpha[flat])
     yield Proportion(
         f"accepted ends that are gradient-flat, n = {width}; of {draws} ends {int(accepted.sum())} were accepted: "
