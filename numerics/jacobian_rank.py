@@ -21,6 +21,9 @@ from numerics.functional_module import FunctionalModule, Network
 from numerics.networks import Mlp
 from numerics.objective import Inputs
 
+WORK = 2**21
+"""Numbers in the Jacobians of one chunk of members, for each output: 16 MiB in float64."""
+
 
 @dataclass(frozen=True)
 class FunctionalRank:
@@ -47,8 +50,8 @@ def functional_rank(
 ) -> FunctionalRank:
     """Count the singular values of the Jacobian of all outputs that are not 0.
 
-    A parameter on which no output depends counts as one more of them that is. Allocates the Jacobian of one member at
-    a time, batch x outputs x parameters, and its decomposition.
+    A parameter on which no output depends counts as one more of them that is. Members are taken a few at a time, with
+    2^21 numbers in their Jacobians for each output, or one by one: batch x outputs x parameters, and its decomposition.
 
     Args:
         network: A perceptron, or a view of a module with one row of outputs per example.
@@ -75,18 +78,23 @@ def functional_rank(
     own = _checked(network, theta, x, tolerance, shared=shared)
     theta, x = theta.double(), x.double() if x.is_floating_point() else x
     ranks, gaps, spectra = [], [], []
-    for member in range(len(theta)):
-        inputs = x[member] if own else x
-        jacobian = output_jacobian(network, theta[member : member + 1], inputs).flatten(0, 2)
-        lengths = jacobian.norm(dim=0)
+    rows = x.shape[int(own)]
+    # outputs are not known before the first Jacobian, and are few: they are not counted
+    together = max(1, WORK // (rows * theta.shape[1]))
+    for first in range(0, len(theta), together):
+        members = slice(first, first + together)
+        inputs = x[members] if own else x
+        jacobian = output_jacobian(network, theta[members], inputs, shared=not own).flatten(1, 2)
+        lengths = jacobian.norm(dim=1, keepdim=True)
         values = torch.linalg.svdvals(jacobian / torch.where(lengths > 0, lengths, torch.ones_like(lengths)))
-        kept = values > tolerance * values[0]
-        smallest = torch.where(kept, values, torch.full_like(values, torch.inf)).amin()
-        rest = torch.where(kept, torch.zeros_like(values), values).amax()
-        ranks.append(kept.sum())
+        largest = values[:, :1]
+        kept = values > tolerance * largest
+        smallest = torch.where(kept, values, torch.full_like(values, torch.inf)).amin(1)
+        rest = torch.where(kept, torch.zeros_like(values), values).amax(1)
+        ranks.append(kept.sum(1))
         gaps.append(smallest / rest)
-        spectra.append(values / values[0])
-    return FunctionalRank(torch.stack(ranks), torch.stack(gaps), torch.stack(spectra))
+        spectra.append(values / largest)
+    return FunctionalRank(torch.cat(ranks), torch.cat(gaps), torch.cat(spectra))
 
 
 def _checked(network: Network, theta: Tensor, x: Tensor, tolerance: float, *, shared: bool) -> bool:

@@ -45,6 +45,20 @@ def test_single_precision_networks_have_the_rank_of_the_same_numbers_in_double(a
     assert (found.rank < network.parameters).all() == (activation == "relu")
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_members_that_are_taken_one_by_one_have_the_ranks_that_they_have_together(
+    own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Mlp((2, 4, 3), "relu", bias=True)
+    theta = network.init(range(5), sigma_b=1.0)
+    x = torch.randn(*([5] if own else []), 9, 2, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    together = functional_rank(network, theta, x)
+    monkeypatch.setattr("numerics.jacobian_rank.WORK", 1)
+    apart = functional_rank(network, theta, x)
+    assert torch.equal(together.rank, apart.rank)
+    torch.testing.assert_close(together.values, apart.values, rtol=1e-12, atol=1e-14)
+
+
 def test_a_module_as_torch_makes_it_has_the_rank_of_its_perceptron() -> None:
     torch.manual_seed(0)
     module = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
