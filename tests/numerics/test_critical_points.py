@@ -65,6 +65,7 @@ def enumerated(x: np.ndarray, y: np.ndarray, hidden: int) -> list[tuple[float, i
 
 @pytest.mark.parametrize("finder", FINDERS)
 @pytest.mark.parametrize("widths", [(4, 4, 4), (5, 3, 4), (3, 5, 4), (2, 4, 5)])
+@pytest.mark.usefixtures("unchecked")
 def test_every_point_found_on_a_linear_network_is_one_of_those_enumerated(
     widths: tuple[int, int, int], finder: Callable[..., CriticalPoints], device: str
 ) -> None:
