@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from verify.refusal import BadInputError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of ``verify/store.schema.json``; it grows whenever that asks for something else."""
 
 Record = dict[str, Any]
 
@@ -244,7 +245,10 @@ def _read_record(path: Path, kind: str, rule: str) -> Record:
         raise BadInputError(f"{rule}: {path.name} cannot be read ({error}).") from error
     if not isinstance(record, dict) or record.get("schema") != SCHEMA_VERSION:
         found = record.get("schema") if isinstance(record, dict) else None
-        raise BadInputError(f"{rule}: {path.name} must have schema {SCHEMA_VERSION}, got {found}.")
+        raise BadInputError(
+            f"{rule}: {path.name} must have schema {SCHEMA_VERSION}, got {found}; what another version of this package "
+            "stored can be read by that version."
+        )
     missing = [name for name in _required(kind) if name not in record]
     if missing:
         raise BadInputError(f"{rule}: {path.name} must be as the store's schema says, and has no {missing[0]}.")

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import stat
@@ -8,12 +9,21 @@ import numpy as np
 import pytest
 
 from verify.refusal import BadInputError
-from verify.store import RunFolder, latest_run, read_arrays, schema, write_arrays, write_bytes, write_json
+from verify.store import (
+    SCHEMA_VERSION,
+    RunFolder,
+    latest_run,
+    read_arrays,
+    schema,
+    write_arrays,
+    write_bytes,
+    write_json,
+)
 
 
 def manifest(**changes: object) -> dict[str, object]:
     bare = dict.fromkeys(schema()["$defs"]["run"]["required"])
-    return bare | {"schema": 1, "claims": [], "started": "2026-01-01T00:00:00+00:00", **changes}
+    return bare | {"schema": SCHEMA_VERSION, "claims": [], "started": "2026-01-01T00:00:00+00:00", **changes}
 
 
 def validate(record: dict[str, object], kind: str) -> None:
@@ -22,6 +32,19 @@ def validate(record: dict[str, object], kind: str) -> None:
 
 def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(schema())
+
+
+def test_another_schema_has_another_version() -> None:
+    """Else a run of before is not told from one of now; who changes the schema raises the version and this digest."""
+    asked = json.dumps(_without_descriptions(schema()), sort_keys=True).encode()
+    assert (SCHEMA_VERSION, hashlib.sha256(asked).hexdigest()[:16]) == (2, "bc807b411ad1af6c")
+    assert {schema()["$defs"][kind]["properties"]["schema"]["const"] for kind in ("run", "claim")} == {SCHEMA_VERSION}
+
+
+def _without_descriptions(part: object) -> object:
+    if isinstance(part, dict):
+        return {name: _without_descriptions(value) for name, value in part.items() if name != "description"}
+    return [_without_descriptions(value) for value in part] if isinstance(part, list) else part
 
 
 def test_what_a_run_stores_follows_the_schema(finished: RunFolder) -> None:
@@ -102,9 +125,9 @@ def test_an_unreadable_run_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(BadInputError, match=r"run.json cannot be read \(Expecting"):
         RunFolder.open(tmp_path)
-    for other in ("[]", '{"schema": 2}'):
+    for other, found in (("[]", "None"), ('{"schema": 1}', "1")):
         (tmp_path / "run.json").write_text(other)
-        with pytest.raises(BadInputError, match=r"run.json must have schema 1, got (None|2)"):
+        with pytest.raises(BadInputError, match=rf"must have schema 2, got {found}; what another version of this pack"):
             RunFolder.open(tmp_path)
 
 
@@ -134,10 +157,10 @@ def test_a_run_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_record_that_lacks_a_part_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "run.json").write_text('{"schema": 1}')
+    (tmp_path / "run.json").write_text(json.dumps({"schema": SCHEMA_VERSION}))
     with pytest.raises(BadInputError, match=r"run.json must be as the store's schema says, and has no state"):
         RunFolder.open(tmp_path)
     (tmp_path / "claims").mkdir()
-    (tmp_path / "claims" / "a.b.json").write_text('{"schema": 1, "id": "a.b"}')
+    (tmp_path / "claims" / "a.b.json").write_text(json.dumps({"schema": SCHEMA_VERSION, "id": "a.b"}))
     with pytest.raises(BadInputError, match=r"a.b.json must be as the store's schema says, and has no theme"):
         RunFolder(tmp_path, {}).claim("a.b")

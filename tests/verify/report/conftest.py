@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from verify.store import SCHEMA_VERSION
+
 LECTURE = "Oxford C6.5, lecture 9"
 PENNINGTON = {
     "key": "pennington-bahri-2017",
@@ -30,7 +32,7 @@ SPEICHER = {
 
 def claim(identifier: str, **changes: Any) -> dict[str, Any]:
     record = {
-        "schema": 1,
+        "schema": SCHEMA_VERSION,
         "id": identifier,
         "theme": identifier.split(".")[0],
         "title": identifier,
@@ -489,7 +491,7 @@ def write_run(folder: Path, finished: list[tuple[dict[str, Any], dict[str, Any]]
         if arrays:
             save_file(arrays, folder / "claims" / f"{record['id']}.safetensors")
     run = {
-        "schema": 1,
+        "schema": SCHEMA_VERSION,
         "state": "complete",
         "profile": "quick",
         "seed": 0,

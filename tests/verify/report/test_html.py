@@ -14,6 +14,7 @@ import pytest
 
 from verify.report.formulas import Formulas
 from verify.report.html import claim_html, finding_html, write_report
+from verify.store import SCHEMA_VERSION
 
 T = TypeVar("T")
 Records = list[tuple[dict[str, Any], dict[str, Any]]]
@@ -366,7 +367,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
 
 def test_a_manifest_that_lacks_something_is_refused(save: Callable[..., Path]) -> None:
     folder = save([])
-    (folder / "run.json").write_text(json.dumps({"schema": 1, "claims": []}))
+    (folder / "run.json").write_text(json.dumps({"schema": SCHEMA_VERSION, "claims": []}))
     with pytest.raises(ValueError, match=r"run.json must be as the store's schema says, and has no state"):
         write_report(folder)
 
