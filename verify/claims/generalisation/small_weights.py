@@ -185,7 +185,7 @@ def small_weights_small_effect(bench: Workbench) -> Iterator[Comparison]:
 
     $$\sum_l |W_L| \cdots |W_{l+1}|\; c_l,$$
 
-    which is never larger, just so much in the same networks, and at most seven times what happens in these classifiers.
+    which is never larger, just so much in the same networks, and at most six times what happens in these classifiers.
 
     In most classifiers of digits a tenth of the edges, the smallest, can be deleted at less than a point of accuracy,
     after training with an l1 penalty two fifths; of random edges fewer can.
@@ -273,7 +273,7 @@ def small_weights_small_effect(bench: Workbench) -> Iterator[Comparison]:
     )
     yield AtMost(
         "median of the bound by what is carried over the median of the change, without a penalty",
-        bound=7.0,
+        bound=6.0,
         replicates=left_over,
         rival=Rival("as loose as the bound by norms", 10.0),
         decided_from="standard",
