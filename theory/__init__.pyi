@@ -61,8 +61,6 @@ from .flatness.linear_stability import mean_square_threshold as mean_square_thre
 from .flatness.linear_stability import second_moment_factor as second_moment_factor
 from .flatness.local_entropy import local_entropy_gradient as local_entropy_gradient
 from .flatness.local_entropy import local_entropy_of_a_quadratic as local_entropy_of_a_quadratic
-from .flatness.local_entropy import negative_local_entropy as negative_local_entropy
-from .flatness.local_entropy import smoothed_hessian as smoothed_hessian
 from .flatness.matrix_stability import mean_square_growth as mean_square_growth
 from .flatness.matrix_stability import mean_square_matrix as mean_square_matrix
 from .flatness.matrix_stability import worst_step_growth as worst_step_growth
@@ -80,6 +78,8 @@ from .flatness.sharpness_aware import sam_gradient_of_a_quadratic as sam_gradien
 from .flatness.sharpness_aware import sam_objective as sam_objective
 from .flatness.sharpness_of_quadratics import ball_sharpness as ball_sharpness
 from .flatness.sharpness_of_quadratics import sharpness_in_ball as sharpness_in_ball
+from .flatness.smoothed_quadratics import negative_local_entropy as negative_local_entropy
+from .flatness.smoothed_quadratics import smoothed_hessian as smoothed_hessian
 from .flatness.subspace_sharpness import subspace_curvature as subspace_curvature
 from .flatness.subspace_sharpness import subspace_curvature_range as subspace_curvature_range
 from .flatness.trajectory_stability import almost_sure_stability as almost_sure_stability
@@ -117,6 +117,7 @@ from .function_set import step_as_limit as step_as_limit
 from .gauss_newton_spectrum import gauss_newton_limit as gauss_newton_limit
 from .generalisation.anisotropic_risk import anisotropic_ridge_risk as anisotropic_ridge_risk
 from .generalisation.anisotropic_risk import anisotropic_risk as anisotropic_risk
+from .generalisation.best_penalty import optimal_ridge_risk as optimal_ridge_risk
 from .generalisation.deleted_edges import deletion_bound_of_norms as deletion_bound_of_norms
 from .generalisation.functional_dimension import functional_dimension as functional_dimension
 from .generalisation.functional_dimension import relu_functional_rank as relu_functional_rank
@@ -126,7 +127,6 @@ from .generalisation.hard_margin import hard_margin_separator as hard_margin_sep
 from .generalisation.implicit_bias import least_norm_descent as least_norm_descent
 from .generalisation.intrinsic_dimension import intrinsic_dimension as intrinsic_dimension
 from .generalisation.intrinsic_dimension import meets_solutions as meets_solutions
-from .generalisation.least_squares_risk import optimal_ridge_risk as optimal_ridge_risk
 from .generalisation.least_squares_risk import overparameterised_risk as overparameterised_risk
 from .generalisation.least_squares_risk import ridge_risk as ridge_risk
 from .generalisation.least_squares_risk import underparameterised_risk as underparameterised_risk

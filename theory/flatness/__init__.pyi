@@ -13,8 +13,6 @@ from .linear_stability import mean_square_threshold as mean_square_threshold
 from .linear_stability import second_moment_factor as second_moment_factor
 from .local_entropy import local_entropy_gradient as local_entropy_gradient
 from .local_entropy import local_entropy_of_a_quadratic as local_entropy_of_a_quadratic
-from .local_entropy import negative_local_entropy as negative_local_entropy
-from .local_entropy import smoothed_hessian as smoothed_hessian
 from .matrix_stability import mean_square_growth as mean_square_growth
 from .matrix_stability import mean_square_matrix as mean_square_matrix
 from .matrix_stability import worst_step_growth as worst_step_growth
@@ -32,6 +30,8 @@ from .sharpness_aware import sam_gradient_of_a_quadratic as sam_gradient_of_a_qu
 from .sharpness_aware import sam_objective as sam_objective
 from .sharpness_of_quadratics import ball_sharpness as ball_sharpness
 from .sharpness_of_quadratics import sharpness_in_ball as sharpness_in_ball
+from .smoothed_quadratics import negative_local_entropy as negative_local_entropy
+from .smoothed_quadratics import smoothed_hessian as smoothed_hessian
 from .subspace_sharpness import subspace_curvature as subspace_curvature
 from .subspace_sharpness import subspace_curvature_range as subspace_curvature_range
 from .trajectory_stability import almost_sure_stability as almost_sure_stability

@@ -3,8 +3,7 @@ r"""The risk of least squares with as many parameters as one likes, by the Stiel
 Conventions: n examples y = x . beta + noise with p inputs x ~ N(0, 1_p), noise of mean 0 and standard deviation sigma,
 |beta| = r, gamma = p/n. Ridge minimises |y - X b|^2/n + lambda |b|^2; ridgeless is its limit as lambda tends to 0, the
 least-norm minimiser of the squares. The risk is the mean of |b - beta|^2, what the error on a new example exceeds
-sigma^2 by, in the limit of many examples and inputs. The spectrum F of S = X'X/n is Marchenko and Pastur's of ratio
-gamma, and h = E 1/(x + lambda) = -G(-lambda) is used as the parameter, because lambda is a rational function of it.
+sigma^2 by, in the limit of many examples and inputs. The parameter is h = E 1/(x + lambda) over the spectrum of X'X/n.
 """
 
 from collections.abc import Callable
@@ -17,30 +16,21 @@ import sympy as sp
 
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
-from theory.free_probability.laws import marchenko_pastur
+from theory.generalisation.ridge_spectrum import (
+    ASSUMPTIONS,
+    DIGITS,
+    SOURCE,
+    bias_and_variance,
+    mean_under_law,
+    mp_number,
+    penalty_of_transform,
+)
 from theory.proof import Relation
 
-__all__ = ["optimal_ridge_risk", "overparameterised_risk", "ridge_risk", "underparameterised_risk"]
+__all__ = ["overparameterised_risk", "ridge_risk", "underparameterised_risk"]
 
-_DIGITS = 40
-_SOURCE = "Hastie, Montanari, Rosset and Tibshirani (2022), arXiv:1903.08560"
-_ASSUMPTIONS = ("inputs are standard normal; many examples and inputs, with a fixed ratio gamma = p/n",)
 _gamma, _h, _r, _sigma = sp.symbols("gamma h r sigma", positive=True)
-_inverse, _size = sp.symbols("t e", positive=True)
-
-
-def _penalty() -> sp.Expr:
-    """The lambda at which the transform is h: minus R(-h) - 1/h, from the R-transform of the law."""
-    return sp.cancel(-(marchenko_pastur(_gamma).r_transform(-_h) - 1 / _h))
-
-
-def _risk() -> tuple[sp.Expr, sp.Expr]:
-    """Bias and variance: h' is 1/lambda'(h)."""
-    penalty = _penalty()
-    slope = 1 / penalty.diff(_h)
-    bias = -(_r**2) * penalty**2 * slope
-    variance = _sigma**2 * _gamma * (_h + penalty * slope)
-    return bias, variance
+_inverse = sp.Symbol("t", positive=True)
 
 
 @cache
@@ -63,7 +53,7 @@ def ridge_risk() -> Derivation:
         Hastie, Montanari, Rosset and Tibshirani (2022), arXiv:1903.08560, section 6 on ridge regression.
     """
     below = (1 + _gamma * _h) ** 2 - _gamma * _h**2
-    bias, variance = _risk()
+    bias, variance = bias_and_variance()
     short_bias = _r**2 * (1 - (1 - _gamma) * _h) ** 2 / below
     short_variance = _sigma**2 * _gamma * _h**2 / below
     penalty = 1 / _h - 1 / (1 + _gamma * _h)
@@ -73,7 +63,7 @@ def ridge_risk() -> Derivation:
         (
             Step(
                 "With -h for the Stieltjes transform and -lambda for its argument, R(g) + 1/g = z says",
-                Relation(_penalty(), "=", penalty),
+                Relation(penalty_of_transform(), "=", penalty),
                 "exact",
                 lambda gamma, h: _quadrature(gamma, h, 1 / h, lambda x, t: t / (x + t)),
                 shown=r"\lambda = \frac{1}{h} - \frac{1}{1 + \gamma h}",
@@ -112,8 +102,8 @@ def ridge_risk() -> Derivation:
             "bias": "part from the bias",
             "variance": "part from the variance",
         },
-        assumptions=_ASSUMPTIONS,
-        source=f"{_SOURCE}, on ridge regression",
+        assumptions=ASSUMPTIONS,
+        source=f"{SOURCE}, on ridge regression",
     )
 
 
@@ -131,7 +121,7 @@ def underparameterised_risk() -> Derivation:
     References:
         Hastie, Montanari, Rosset and Tibshirani (2022), arXiv:1903.08560, theorem 1.
     """
-    bias, variance = _risk()
+    bias, variance = bias_and_variance()
     total = sp.cancel(bias + variance)
     below = _sigma**2 * _gamma / (1 - _gamma)
     return Derivation(
@@ -140,7 +130,7 @@ def underparameterised_risk() -> Derivation:
         (
             Step(
                 "With h = E 1/(x + lambda) over the eigenvalues x of X'X/n: for gamma < 1 none is 0, and lambda = 0 at",
-                Relation(_penalty().subs(_h, 1 / (1 - _gamma)), "=", 0),
+                Relation(penalty_of_transform().subs(_h, 1 / (1 - _gamma)), "=", 0),
                 "exact",
                 shown=r"\lambda = 0 \text{ at } h = \frac{1}{1 - \gamma}",
             ),
@@ -153,8 +143,8 @@ def underparameterised_risk() -> Derivation:
             ),
         ),
         Domain(gamma=(0, 1), r=(0, sp.oo), sigma=(0, sp.oo)),
-        assumptions=_ASSUMPTIONS,
-        source=f"{_SOURCE}, theorem 1",
+        assumptions=ASSUMPTIONS,
+        source=f"{SOURCE}, theorem 1",
     )
 
 
@@ -176,7 +166,7 @@ def overparameterised_risk() -> Derivation:
     References:
         Hastie, Montanari, Rosset and Tibshirani (2022), arXiv:1903.08560, theorem 1 and section 3.
     """
-    bias, variance = _risk()
+    bias, variance = bias_and_variance()
     total = sp.cancel(bias + variance)
     positive = {"r": (0, sp.oo), "sigma": (0, sp.oo)}
     many = Domain(gamma=(1, sp.oo), **positive)
@@ -193,7 +183,7 @@ def overparameterised_risk() -> Derivation:
             Step(
                 "For gamma > 1 a share of 1 - 1/gamma of the eigenvalues is 0, and with lambda = 0 h is infinite, t = "
                 "1/h = 0:",
-                Relation(sp.cancel(_penalty().subs(_h, 1 / _inverse)).subs(_inverse, 0), "=", 0),
+                Relation(sp.cancel(penalty_of_transform().subs(_h, 1 / _inverse)).subs(_inverse, 0), "=", 0),
                 "exact",
                 shown=r"\lambda \to 0 \text{ as } h \to \infty",
             ),
@@ -251,114 +241,8 @@ def overparameterised_risk() -> Derivation:
             "place": "place of the least risk",
             "least": "the least risk",
         },
-        assumptions=_ASSUMPTIONS,
-        source=f"{_SOURCE}, theorem 1 and section 3",
-    )
-
-
-@cache
-def optimal_ridge_risk() -> Derivation:
-    r"""Derive the penalty with the least risk, lambda = sigma^2 gamma/r^2, and that the risk it leaves has no peak.
-
-    The penalty is the lambda of |y - X b|^2/n + lambda |b|^2; of |y - X b|^2 + kappa |b|^2 the best kappa is n lambda,
-    sigma^2 p/r^2. With e = R/r^2 and q = (sigma/r)^2 the least risk is given by
-
-    .. math:: \gamma = \frac{e}{(1 - e)(e + q)},
-
-    which increases from 0 to infinity with e from 0 to 1: there is no peak at p = n. That it increases does not speak
-    against large models: every input that is added carries a part of the signal, whose norm r stays, so that gamma
-    counts how many there are to be learned.
-
-    Returns:
-        A derivation; the value is gamma as a function of e. Parts: "penalty", the best lambda, and "risk", R at a ratio
-        gamma, in r and sigma.
-
-    Examples:
-        >>> optimal_ridge_risk().at(part="risk", gamma="2/3", r=1, sigma=1), optimal_ridge_risk().at(e="1/2", q=1)
-        (1/2, 2/3)
-
-    References:
-        Hastie, Montanari, Rosset and Tibshirani (2022), arXiv:1903.08560, section 6 on ridge regression.
-    """
-    ratio = sp.Symbol("q", positive=True)  # sigma^2/r^2
-    bias, variance = _risk()
-    penalty = _sigma**2 * _gamma / _r**2
-    transform = sp.Function("h")(_inverse)
-    general = -(_r**2) * _inverse**2 * transform.diff() + _sigma**2 * _gamma * (transform + _inverse * transform.diff())
-    factor = 2 * transform.diff() + _inverse * transform.diff(_inverse, 2)
-    # at the best penalty r^2 = sigma^2 gamma/lambda(h)
-    best = sp.cancel((bias + variance).subs(_r, _sigma * sp.sqrt(_gamma / _penalty())))
-    curve = _size / ((1 - _size) * (_size + ratio))
-    solved = sp.solve((_penalty() - ratio * _gamma).subs(_h, _size / (ratio * _gamma)), _gamma)[0]
-    rising = (ratio + _size**2) / ((1 - _size) ** 2 * (_size + ratio) ** 2)
-    half = (_r**2 * (1 - _gamma) + _sigma**2 * _gamma) / (2 * _gamma)
-    risk = sp.sqrt(half**2 + _r**2 * _sigma**2) - half
-    return Derivation(
-        "The least risk of ridge regression",
-        sp.Eq(_gamma, curve),
-        (
-            Step(
-                "With t for lambda, the risk is -r^2 t^2 h' + sigma^2 gamma (h + t h'), and its slope has a factor",
-                Relation(
-                    general.diff(_inverse).doit(), "=", sp.expand((_sigma**2 * _gamma - _r**2 * _inverse) * factor)
-                ),
-                "exact",
-                shown=r"R'(t) = (\sigma^2 \gamma - r^2 t) (2 h'(t) + t \, h''(t))",
-            ),
-            Step(
-                "The other one is negative for h = E 1/(x + t): for an eigenvalue x > 0 it is",
-                Relation(
-                    sp.cancel(
-                        2 * (1 / (_h + _inverse)).diff(_inverse) + _inverse * (1 / (_h + _inverse)).diff(_inverse, 2)
-                    ),
-                    "<",
-                    0,
-                ),
-                "exact",
-                shown=r"2 h' + t h'' = -E \frac{2 x}{(x + t)^3} < 0",
-            ),
-            Step(
-                "So the risk falls up to one penalty and rises beyond:",
-                Relation(sp.solve(_sigma**2 * _gamma - _r**2 * _inverse, _inverse)[0], "=", penalty),
-                "exact",
-                shown=r"\lambda = \sigma^2 \gamma / r^2",
-            ),
-            Step(
-                "There the risk is sigma^2 gamma h",
-                Relation(best, "=", _sigma**2 * _gamma * _h),
-                "exact",
-                shown=r"R = \sigma^2 \gamma h(\lambda)",
-            ),
-            Step(
-                "or r^2 e with e = q gamma h, q = (sigma/r)^2. So lambda(h) = q gamma is solved by",
-                Relation(solved, "=", curve),
-                "exact",
-                _is_ratio_of_best,
-            ),
-            Step(
-                "which increases with e for e < 1:",
-                Relation(sp.diff(curve, _size), "=", rising),
-                "exact",
-                shown=r"\frac{d\gamma}{de} = \frac{q + e^2}{(1 - e)^2 (e + q)^2} > 0",
-            ),
-            Step(
-                "At a ratio gamma e is the positive root of a quadratic, so that R = r^2 e is",
-                Relation(_positive_root(half, -(_r**2) * _sigma**2), "=", risk),
-                "exact",
-                _is_least_risk,
-                shown=r"R = \sqrt{a^2 + r^2 \sigma^2} - a, \quad "
-                r"a = \frac{r^2 (1 - \gamma) + \sigma^2 \gamma}{2 \gamma}",
-                domain=Domain(gamma=(0, sp.oo), r=(0, sp.oo), sigma=(0, sp.oo)),
-            ),
-        ),
-        Domain(e=(0, 1), q=(0, sp.oo)),
-        parts={"penalty": sp.Eq(sp.Symbol("lambda"), penalty), "risk": sp.Eq(sp.Symbol("R"), risk)},
-        titles={
-            "penalty": "best penalty",
-            "risk": "risk at the best penalty",
-        },
-        assumptions=_ASSUMPTIONS,
-        source=f"{_SOURCE}, on ridge regression",
+        assumptions=ASSUMPTIONS,
+        source=f"{SOURCE}, theorem 1 and section 3",
     )
 
 
@@ -374,55 +258,13 @@ def _with_strong_signal(expression: sp.Expr, extra: sp.Symbol) -> sp.Expr:
 
 def _quadrature(gamma: Fraction, h: Fraction, factor: Fraction, value: Callable[[Any, Any], Any]) -> Any:
     """A multiple of the mean of value(x, lambda) under the Marchenko-Pastur law of ratio gamma, with its atom at 0."""
-    with mpmath.workdps(_DIGITS):
-        penalty = _number(1 / h - 1 / (1 + gamma * h))
-        at_zero = _number(max(1 - 1 / gamma, Fraction(0))) * value(mpmath.mpf(0), penalty)
-        return _number(factor) * (_mean(gamma, lambda x: value(x, penalty)) + at_zero)
+    with mpmath.workdps(DIGITS):
+        penalty = mp_number(1 / h - 1 / (1 + gamma * h))
+        at_zero = mp_number(max(1 - 1 / gamma, Fraction(0))) * value(mpmath.mpf(0), penalty)
+        return mp_number(factor) * (mean_under_law(gamma, lambda x: value(x, penalty)) + at_zero)
 
 
 def _mean_inverse(gamma: Fraction, factor: Fraction, offset: Fraction = Fraction(0)) -> Any:
     """A multiple of the mean of 1/x under the Marchenko-Pastur law of ratio gamma < 1, and an offset."""
-    with mpmath.workdps(_DIGITS):
-        return _number(offset) + _number(factor) * _mean(gamma, lambda x: 1 / x)
-
-
-def _is_ratio_of_best(claimed: Any, e: Fraction, q: Fraction) -> bool:
-    """Whether at this ratio the mean of lambda/(x + lambda), lambda = q gamma, is e."""
-    with mpmath.workdps(_DIGITS):
-        gamma = Fraction(str(claimed))
-        penalty = _number(q * gamma)
-        at_zero = _number(max(1 - 1 / gamma, Fraction(0)))
-        mean = _mean(gamma, lambda x: penalty / (x + penalty)) + at_zero
-        return bool(abs(mean - _number(e)) < mpmath.mpf(10) ** -12)
-
-
-def _positive_root(half: sp.Expr, constant: sp.Expr) -> sp.Expr:
-    """The larger root of x^2 + 2 half x + constant."""
-    x = sp.Symbol("x")
-    linear, rest = sp.symbols("b c", real=True)
-    return sp.solve(x**2 + 2 * linear * x + rest, x)[1].subs({linear: half, rest: constant})
-
-
-def _is_least_risk(claimed: Any, gamma: Fraction, r: Fraction, sigma: Fraction) -> bool:
-    """Whether sigma^2 gamma E 1/(x + lambda), at the best penalty lambda, is this risk."""
-    with mpmath.workdps(_DIGITS):
-        penalty = sigma**2 * gamma / r**2
-        at_zero = max(1 - 1 / gamma, Fraction(0)) / penalty
-        mean = _mean(gamma, lambda x: 1 / (x + _number(penalty))) + _number(at_zero)
-        return bool(abs(float(claimed) / float(_number(sigma**2 * gamma) * mean) - 1) < 1e-9)
-
-
-def _mean(gamma: Fraction, value: Callable[[Any], Any]) -> Any:
-    """Integrate over the density at x = 1 + gamma + 2 sqrt(gamma) cos(angle), where it is sin^2/x times 2/pi."""
-    centre, half = 1 + _number(gamma), 2 * mpmath.sqrt(_number(gamma))
-
-    def inside(angle: Any) -> Any:
-        cosine = mpmath.cos(angle)
-        x = centre + half * cosine
-        return value(x) * (1 - cosine * cosine) / x
-
-    return 2 * mpmath.quad(inside, mpmath.linspace(0, mpmath.pi, 3)) / mpmath.pi
-
-
-def _number(value: Fraction) -> Any:
-    return mpmath.mpf(value.numerator) / value.denominator
+    with mpmath.workdps(DIGITS):
+        return mp_number(offset) + mp_number(factor) * mean_under_law(gamma, lambda x: 1 / x)

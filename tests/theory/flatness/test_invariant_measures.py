@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from theory.flatness.filter_normalisation import filter_normalised_slice, mean_slice_curvature
 from theory.flatness.invariant_measures import MeasureInvariance, absolute_measures, measure_table
 from theory.flatness.keskar_box import sharpness_in_box
-from theory.flatness.local_entropy import negative_local_entropy
 from theory.flatness.relative_measures import layer_relative_trace, relative_hessian, relative_trace
 from theory.flatness.sharpness_of_quadratics import sharpness_in_ball
+from theory.flatness.smoothed_quadratics import negative_local_entropy
 from theory.flatness.subspace_sharpness import subspace_curvature_range
 from theory.flatness.weight_precision import bits_per_weight
 from theory.rescaling.rectifier_example import POINT, layer_factors, minimum_hessian, outputs, unit_factors

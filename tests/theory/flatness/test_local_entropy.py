@@ -9,12 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import dblquad, quad
 
-from theory.flatness.local_entropy import (
-    local_entropy_gradient,
-    local_entropy_of_a_quadratic,
-    negative_local_entropy,
-    smoothed_hessian,
-)
+from theory.flatness.local_entropy import local_entropy_gradient, local_entropy_of_a_quadratic
+from theory.flatness.smoothed_quadratics import negative_local_entropy, smoothed_hessian
 
 
 def _hessian(seed: int, size: int) -> np.ndarray:
