@@ -5,17 +5,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 import numerics
 import theory
-from verify import OPEN, STATEMENTS, Claim, Verdict, Workbench, discover
+from verify import OPEN, STATEMENTS, Claim, Status, Verdict, Workbench, discover
 from verify.claims.index import dead_units, found_points, linear_oracle, networks_and_model, tanh_points, trained_minima
+from verify.comparison import LEVEL
+from verify.intervals import clopper_pearson
 from verify.report.formulas import refuse_bad_formula
 
 EXPECTED: dict[str, frozenset[Verdict]] = {
@@ -134,6 +139,17 @@ def test_gradient_flat_ends_are_told_from_critical_and_from_unfinished_ones(
     assert "gradient-flat" in numerics.critical_points.evidence.OUTCOMES[tanh_points.FLAT_OUTCOME]
 
 
+def test_nearly_every_run_at_standard_has_draws_enough_if_shares_are_those_of_the_pilot() -> None:
+    flat, accepted, draws = tanh_points.FLAT_PILOT
+    power = 0.0
+    for count in range(100, 300):
+        many = np.arange(count + 1)
+        supported = clopper_pearson(many, count, LEVEL)[0] > 0.5
+        chance = binom.pmf(many, count, flat / accepted)[supported].sum()
+        power += chance * binom.pmf(count, tanh_points.FLAT_DRAWS, accepted / draws)
+    assert power > 0.99
+
+
 def test_a_search_takes_no_more_steps_than_it_is_given() -> None:
     few, many = (
         found_points.found_points(2, 8, 1e-3, 4, 3, 2, "gradient-norm", "cpu", max_steps=steps)["steps"].max()
@@ -212,6 +228,27 @@ def test_the_two_regressions_agree_on_a_power_law_and_differ_with_noise() -> Non
     noisy = 0.03 * excess**1.5 * np.exp(np.random.default_rng(1).normal(size=30))
     first, second = (networks_and_model.exponent_of(fit) for fit in networks_and_model.both_fits(excess, noisy))
     assert first < second
+
+
+def test_at_standard_starts_of_fits_are_drawn_and_left_to_full_and_all_else_is_decided(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noise = np.random.default_rng(0).normal(size=100)
+
+    def energies(bench: Workbench, width: int, ratio: Fraction, draws: int, decay: float) -> tuple[object, ...]:
+        rule = float((1 - ratio) ** 2 / 2)
+        return rule * (1 + noise[:draws] / 100), np.ones(draws), np.ones(draws, dtype=bool)
+
+    monkeypatch.setattr(networks_and_model, "minima", energies)
+    monkeypatch.setattr(networks_and_model, "searched", lambda *arguments, **options: [])
+    monkeypatch.setattr(networks_and_model, "cloud", lambda *arguments: some_cloud())
+    model = SimpleNamespace(at=lambda **point: 0.1)  # is drawn, and slow
+    monkeypatch.setattr(theory, "critical_energy", lambda law: model, raising=False)
+    bench = Workbench("index.tanh-threshold", folder=tmp_path, profile="standard")
+    *others, fits = CLAIMS["index.tanh-threshold"].judge(bench, "standard")
+    assert [finding.verdict for finding in others] == [Verdict.SUPPORTED] * 7
+    assert (fits.status, fits.decided_from) == (Status.DEFERRED, "full")
+    assert sum(layer.label.startswith("fit") for layer in bench.figures["energy-of-minima"].layers) == 3
 
 
 def test_no_decay_is_where_a_line_through_both_decays_leads() -> None:
