@@ -172,6 +172,7 @@ class Derivation:
     Raises:
         ValueError: If the result or a part is no equation or ends no step, or something unknown is to be shown or has
             a title.
+        TypeError: If parts, titles or what is shown are no mappings, or a title or something shown is no string.
 
     Examples:
         >>> x, y = sp.Symbol("x", positive=True), sp.Symbol("y")
@@ -198,9 +199,15 @@ class Derivation:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", tuple(self.steps))
-        object.__setattr__(self, "parts", MappingProxyType(dict(self.parts)))
-        object.__setattr__(self, "titles", MappingProxyType(dict(self.titles)))
-        object.__setattr__(self, "shown", MappingProxyType(dict(self.shown)))
+        for name in ("parts", "titles", "shown"):
+            given = getattr(self, name)
+            if not isinstance(given, Mapping):
+                raise TypeError(f"{name} must be a mapping by the names of parts, got {given!r}.")
+            object.__setattr__(self, name, MappingProxyType(dict(given)))
+        for name, texts in (("titles", self.titles), ("shown", self.shown)):
+            for part, text in texts.items():
+                if not isinstance(text, str):
+                    raise TypeError(f"{name} must hold strings, got {text!r} for {part!r}.")
         if unknown := self.titles.keys() - self.parts.keys():
             raise ValueError(f"titles must be of parts, got {_names(unknown)}.")
         if unknown := self.shown.keys() - {"result", *self.parts}:

@@ -288,6 +288,20 @@ def test_a_part_goes_by_its_title_in_what_is_shown_and_by_its_name_where_it_is_a
         derivation(titles={"limit": "the limit"})
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"titles": None}, r"titles must be a mapping by the names of parts, got None\."),
+        ({"parts": ()}, r"parts must be a mapping by the names of parts, got \(\)\."),
+        ({"parts": {"short": sp.Eq(y, LONG)}, "titles": {"short": 3}}, "titles must hold strings, got 3 for 'short'"),
+        ({"shown": {"result": None}}, "shown must hold strings, got None for 'result'"),
+    ],
+)
+def test_names_of_parts_lead_to_strings(wrong: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(TypeError, match=sentence):
+        derivation(**wrong)
+
+
 def test_a_long_relation_is_told_by_what_is_shown() -> None:
     long = sp.expand((x + 1) ** 150)
     step = Step("expand", Relation((x + 1) ** 150, "=", long), "exact", shown="(x + 1)^{150}")
