@@ -79,7 +79,7 @@ class PolygonRegions:
     @property
     def areas(self) -> Float[Tensor, " regions"]:
         """The area of each region, in the coordinates of the plane."""
-        x, y = self.corners.unbind(2)
+        x, y = (self.corners - self.corners[:, :1]).unbind(2)  # far from the origin little would be left
         return (x * y.roll(-1, 1) - y * x.roll(-1, 1)).sum(1).abs() / 2
 
     def __repr__(self) -> str:
@@ -155,7 +155,7 @@ def polygon_regions(
     Args:
         network: With ReLU or leaky ReLU units.
         theta: Parameters, one row per member.
-        corners: The polygon (u, v), convex, its corners in order.
+        corners: The polygon (u, v), strictly convex, its corners in order.
         origin: The input at (0, 0).
         axes: The input at (u, v) is origin + u axes[0] + v axes[1].
 
@@ -165,7 +165,7 @@ def polygon_regions(
     Raises:
         TypeError: If the network is no Mlp, or an array no tensor.
         ValueError: If there is no member or the activation has no kink at 0 or bends elsewhere, the polygon
-            is not convex, or an array does not fit or is not finite.
+            is not strictly convex or its area over- or underflows, or an array does not fit or is not finite.
 
     Examples:
         >>> cross = Mlp((2, 2, 1), "relu")  # units that change on the axes
@@ -253,11 +253,18 @@ def _check_fit(name: str, array: Tensor, theta: Tensor) -> None:
 
 
 def _check_convex(corners: Tensor) -> None:
-    """Refuse corners that do not turn one way all around, once."""
+    """Refuse corners that do not turn one way all around, once, and polygons whose area is no number."""
     edges = corners.roll(-1, 0) - corners
     following = edges.roll(-1, 0)
     turns = edges[:, 0] * following[:, 1] - edges[:, 1] * following[:, 0]
     inward = edges[:, 0] * following[:, 0] + edges[:, 1] * following[:, 1]
     once = torch.atan2(turns, inward).sum().abs() < 9  # radians, once around is 6.28, twice 12.57
-    if not bool(((turns > 0).all() | (turns < 0).all()) & once):
-        raise ValueError(f"corners must be those of a convex polygon, in order, got {corners.tolist()}.")
+    width, height = corners.amax(0) - corners.amin(0)
+    held = torch.isfinite(
+        2 * width * height
+    )  # twice the area, and all that is computed on the way to it, is at most so
+    if not bool(((turns > 0).all() | (turns < 0).all()) & once & held):
+        raise ValueError(
+            "corners must be those of a strictly convex polygon, in order, with an area that "
+            f"{corners.dtype} can hold, got {corners.tolist()}."
+        )

@@ -154,6 +154,11 @@ def test_they_print_how_many_there_are() -> None:
     assert repr(one) == "PolygonRegions(2 members, 1 regions)"
 
 
+def test_an_area_far_from_the_origin_keeps_its_digits() -> None:
+    far = PolygonRegions(torch.tensor([0]), SQUARE[None] + 1e9, torch.tensor([1]))
+    assert far.areas.tolist() == [16.0]
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_what_does_not_fit_is_refused() -> None:
     network = NETWORKS[0]
@@ -180,6 +185,8 @@ def test_what_does_not_fit_is_refused() -> None:
     ):
         polygon_regions(network, theta, SQUARE[:2], origin, axes)
     star = torch.tensor([[torch.pi * 0.8 * k] for k in range(5)]).double()
-    for wrong in (SQUARE[[0, 2, 1, 3]], torch.cat([star.cos(), star.sin()], dim=1), SQUARE[[0, 1, 1, 2]]):
-        with pytest.raises(ValueError, match="corners must be those of a convex polygon, in order, got"):
+    three_on_a_line = torch.cat([SQUARE, SQUARE[[3, 0]].mean(0, keepdim=True)])
+    crossed = (SQUARE[[0, 2, 1, 3]], torch.cat([star.cos(), star.sin()], dim=1))
+    for wrong in (*crossed, SQUARE[[0, 1, 1, 2]], three_on_a_line, 1e200 * SQUARE, 1e-200 * SQUARE):
+        with pytest.raises(ValueError, match=r"strictly convex polygon, in order, with an area that torch\.float64"):
             polygon_regions(network, theta, wrong, origin, axes)
