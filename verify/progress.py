@@ -1,10 +1,14 @@
-"""How a run is heard: bars on a terminal, plain lines in a pipe or a log; both say how long it still takes, roughly."""
+"""How a run is heard: bars on a terminal, plain lines in a pipe or a log; both say how long it still takes, roughly.
 
+A run outlives whoever listens: what cannot be written, to a closed pipe or a full disk, is dropped.
+"""
+
+import contextlib
 import functools
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from verify.pace import Pace, in_words
 from verify.report.wording import outcome, so_far
@@ -22,8 +26,8 @@ ESTIMATE_SECONDS = 60.0
 
 def listener_for(stream: TextIO | None = None) -> "Bars | Lines":
     """Return bars for a terminal and plain lines for anything else."""
-    stream = stream or sys.stderr
-    return Bars(stream) if stream.isatty() else Lines(stream)
+    stream = stream or cast("TextIO | None", sys.stderr)  # None where it was closed from the start
+    return Bars(stream) if stream is not None and stream.isatty() else Lines(stream)
 
 
 def outcome_line(record: Record) -> str:
@@ -47,12 +51,33 @@ def opening_line(folder: RunFolder, claims: Sequence[str], finished: Sequence[st
     return f"{words}: profile {manifest['profile']}, seed {manifest['seed']}, {manifest['device']}, in {folder.path}"
 
 
+class _Lossy:
+    """A stream that drops what it cannot write."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):  # the latter of a stream that was closed
+            if self._stream is not None:
+                self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if self._stream is not None:
+                self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Lines:
     """Plain lines."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         self.folder: RunFolder | None = None
-        self._stream = stream
+        self._stream = _Lossy(stream)
         self._total = 0
         self._done = 0
         self._spoke = 0.0
@@ -100,7 +125,7 @@ class Bars:
 
     def __init__(self, stream: TextIO) -> None:
         self.folder: RunFolder | None = None
-        self._stream = stream
+        self._stream = cast("TextIO", _Lossy(stream))
         self._progress: Progress | None = None
         self._claims: TaskID | None = None
         self._items: TaskID | None = None

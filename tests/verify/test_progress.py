@@ -38,6 +38,28 @@ def test_in_a_pipe_there_are_plain_lines(finished: RunFolder) -> None:
     assert "\x1b" not in stream.getvalue()
 
 
+class Deaf(Terminal):
+    """A terminal, or a pipe, that nobody holds the other end of any more."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    def flush(self) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def test_a_run_outlives_its_listeners(finished: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
+    monkeypatch.setenv("TERM", "xterm")
+    closed = io.StringIO()
+    closed.close()
+    for listener in (Bars(Deaf()), Lines(Deaf()), Lines(closed)):
+        play(listener, finished)
+    monkeypatch.setattr("sys.stderr", None)
+    assert isinstance(listener_for(), Lines)
+    play(listener_for(), finished)
+
+
 def test_long_work_speaks_up_in_a_pipe(finished: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.0)
     stream = io.StringIO()
