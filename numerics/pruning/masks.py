@@ -17,7 +17,7 @@ from torch import Tensor
 from numerics.arguments import checked_device, checked_finite, checked_number, checked_tensors
 from numerics.functional_module import FunctionalModule, Network
 from numerics.networks import Mlp
-from numerics.seeded import generators
+from numerics.seeded import checked_seeds, generators
 
 Scope = Literal["global", "layer"]
 
@@ -167,7 +167,7 @@ def shuffled_mask(
 
     Raises:
         TypeError: If the network is neither a perceptron nor a view of a module, or the mask no tensor.
-        ValueError: If the mask does not fit the network, or there is not one seed per member.
+        ValueError: If the mask does not fit the network, a seed is refused, or there is not one per member.
 
     Examples:
         >>> network = Mlp((4, 5, 2))
@@ -176,6 +176,7 @@ def shuffled_mask(
         True
     """
     check_network(network, mask=mask)
+    seeds = checked_seeds(seeds)
     if len(seeds) != len(mask):
         raise ValueError(f"seeds must hold one integer per member, {len(mask)}, got {len(seeds)}.")
     draws = _random_scores("shuffled mask", network.parameters, seeds).to(mask.device)

@@ -95,7 +95,7 @@ def iterative_pruning(
         TypeError: If the network is neither a perceptron nor a view of a module, ``train`` or ``restart`` cannot be
             called, or the parameters are no tensor.
         ValueError: If the parameters, the sparsity, the rounds or the scope is refused, ``train`` or ``restart`` hands
-            back another shape or what is not finite, or ``train`` moves a removed weight away from 0.
+            back another shape, dtype or device or what is not finite, or ``train`` moves a removed weight away from 0.
 
     Examples:
         >>> theta = torch.tensor([[4.0, 3.0, 2.0, 1.0]])
@@ -129,7 +129,10 @@ def iterative_pruning(
 
 
 def _like(theta: Tensor, name: str, point: Tensor) -> Tensor:
-    if not isinstance(point, Tensor) or point.shape != theta.shape or not bool(point.isfinite().all()):
-        found = f"shape {tuple(point.shape)}" if isinstance(point, Tensor) else type(point).__name__
-        raise ValueError(f"{name} must hand back finite parameters of shape {tuple(theta.shape)}, got {found}.")
-    return point
+    def kind(one: Tensor) -> str:
+        return f"shape {tuple(one.shape)}, {one.dtype} on {one.device}"
+
+    if not isinstance(point, Tensor) or kind(point) != kind(theta) or not bool(point.isfinite().all()):
+        found = kind(point) if isinstance(point, Tensor) else type(point).__name__
+        raise ValueError(f"{name} must hand back finite parameters of {kind(theta)}, got {found}.")
+    return point.detach()

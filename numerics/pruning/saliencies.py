@@ -11,14 +11,17 @@ R is of degree 1 in every layer, so that the SynFlow scores of each layer add up
 of few weights has large ones, which is why removing a little at a time never empties it.
 
 R of a module is the sum of its outputs for ones at absolute weights and without biases, and counts paths where what is
-between its weights keeps what is not negative, chooses, or averages: ReLU units, pooling, norms of stored statistics.
+between its weights keeps what is not negative, chooses, or averages: ReLU units, pooling, norms of stored statistics,
+which divide by their deviation, and whose mean counts as a bias. R is a product over the layers, which leaves the range
+of single precision soon, and is computed in double.
 """
 
+import copy
 from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import vjp
 
 from numerics.arguments import checked_finite, checked_number, checked_sizes
@@ -42,8 +45,8 @@ def synflow_scores(
 ) -> Float[Tensor, "members parameters"]:
     """Score every weight by the paths through it, each the product of its absolute weights: |w dR/dw|.
 
-    Whatever a perceptron's activation is, R is that of linear units. Allocates a handful of copies of the parameters,
-    and what a module's passes take.
+    Whatever a perceptron's activation is, R is that of linear units. Allocates a handful of copies of the parameters
+    in double precision, and what a module's passes take.
 
     Args:
         network: A perceptron or a view of a module.
@@ -56,8 +59,9 @@ def synflow_scores(
 
     Raises:
         TypeError: If the network is neither a perceptron nor a view of a module, or the parameters are no tensor.
-        ValueError: If shapes do not fit, a parameter is not finite, or a module's outputs are not twice as large for
-            inputs twice as large, as those of tanh units are not.
+        ValueError: If shapes do not fit, a parameter is not finite, scores are too large or all too small for theta's
+            dtype, or a module's outputs are all 0, or not twice as large for inputs twice as large, as those of tanh
+            units are not.
 
     Examples:
         >>> synflow_scores(Mlp((1, 2, 1)), torch.tensor([[2.0, -3.0, 5.0, 1.0]]))
@@ -68,9 +72,17 @@ def synflow_scores(
     """
     check_network(network, theta=theta)
     checked_finite(theta=theta)
-    size = _sizes(network, theta)
+    size = _sizes(network, theta.double())
     left = kept(checked_mask(mask, theta), size)
-    return left * _slope_of_paths(network, size, shape)(left) * _weights(network, theta)
+    exact = left * _slope_of_paths(network, size, shape)(left) * _weights(network, size)
+    scores = _finite(exact.to(theta.dtype), "theta")
+    lost = exact.any(dim=1) & ~scores.any(dim=1)
+    if bool(lost.any()):
+        raise ValueError(
+            f"theta must be of a scale at which not all scores are 0 in {theta.dtype}, got those of {int(lost.sum())} "
+            "of its rows: they are not in torch.float64."
+        )
+    return scores
 
 
 def synflow_mask(
@@ -95,7 +107,8 @@ def synflow_mask(
 
     Raises:
         TypeError: As ``synflow_scores``.
-        ValueError: As ``synflow_scores`` and ``mask_of_largest``, or if the rounds are no positive integer.
+        ValueError: As ``synflow_scores`` and ``mask_of_largest``, or if the rounds are no positive integer, or all
+            scores are 0, so that they tell no weight from another.
 
     Examples:
         >>> theta = torch.tensor([[2.0, -3.0, 5.0, 1.0]])
@@ -114,12 +127,18 @@ def synflow_mask(
     """
     check_network(network, theta=theta)
     checked_finite(theta=theta)
-    size = _sizes(network, theta)
+    size = _sizes(network, theta.double())
     slope_of_paths = _slope_of_paths(network, size, shape)
     mask = torch.ones_like(theta, dtype=torch.bool)
-    for share in removed_shares(sparsity, rounds):
+    for done, share in enumerate(removed_shares(sparsity, rounds)):
         left = size * mask
-        mask = mask_of_largest(network, left * slope_of_paths(left), sparsity=share, within=mask)
+        scores = _finite(left * slope_of_paths(left), "theta")
+        without = int((~scores.any(dim=1)).sum())
+        if without and not done:  # later a layer may have collapsed, in few rounds
+            raise ValueError(
+                f"theta must have a path whose weights have a product other than 0 in every row, got none in {without}."
+            )
+        mask = mask_of_largest(network, scores, sparsity=share, within=mask)
     return mask
 
 
@@ -140,7 +159,7 @@ def snip_scores(
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
-        ValueError: If the problem's pieces do not fit or are not finite.
+        ValueError: If the problem's pieces do not fit or are not finite, or a score is not.
 
     Examples:
         >>> from numerics import SquaredError
@@ -152,7 +171,7 @@ def snip_scores(
         Lee, Ajanthan and Torr (2019), arXiv:1810.02340, equations 5 and 6, before the scores are divided by their sum.
     """
     check_problem(network, theta, x, y, loss)
-    return (theta * slope(network, theta, x, y, loss)[1]).abs() * _weights(network, theta)
+    return _finite((theta * slope(network, theta, x, y, loss)[1]).abs() * _weights(network, theta), "theta")
 
 
 def grasp_scores(
@@ -183,7 +202,8 @@ def grasp_scores(
 
     Raises:
         TypeError: If a piece of the problem is of the wrong kind.
-        ValueError: If the problem's pieces do not fit or are not finite, or the temperature is not positive.
+        ValueError: If the problem's pieces do not fit or are not finite, the temperature is not positive, or a score
+            is not finite, as at temperatures too small for theta's dtype.
 
     Examples:
         >>> from numerics import SquaredError
@@ -203,7 +223,7 @@ def grasp_scores(
 
     here, pull = vjp(gradient, theta)[:2]
     product: Tensor = pull(here)[0]  # the Hessian is symmetric
-    return theta * product * _weights(network, theta)
+    return _finite(theta * product * _weights(network, theta), "theta over temperature")
 
 
 def _slope_of_paths(network: Network, size: Tensor, shape: tuple[int, ...] | None) -> Slope:
@@ -221,10 +241,11 @@ def _slope_of_paths(network: Network, size: Tensor, shape: tuple[int, ...] | Non
     if not isinstance(shape, tuple) or not shape:
         raise ValueError(f"shape must be that of one example, a tuple, for a module, got {shape!r}.")
     checked_sizes(**{f"shape[{axis}]": length for axis, length in enumerate(shape)})
+    bare = _without_means(network)
     ones = size.new_ones(1, *shape)
     steps = (ones.flatten().cumsum(0) / ones.numel()).reshape(ones.shape)
     try:
-        once, twice = (network.forward(size, factor * steps) for factor in (1, 2))
+        once, twice = (bare.forward(size, factor * steps) for factor in (1, 2))
     except RuntimeError as error:
         raise ValueError(f"shape must be that of an example that the module takes, got {shape}: {error}") from error
     if bool(((twice - 2 * once).abs() > torch.finfo(size.dtype).eps ** 0.5 * twice.abs()).any()):
@@ -232,13 +253,41 @@ def _slope_of_paths(network: Network, size: Tensor, shape: tuple[int, ...] | Non
             "network must double its outputs, with absolute weights and no biases, as its inputs double, as ReLU units "
             "and pooling do: view a copy of the module with nn.Identity() in the place of its other activations."
         )
+    if not bool(once.flatten(start_dim=1).any(dim=1).all()):
+        raise ValueError(
+            "network must have outputs other than 0 with absolute weights and no biases for positive inputs, got none: "
+            "a sign is lost on the way, or theta has a layer of zeros."
+        )
 
     def slope_of_outputs(left: Tensor) -> Tensor:
-        outputs, pull = vjp(lambda point: network.forward(point, ones), left)[:2]
+        outputs, pull = vjp(lambda point: bare.forward(point, ones), left)[:2]
         slope_there: Tensor = pull(torch.ones_like(outputs))[0]
         return slope_there
 
     return slope_of_outputs
+
+
+@torch.inference_mode(False)
+def _without_means(network: FunctionalModule) -> FunctionalModule:
+    """The same view with the stored means of its norms, which work as biases, at 0."""
+    module = copy.deepcopy(network.module)
+    means = [layer.running_mean for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._NormBase)]
+    if not any(mean is not None and bool(mean.any()) for mean in means):
+        return network
+    for mean in means:
+        if mean is not None:
+            mean.zero_()
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(name in network.layers)
+    return FunctionalModule(module)
+
+
+def _finite(scores: Tensor, cause: str) -> Tensor:
+    """The scores, if the cause lets them be finite."""
+    beyond = int((~scores.isfinite()).sum())
+    if beyond:
+        raise ValueError(f"{cause} must be of a scale at which scores are finite, got {beyond} that are not.")
+    return scores
 
 
 def _sizes(network: Network, theta: Tensor) -> Tensor:

@@ -142,6 +142,8 @@ class TestMasks:
             kept_shares(NETWORK, theta)
         with pytest.raises(ValueError, match="seeds must hold one integer per member, 1, got 2"):
             shuffled_mask(NETWORK, all_kept, seeds=[0, 1])
+        with pytest.raises(ValueError, match="seeds must be a sequence of one integer"):
+            shuffled_mask(NETWORK, all_kept, seeds=None)  # type: ignore[arg-type]
 
 
 class TestViewsOfModules:
@@ -239,6 +241,19 @@ class TestConvolutions:
         assert kept_shares(view, mask).min() > 0
         assert mask[0, view.layers["1.weight"]].all()
 
+    def test_the_stored_mean_of_a_norm_counts_as_a_bias_and_its_deviation_as_a_factor(self) -> None:
+        module = nn.Sequential(nn.Conv1d(1, 4, 3), nn.BatchNorm1d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 2))
+        module(torch.randn(9, 1, 6, generator=torch.Generator().manual_seed(0)) + 2)
+        view = FunctionalModule(module.eval())
+        scores = synflow_scores(view, view.theta, shape=(1, 6))
+        module[1].running_mean.zero_()
+        plain = FunctionalModule(module)
+        assert torch.equal(scores, synflow_scores(plain, view.theta, shape=(1, 6)))
+        module[1].running_var.mul_(4)
+        less = synflow_scores(FunctionalModule(module), view.theta, shape=(1, 6))
+        torch.testing.assert_close(less, scores / 2, rtol=1e-4, atol=0)
+        assert kept_shares(view, synflow_mask(view, view.theta, sparsity=0.8, shape=(1, 6))).min() > 0
+
     @pytest.mark.usefixtures("unchecked")
     def test_bad_input(self) -> None:
         view = FunctionalModule(nn.Linear(3, 2))
@@ -254,6 +269,14 @@ class TestConvolutions:
         smooth = FunctionalModule(nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 1)))
         with pytest.raises(ValueError, match="network must double its outputs, with absolute weights and no biases"):
             synflow_scores(smooth, smooth.theta, shape=(3,))
+
+        class Turned(nn.Linear):
+            def forward(self, input: Tensor) -> Tensor:
+                return (-super().forward(input)).relu()
+
+        turned = FunctionalModule(nn.Sequential(Turned(3, 2), nn.Linear(2, 1)))
+        with pytest.raises(ValueError, match="network must have outputs other than 0 with absolute weights and no"):
+            synflow_mask(turned, turned.theta, sparsity=0.5, shape=(3,))
 
 
 class TestRounds:
@@ -288,6 +311,13 @@ class TestRounds:
         found = iterative_pruning(NETWORK, theta, lambda start, mask: start.sin(), sparsity=0.7, rounds=1)
         assert torch.equal(found.masks[1], magnitude_mask(NETWORK, theta.sin(), sparsity=0.7))
 
+    def test_what_is_handed_back_holds_no_graph(self) -> None:
+        theta, *_ = _problem()
+        found = iterative_pruning(
+            NETWORK, theta, lambda start, mask: start.clone().requires_grad_(), sparsity=0.5, rounds=2
+        )
+        assert not found.trained.requires_grad
+
     def test_a_control_may_start_from_other_weights(self) -> None:
         theta, *_ = _problem()
         seen: list[Tensor] = []
@@ -317,7 +347,8 @@ class TestRounds:
             iterative_pruning(NETWORK, [1.0], torch.mul, sparsity=0.5, rounds=1)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="network must be an Mlp or a FunctionalModule, got Linear"):
             iterative_pruning(nn.Linear(2, 2), theta, torch.mul, sparsity=0.5, rounds=1)  # type: ignore[arg-type]
-        for name, answer in (("shape", theta[:1]), ("shape", theta * torch.nan), ("None", None)):
+        answers = (("shape", theta[:1]), ("shape", theta * torch.nan), ("None", None), (r"float32", theta.float()))
+        for name, answer in answers:
             with pytest.raises(ValueError, match=rf"train must hand back finite parameters of shape .*{name}"):
                 iterative_pruning(
                     NETWORK,
@@ -357,6 +388,13 @@ class TestScores:
         sparsity = 1 - left / network.parameters
         assert kept_shares(network, synflow_mask(network, theta, sparsity=sparsity)).min() > 0
         assert kept_shares(network, synflow_mask(network, theta, sparsity=sparsity, rounds=1)).min() == 0
+
+    def test_products_over_layers_that_leave_single_precision_do_no_harm_to_masks(self) -> None:
+        network = Mlp((20,) * 25, "relu")
+        theta = network.init([0], dtype=torch.float32)
+        mask = synflow_mask(network, theta, sparsity=0.9, rounds=10)
+        for factor in (1e-3, 1e3):
+            assert torch.equal(synflow_mask(network, theta * factor, sparsity=0.9, rounds=10), mask)
 
     def test_snip_is_the_first_and_grasp_the_second_derivative_of_torch(self) -> None:
         network = Mlp((3, 4, 2), "tanh", bias=True)
@@ -400,6 +438,17 @@ class TestScores:
             grasp_scores(NETWORK, theta, x, y, CrossEntropy(), temperature=0)
         with pytest.raises(ValueError, match="theta must be finite"):
             synflow_scores(NETWORK, theta * torch.inf)
+        deep = Mlp((4,) * 25, "relu")
+        with pytest.raises(ValueError, match=r"theta must be of a scale at which not all scores are 0 in"):
+            synflow_scores(deep, deep.init([0], sigma_w=1e-3, dtype=torch.float32))
+        with pytest.raises(ValueError, match="theta must be of a scale at which scores are finite, got"):
+            synflow_scores(deep, deep.init([0], sigma_w=1e3, dtype=torch.float32))
+        with pytest.raises(ValueError, match="theta must have a path whose weights have a product other than 0 in"):
+            synflow_mask(NETWORK, theta * 0, sparsity=0.5)
+        with pytest.raises(ValueError, match="theta must be of a scale at which scores are finite, got"):
+            snip_scores(NETWORK, theta * 1e200, x, y, CrossEntropy())
+        with pytest.raises(ValueError, match="theta over temperature must be of a scale at which scores are finite"):
+            grasp_scores(NETWORK, theta, x, y, CrossEntropy(), temperature=1e-320)
         with pytest.raises(ValueError, match="mask must be truth values of theta's shape and device"):
             synflow_scores(NETWORK, theta, theta)
 
