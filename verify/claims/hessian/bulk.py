@@ -44,9 +44,9 @@ def bulk_and_outliers(bench: Workbench) -> Iterator[Comparison]:
     though small next to the outliers. Nor is there a global minimum to come to: once all training examples are
     classified right, the loss falls as the last layer is scaled up, whatever the other weights.
     """
-    hidden = bench.size(quick=(12, 12), standard=(40, 32), full=(48, 32))  # 1066, 4242 and 5018 parameters
+    hidden = bench.size(quick=(12, 12), standard=(32, 24), full=(48, 32))  # 1066, 3122 and 5018 parameters
     samples = bench.size(quick=500, standard=1000, full=1000)
-    networks, together = bench.size(quick=(24, 12), standard=(20, 4), full=(40, 4))  # in all, and in one item of work
+    networks, together = bench.size(quick=(24, 12), standard=(24, 2), full=(40, 4))  # in all, and in one item of work
     items = [
         {
             "seed": seed,
