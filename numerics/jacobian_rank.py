@@ -32,7 +32,8 @@ class FunctionalRank:
     Attributes:
         rank: Number of singular values above the tolerance times the largest, one per member.
         gap: The least of these over the largest of the others; infinite where there are no others or they are 0.
-        values: All singular values over the largest, descending, in float64.
+        values: All singular values over the largest, descending, in float64; zeros where no output depends on any
+            parameter.
     """
 
     rank: Int[Tensor, " members"]
@@ -93,7 +94,7 @@ def functional_rank(
         rest = torch.where(kept, torch.zeros_like(values), values).amax(1)
         ranks.append(kept.sum(1))
         gaps.append(smallest / rest)
-        spectra.append(values / largest)
+        spectra.append(values / torch.where(largest > 0, largest, torch.ones_like(largest)))
     return FunctionalRank(torch.cat(ranks), torch.cat(gaps), torch.cat(spectra))
 
 

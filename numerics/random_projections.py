@@ -138,7 +138,7 @@ def walsh_hadamard(x: Float[Tensor, "*batch size"]) -> Float[Tensor, "*batch siz
     size = x.shape[-1] if x.ndim else 0
     if size < 1 or size & (size - 1):
         raise ValueError(f"x must have a last axis whose size is a power of two, got {size}.")
-    return _transformed(x)
+    return x.clone() if size == 1 else _transformed(x)
 
 
 def random_projection(

@@ -27,6 +27,13 @@ def test_a_dead_unit_and_a_repeated_one_lower_the_rank() -> None:
     assert functional_rank(network, theta, inputs(2)).rank.tolist() == [13, 10, 9]
 
 
+def test_a_function_on_which_no_parameter_has_an_effect_has_rank_zero_and_values_zero() -> None:
+    network = Mlp((2, 3, 1), "linear")
+    found = functional_rank(network, torch.zeros(1, network.parameters, dtype=torch.float64), inputs(2))
+    assert found.rank.tolist() == [0]
+    assert not found.values.any()
+
+
 def test_members_may_have_inputs_of_their_own_and_few_inputs_bound_the_rank() -> None:
     network = Mlp((2, 3, 1), "relu", bias=True)
     theta = network.init([4, 5], sigma_b=1.0)

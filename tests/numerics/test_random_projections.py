@@ -27,6 +27,12 @@ def test_the_fast_transform_is_multiplication_by_the_matrix(size: int) -> None:
     torch.testing.assert_close(walsh_hadamard(x), x @ table, rtol=1e-12, atol=1e-12)
 
 
+def test_the_transform_of_single_numbers_is_a_copy() -> None:
+    x = torch.ones(3, 1)
+    walsh_hadamard(x).zero_()
+    assert x.all()
+
+
 def test_the_transform_twice_is_a_multiple_of_nothing_done() -> None:
     x = torch.arange(16, dtype=torch.float64)
     assert torch.equal(walsh_hadamard(walsh_hadamard(x)), 16 * x)
