@@ -117,7 +117,11 @@ def least_norm_descent() -> Derivation:
             ),
         ),
         Domain(a=(0, sp.oo), b=(0, sp.oo), y=(0, sp.oo), q=(0, sp.oo)),
-        assumptions=("X has full row rank", "the rate is less than 2 over the largest eigenvalue of X X^T"),
+        assumptions=(
+            "X has full row rank",
+            "descent on half of the squared error, at a rate less than 2 over the largest eigenvalue of X X^T",
+        ),
         source="Zhang, Bengio, Hardt, Recht and Vinyals (2017), arXiv:1611.03530, section 5; Hastie, Montanari, Rosset "
         "and Tibshirani (2022), arXiv:1903.08560, proposition 1",
+        shown={"result": r"|\theta|^2 = \frac{y^2 + (a v - b u)^2}{a^2 + b^2}"},
     )

@@ -16,7 +16,7 @@ from theory.proof import Relation
 
 __all__ = ["max_margin_rate"]
 
-_SOURCE = "Soudry, Hoffer, Nacson, Gunasekar and Srebro (2018), arXiv:1710.10345, theorems 3 and 5"
+_SOURCE = "Soudry, Hoffer, Nacson, Gunasekar and Srebro (2018), arXiv:1710.10345, theorems 3 to 5"
 
 
 @cache
@@ -38,7 +38,8 @@ def max_margin_rate() -> Derivation:
         (4*log(2)/5, sqrt(5)/2)
 
     References:
-        Soudry, Hoffer, Nacson, Gunasekar and Srebro (2018), arXiv:1710.10345, theorems 3 and 5: all separable data.
+        Soudry, Hoffer, Nacson, Gunasekar and Srebro (2018), arXiv:1710.10345, theorems 3 to 5: separable data, and
+        almost all of them where it is about constants.
     """
     b, c, p, q, r, t, u, span, length = sp.symbols("b c p q r t u s L", positive=True)
     rest, h = sp.symbols("k h", positive=True)
@@ -150,7 +151,7 @@ def max_margin_rate() -> Derivation:
         titles={
             "angle": "tangent of the angle",
             "growth": "growth of the norm",
-            "multipliers": "two multipliers of support vectors",
+            "multipliers": "missing share of the margin, two multipliers of support vectors",
         },
         assumptions=(
             "two orthogonal examples; the formula in multipliers takes what Soudry et al. prove for almost all "
@@ -161,6 +162,7 @@ def max_margin_rate() -> Derivation:
             "result": r"\left(1 - |v| \min_i \frac{z_i \cdot w}{|w|}\right) \log t \to \frac{2 \log r}{1 + r^2}",
             "angle": r"\log t \, \tan \angle(w, v) \to \frac{2 r \log r}{1 + r^2}",
             "growth": r"\frac{|w|}{\log t} \to \frac{\sqrt{1 + r^2}}{b r}",
-            "multipliers": r"\log p - \frac{p \log p + q \log q}{p + q}",
+            "multipliers": r"\left(1 - |v| \min_i \frac{z_i \cdot w}{|w|}\right) \log t \to "
+            r"\log p - \frac{p \log p + q \log q}{p + q}",
         },
     )

@@ -49,7 +49,7 @@ def softmax(bench: Workbench) -> Iterator[Comparison]:
     $$\frac{1}{T} \sum_{i < j} p_i p_j (v_i - v_j)^2 = \frac{1}{T} \Bigl(\sum_j p_j v_j^2 - \Bigl(\sum_j p_j v_j\Bigr)^2
     \Bigr):$$
 
-    it is symmetric and positive semidefinite, and zero for equal shifts of all outputs alone.
+    it is symmetric and positive semidefinite, and its kernel are the equal shifts of all outputs.
     """
     import sympy as sp
 
@@ -161,9 +161,9 @@ def cross_entropy(bench: Workbench) -> Iterator[Comparison]:
     $$-\sum_j t_j \log q_j = -\sum_j t_j \log t_j + \sum_j t_j \log \frac{t_j}{q_j},$$
 
     the entropy of the targets, which no output changes, and their divergence from $q$, which is never negative and zero
-    for $q = t$ alone. For a hard label it is $-\log q_c$. Its derivative by an output under softmax is $q_j - t_j$. In
-    the lecture's example, $(0.1, 0.5, 0.2, 0.2)$ and the second class, it is $\log 2 = 0.693...$ with the natural
-    logarithm.
+    for $q = t$ alone. For a hard label it is $-\log q_c$. Its derivative by an output under softmax, at the temperature
+    1, is $q_j - t_j$. In the lecture's example, $(0.1, 0.5, 0.2, 0.2)$ and the second class, it is $\log 2 = 0.693...$
+    with the natural logarithm.
     """
     import sympy as sp
 
@@ -190,7 +190,10 @@ def cross_entropy(bench: Workbench) -> Iterator[Comparison]:
         derivation=derivation,
         part="gradient",
         claimed=unit / (unit + rest) - target,
-        rival=Rival("the other sign", target - unit / (unit + rest)),
+        rival=Rival(
+            "times the slope of a sigmoid, as for the squared error",
+            (unit / (unit + rest) - target) * unit * rest / (unit + rest) ** 2,
+        ),
     )
     yield Identity(
         "cross-entropy of the example",

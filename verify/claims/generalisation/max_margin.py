@@ -140,10 +140,12 @@ def unit(vectors: Array) -> Array:
 @claim(
     "generalisation.max-margin-bias",
     title="On separable data descent on the logistic loss turns to the largest margin, but only like 1/log t",
-    source=Source(SOUDRY_2018, "theorems 3 and 5", DOUBLE_DESCENT),
+    source=Source(SOUDRY_2018, "theorems 3 to 5", DOUBLE_DESCENT),
     assumptions=(
         "a linear classifier without bias, examples that it can all classify rightly, the sum of the logistic losses; "
         "gradient flow from 0",
+        "the limits of the slopes and of the missing share are those of almost all separable data, whose support "
+        "vectors are independent and have positive multipliers",
         "the constants are proved for two orthogonal examples of the lengths $br$ and $b$, $r > 1$",
         f"measured on sets of {EXAMPLES} normal inputs in {INPUTS} dimensions, moved by 1/2 along the direction that "
         "labels them; the flow is solved in the variable $\\log t$ up to $\\log t = 10^6$",
@@ -156,8 +158,8 @@ def max_margin_bias(bench: Workbench) -> Iterator[Comparison]:
     r"""Where a linear classifier can be right on all examples $z_i$ (inputs times labels), many directions are, and
     the logistic loss has no minimum. Descent has a direction of its own: $w$ grows like $v \log t$, where $v$ is the
     separator of the hard-margin support vector machine, the shortest vector with $z_i \cdot v \ge 1$ for all $i$, which
-    has the largest margin. The slopes of the examples' losses, times $t$, become its multipliers $a_i$. It comes there
-    slowly: the share of the largest margin that is missing, times $\log t$, tends to
+    has the largest margin. For almost all data the slopes of the examples' losses, times $t$, become its multipliers
+    $a_i$, and it comes there slowly: the share of the largest margin that is missing, times $\log t$, tends to
     $\log \max_i a_i - \sum_i a_i \log a_i/\sum_i a_i$. For two orthogonal examples that is $2 \log r/(1 + r^2)$.
     """
     from sympy import log, symbols
@@ -264,8 +266,8 @@ def max_margin_bias(bench: Workbench) -> Iterator[Comparison]:
         y="missing share of the margin",
         x_scale="log",
         y_scale="log",
-        caption=f"Medians and quartiles of {sets} sets of examples. Gradient descent: {steps} steps. The two "
-        "fits do not move.",
+        caption=f"Medians and quartiles of {sets} sets of examples. Gradient descent: {steps} steps. The mean "
+        "of the examples and least squares are no descents: they stay.",
     )
 
     def quartiles(values: Array) -> tuple[Array, Array]:

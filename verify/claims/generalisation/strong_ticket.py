@@ -156,7 +156,11 @@ def tried_one_by_one(samples: Array, weight: float) -> tuple[float, float]:
 @claim(
     "generalisation.strong-ticket",
     title="Strong lottery tickets: pruning alone leaves a small layer, and two more samples halve the error",
-    source=Source(PENSIA_2020, "on subset sums of random weights, after Lueker (1998)", OTHER_RESULTS),
+    source=Source(
+        PENSIA_2020,
+        "corollary 1, on subset sums of random weights, after corollary 3.3 of Lueker (1998)",
+        OTHER_RESULTS,
+    ),
     assumptions=(
         f"the network: {SIZE} inputs, {SIZE * BLOCK} hidden ReLU units, {SIZE} outputs, weights uniform on $[-1, 1]$ "
         f"and never trained; the layer: {SIZE} by {SIZE} weights uniform on $[-1/2, 1/2]$, inputs in $[-1, 1]$; edges "
@@ -170,13 +174,13 @@ def strong_ticket(bench: Workbench) -> Iterator[Comparison]:
     one is a single layer: removing edges from a random network with one hidden layer leaves, at the median, that layer
     to within a hundredth, and in most pairs less of an error than where every weight is taken from one edge.
 
-    The step behind: of $n = O(\log 1/\epsilon)$ samples, uniform on $[-1, 1]$, some subset has a sum within $\epsilon$
-    of any weight in $[-1/2, 1/2]$. With $n$ samples there are $2^n$ sums, so that $\epsilon \ge 2^{-n - 1}$: fewer
-    samples than $\log_2 1/\epsilon - 1$ never do. Measured, every further sample takes half a bit and more off the
-    error, in both halves of the range from 6 to 14 samples for all weights at once, and to beyond 20 for one weight.
-    With 14 the sums are, but for a bit, as near to all weights as $2^{14}$ independent points would be. If a weight
-    were taken from single samples, as in the first proof, by Malach et al. (2020), $n$ would grow like $1/\epsilon$: a
-    bit would take twice as many.
+    The step behind: with high probability $n = O(\log 1/\epsilon)$ samples, uniform on $[-1, 1]$, have for every weight
+    in $[-1/2, 1/2]$ at once some subset with a sum within $\epsilon$ of it. With $n$ samples there are $2^n$ sums, so
+    that $\epsilon \ge 2^{-n - 1}$: fewer samples than $\log_2 1/\epsilon - 1$ never do. Measured, every further sample
+    takes half a bit and more off the error, in both halves of the range from 6 to 14 samples for all weights at once,
+    and to beyond 20 for one weight. With 14 the sums are, but for a bit, as near to all weights as $2^{14}$ independent
+    points would be. If a weight were taken from single samples, as in the first proof, by Malach et al. (2020), $n$
+    would grow like $1/\epsilon$, and one bit more would take twice as many samples.
     """
     (own,) = bench.seeds("layers", 1)
     (layers,) = bench.map(
