@@ -131,18 +131,23 @@ def resumed_run(request: Request) -> tuple[RunFolder, tuple[Claim, ...]]:
     """Return a run that exists, with the claims that are wanted of it, or the reason why it cannot go on.
 
     Raises:
-        BadInputError: If source, versions, seed, profile, device or claim files are not those of the run.
+        BadInputError: If source, versions, seed, profile, device or claim files are not those of the run; what to do
+            is said where that is not to give another option.
     """
     folder = RunFolder.open(request.out or latest_run(RUNS))
     manifest = folder.manifest
     rule = f"a run is resumed only under what it was started with, and {folder.path}"
-    if manifest["source_hash"] != provenance.source_hash():
-        raise BadInputError(f"{rule} has source {manifest['source_hash']}, got {provenance.source_hash()}.")
+    anew = f"start it anew, in another folder, by {manifest['command']}"
     here, there = provenance.versions(), manifest["versions"]
     for name in sorted({*here, *there}):
         installed, before = here.get(name, "not installed"), there.get(name, "not installed")
         if installed != before:
-            raise BadInputError(f"{rule} has {name} {before}, got {installed}.")
+            raise BadInputError(f"{rule} has {name} {before}, got {installed}: {anew}, or go on where {before} is.")
+    if manifest["source_hash"] != provenance.source_hash():
+        raise BadInputError(
+            f"{rule} has source {manifest['source_hash']}, got {provenance.source_hash()}: the files of this package"
+            f" have changed since; {anew}, or go on with the package as it was."
+        )
     for name, given in (("profile", request.profile), ("seed", request.seed)):
         if given is not None and given != manifest[name]:
             raise BadInputError(f"{rule} has {name} {manifest[name]}, got {given}.")

@@ -247,7 +247,7 @@ def _read_record(path: Path, kind: str, rule: str) -> Record:
         found = record.get("schema") if isinstance(record, dict) else None
         raise BadInputError(
             f"{rule}: {path.name} must have schema {SCHEMA_VERSION}, got {found}; what another version of this package "
-            "stored can be read by that version."
+            "stored can be read by that version, and gone on with by it; with this one, start anew in another folder."
         )
     missing = [name for name in _required(kind) if name not in record]
     if missing:

@@ -34,8 +34,17 @@ def test_a_run_is_resumed_only_as_it_was_started(small: RunFolder, changes: dict
 @pytest.mark.parametrize(
     ("name", "here", "message"),
     [
-        ("source_hash", lambda: "fedcba", r"has source .*, got fedcba"),
-        ("versions", lambda: {**VERSIONS, "torch": "1.0"}, r"has torch .*, got 1\.0"),
+        (
+            "source_hash",
+            lambda: "fedcba",
+            r"has source .*, got fedcba: the files of this package have changed since; start it anew, in another"
+            r" folder, by lossproof run kinds\.certified --profile quick --seed 5 .*, or go on with the package as",
+        ),
+        (
+            "versions",
+            lambda: {**VERSIONS, "torch": "1.0"},
+            r"has torch .*, got 1\.0: start it anew, .*, or go on",
+        ),
         ("versions", lambda: {**VERSIONS, "nobody_has": "3"}, r"has nobody_has not installed, got 3"),
         ("resolve_device", lambda device: "cuda", r"has device cpu, got cuda"),
     ],
