@@ -1,11 +1,14 @@
 """The command `lossproof`.
 
 Exit codes: 0 everything as expected; 1 something is not, or not finished; 2 bad usage, told in one sentence, with
-nothing touched; 130 interrupted and 143 terminated, with the run intact. Progress goes to the error stream, results to
-the output stream.
+nothing touched; 130 interrupted, 143 terminated and 129 hung up, with the run intact. Progress goes to
+the error stream, results to the output stream: a reader who has had enough of them changes no code, and a run keeps its
+code even if they cannot be written.
 """
 
+import contextlib
 import json
+import os
 import shlex
 import sys
 import webbrowser
@@ -57,7 +60,7 @@ def list_claims(
     if patterns:
         known = selected(known, patterns)
     if not as_json:
-        typer.echo("\n".join(ledger_lines(known)))
+        _tell("\n".join(ledger_lines(known)))
         return
     entries = [
         {
@@ -77,7 +80,7 @@ def list_claims(
         }
         for claim in known
     ]
-    typer.echo(json.dumps(entries, ensure_ascii=False, indent=1))
+    _tell(json.dumps(entries, ensure_ascii=False, indent=1))
 
 
 @app.command()
@@ -89,7 +92,7 @@ def show(
     from verify.request import known_claims, selected
 
     for found in selected(known_claims(claims or ()), [claim]):
-        typer.echo("\n".join(claim_lines(found, claims or ())))
+        _tell("\n".join(claim_lines(found, claims or ())))
 
 
 @app.command()
@@ -125,7 +128,7 @@ def run(
     from verify.report.console import summary_lines
     from verify.report.junit import write_junit
     from verify.request import Request
-    from verify.runner import Terminated, execute, exit_code
+    from verify.runner import Terminated, execute, exit_code, terminable
 
     if junit is not None and (junit.is_dir() or not junit.parent.is_dir()):
         raise BadInputError(f"junit must be a file in a folder that exists, got {junit}.")
@@ -142,15 +145,19 @@ def run(
     )
     listener = listener_for()
     try:
-        folder = execute(request, listener)
+        with terminable(last=True):
+            folder = execute(request, listener)
     except (KeyboardInterrupt, Terminated) as interrupt:
-        code = Terminated.CODE if isinstance(interrupt, Terminated) else 130
+        code = interrupt.exit_code if isinstance(interrupt, Terminated) else 130
         _end_interrupted(listener.folder.path if listener.folder else None, code)
     records = folder.records()
     unfinished = len(folder.claim_ids) - len(records)
-    typer.echo("\n".join(summary_lines(records, unfinished=unfinished, folder=folder.path)))
     report = folder.path / "report.html"
-    typer.echo(f"report: {report}")
+    summary = [*summary_lines(records, unfinished=unfinished, folder=folder.path), f"report: {report}"]
+    try:
+        _tell("\n".join(summary))
+    except BadInputError as error:  # all of it is stored
+        _complain(f"lossproof: {error}")
     if junit is not None:
         write_junit(records, junit, strict=strict)
     if open_report:
@@ -168,7 +175,7 @@ def report(
     from verify.store import RunFolder
 
     written = write_report(RunFolder.open(run).path)
-    typer.echo(f"report: {written}")
+    _tell(f"report: {written}")
     if open_report:
         webbrowser.open(written.resolve().as_uri())
 
@@ -183,7 +190,7 @@ def compare(
     from verify.store import RunFolder
 
     found = differences(RunFolder.open(a), RunFolder.open(b))
-    typer.echo(str(found))
+    _tell(str(found))
     raise typer.Exit(0 if found.agree else 1)
 
 
@@ -248,11 +255,11 @@ def spectrum(
     try:
         found = measured_problem(load_problem(problem), settings, device=device, dtype=dtype, command=command)
     except KeyboardInterrupt:
-        typer.echo("interrupted; nothing was written.", err=True)
+        _complain("interrupted; nothing was written.")
         raise typer.Exit(130) from None
     page, beside = write_spectrum(found, out)
-    typer.echo(str(found))
-    typer.echo(f"page: {page}\nnumbers: {beside}")
+    _tell(str(found))
+    _tell(f"page: {page}\nnumbers: {beside}")
     if open_page:
         webbrowser.open(page.resolve().as_uri())
 
@@ -270,7 +277,7 @@ def doctor(claims: ClaimFiles = None) -> None:
     """Say what is installed, what the machine offers, and what is missing for which claim."""
     from verify.doctor import diagnosis
 
-    typer.echo("\n".join(diagnosis(claims or ())))
+    _tell("\n".join(diagnosis(claims or ())))
 
 
 def main() -> None:
@@ -279,22 +286,54 @@ def main() -> None:
         provenance.check_floors()
         app(prog_name="lossproof")
     except BadInputError as error:
-        typer.echo(f"lossproof: {error}", err=True)
+        _complain(f"lossproof: {error}")
         sys.exit(2)
+    finally:
+        _forget_what_cannot_be_written()
+
+
+def _tell(text: str) -> None:
+    """Print a result; a reader who has had enough is none to complain about.
+
+    Raises:
+        BadInputError: If it cannot be written for another reason.
+    """
+    try:
+        typer.echo(text)
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        raise BadInputError(f"the output stream must be one that can be written: {error.strerror or error}.") from error
+
+
+def _complain(text: str) -> None:
+    """Print to the error stream, if that is possible."""
+    with contextlib.suppress(OSError):
+        typer.echo(text, err=True)
+
+
+def _forget_what_cannot_be_written() -> None:
+    """Give up what waits to be written to a closed pipe or a full disk: Python would try again, and exit by 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _end_interrupted(folder: Path | None, code: int) -> NoReturn:
     """Say how to go on, and exit at once even where a worker keeps a thread waiting."""
-    import os
     import threading
 
     if folder is None:
-        typer.echo("interrupted before anything was run.", err=True)
+        _complain("interrupted before anything was run.")
     else:
-        typer.echo(f"interrupted; the run is intact, go on with: lossproof run --resume --out {folder}", err=True)
+        command = shlex.join(["lossproof", "run", "--resume", "--out", str(folder)])
+        _complain(f"interrupted; the run is intact, go on with: {command}")
     others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
     if any(thread.is_alive() and not thread.daemon for thread in others):
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _forget_what_cannot_be_written()
         os._exit(code)
     raise typer.Exit(code)

@@ -146,7 +146,10 @@ class ProcessPool:
 
     def _started(self) -> ProcessPoolExecutor:
         if self._executor is None:
-            self._executor = ProcessPoolExecutor(self.jobs, mp_context=self._context, initializer=_start_worker)
+            with (
+                _interrupts_held_back()
+            ):  # the process that keeps account of its locks is started here, and inherits it
+                self._executor = ProcessPoolExecutor(self.jobs, mp_context=self._context, initializer=_start_worker)
         return self._executor
 
     def close(self, *, abandon: bool = False) -> None:
@@ -272,7 +275,7 @@ def _start_worker() -> None:
     """Prepare a spawned process: deaf to Ctrl-C, not to the runner, one thread, gone when the runner is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP})
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     if "numpy" in sys.modules:  # loaded by the runner's main module: too late for the environment to count
         from threadpoolctl import threadpool_limits
@@ -313,11 +316,11 @@ class _Spawn(SpawnContext):
 
 @contextlib.contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C and SIGTERM back for a moment, where the system can, so that no process is started by half."""
+    """Hold Ctrl-C, SIGTERM and SIGHUP back for a moment, where the system can: no process is started by half."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:

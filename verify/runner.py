@@ -10,6 +10,7 @@ import contextlib
 import functools
 import importlib
 import json
+import math
 import os
 import shlex
 import signal
@@ -19,7 +20,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple, NoReturn, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
@@ -33,14 +34,20 @@ from verify.sharing import Exchange, SharingPool, assist
 from verify.store import SCHEMA_VERSION, Record, RunFolder
 from verify.workbench import Progress, Workbench
 
+_REQUESTS_TO_END = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+PATIENCE = 5.0
+"""Seconds in which requests to end count as one: a second exception would cut short what the first puts in order."""
+
 
 class Terminated(SystemExit):
-    """The system asked this process to end, as ``timeout`` and services that cancel a job do."""
+    """The system asked this process to end, as ``timeout`` and services that cancel a job do, and a terminal that goes
+    away.
+    """
 
-    CODE = 128 + signal.SIGTERM
-
-    def __init__(self) -> None:
-        super().__init__(self.CODE)
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+        super().__init__(self.exit_code)
 
 
 class Listener(Protocol):
@@ -90,9 +97,9 @@ def execute(request: Request, listener: Listener | None = None) -> RunFolder:
     Raises:
         BadInputError: If the request cannot be met; nothing that existed is touched.
         KeyboardInterrupt: If interrupted; the run is on disk, marked so, and can be resumed.
-        Terminated: If the system asked this process to end (SIGTERM) and nobody else answers that; as above.
+        Terminated: If the system asked this process to end (SIGTERM, SIGHUP) and nobody else answers that; as above.
     """
-    with _terminable():
+    with terminable():
         return _execute(request, listener or Silence())
 
 
@@ -309,20 +316,35 @@ def _is_settled(folder: RunFolder, claim: str) -> bool:
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Make an exception of SIGTERM in here, unless somebody else answers it."""
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+def terminable(*, last: bool = False) -> Iterator[None]:
+    """Make an exception of SIGTERM and SIGHUP in here, unless somebody else answers them, or they are ignored.
+
+    Args:
+        last: Whether the process ends after an exception of these, so that further ones have nothing to ask for.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
+    latest = -math.inf
 
-    def end(number: int, frame: FrameType | None) -> NoReturn:
-        raise Terminated
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal latest
+        before, latest = latest, time.monotonic()
+        if latest - before > PATIENCE:
+            raise Terminated(number)
 
-    signal.signal(signal.SIGTERM, end)
+    unanswered = [number for number in _REQUESTS_TO_END if signal.getsignal(number) == signal.SIG_DFL]
+    afterwards = signal.SIG_DFL
     try:
+        for number in unanswered:
+            signal.signal(number, end)
         yield
+    except Terminated:
+        afterwards = signal.SIG_IGN if last else signal.SIG_DFL
+        raise
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in unanswered:
+            signal.signal(number, afterwards)
 
 
 @contextlib.contextmanager
@@ -331,7 +353,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    answered = (number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) is not None)
+    answered = (number for number in (signal.SIGINT, *_REQUESTS_TO_END) if signal.getsignal(number) is not None)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in answered}
     try:
         yield

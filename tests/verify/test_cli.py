@@ -8,7 +8,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+import typer
 
+from verify.cli import _end_interrupted
 from verify.notebook import Run
 from verify.report.junit import write_junit
 from verify.shell import BANNER
@@ -92,6 +94,47 @@ def test_a_run_with_unfinished_claims_is_not_all_as_expected(lossproof: Command,
     assert not Run(RunFolder.open(out)).as_expected
     assert lines[1] in repr(Run(RunFolder.open(out)))
     assert "All as expected." in lossproof("run", "--resume", "--out", out).stdout
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "told"),
+    [
+        (BrokenPipeError(32, "Broken pipe"), 0, ""),
+        (
+            OSError(28, "No space left"),
+            2,
+            "lossproof: the output stream must be one that can be written: No space left.\n",
+        ),
+    ],
+)
+def test_a_run_keeps_its_code_where_its_output_goes_nowhere(
+    lossproof: Command,
+    tmp_path: Path,
+    kinds: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: OSError,
+    code: int,
+    told: str,
+) -> None:
+    echo = typer.echo
+
+    def into_nowhere(text: str, err: bool = False) -> None:
+        if not err:
+            raise failure
+        echo(text, err=True)
+
+    monkeypatch.setattr(typer, "echo", into_nowhere)
+    ran = lossproof("run", "kinds.certified", "--claims", kinds, "--out", tmp_path / "run")
+    assert ran.returncode == 0
+    assert ran.stderr.endswith(told)
+    listed = lossproof("list", "index.three-halves")
+    assert (listed.returncode, listed.stderr) == (code, told)
+
+
+def test_the_line_to_go_on_by_can_be_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        _end_interrupted(Path("a folder"), 130)
+    assert capsys.readouterr().err.endswith("go on with: lossproof run --resume --out 'a folder'\n")
 
 
 def test_junit_has_a_case_a_claim(lossproof: Command, tmp_path: Path, kinds: Path, finished: RunFolder) -> None:
