@@ -83,13 +83,16 @@ def ends(seed: int, draws: int) -> dict[str, Array]:
     source=Source(ZHANG_2017, "section 5, on linear models", DOUBLE_DESCENT),
     assumptions=(
         "linear regression with the squared error, more inputs than examples, inputs of full row rank",
-        "the rate of gradient descent is less than 2 over the largest eigenvalue of $X X^T$",
+        "gradient descent on half of the squared error, with steps along $X^T (y - X b)$, at a rate less than 2 over "
+        "the largest eigenvalue of $X X^T$",
         f"measured on {EXAMPLES} examples with {INPUTS} standard normal inputs, a true parameter of norm 1 and noise "
         "of standard deviation 1/4; SGD takes one example at a time, drawn at random, with the step "
         "$1/|x_i|^2$",
         f"digits of 8 by 8 pixels: {TRAINING} images that all fits share, and beside them others with wrong labels, as "
         f"Wu, Zhu and E (2017, arXiv:1706.10239) did; {HIDDEN} hidden ReLU units, SGD with batches of {BATCH} at the "
         f"rate 0.1 with momentum 0.9, from the same start to the mean cross-entropy {LOSS:.4f} over what each has",
+        "distances and curvatures are compared where the loss on the shared images is the same: the fits without wrong "
+        "labels go on to it, since fitting wrong labels as well takes it lower, and with the loss goes the curvature",
     ),
     expects={Verdict.SUPPORTED},
 )
@@ -100,13 +103,16 @@ def implicit_bias(bench: Workbench) -> Iterator[Comparison]:
     For one example $(a, b)$ with the target $y$ and the start $(u, v)$ the squared norm of the end is
     $(y^2 + (a v - b u)^2)/(a^2 + b^2)$.
 
-    The fit from zero has a smaller error on new data than that from a random start of the norm of the truth.
+    In most regressions the fit from zero has a smaller error on new data than that from a random start of the norm of
+    the truth.
 
     A network with many more weights than examples fits images of digits without an error, and SGD comes to such fits
     that name most new images rightly. Not every fit does: those that SGD finds where it has to fit wrongly labelled
     images as well are as perfect on the same training images and much worse on new ones, the more so the more of
-    those there were. They lie farther from the start; the largest curvature of the loss on the shared images does not
-    give them away, it is no larger.
+    those there were. They lie farther from the start. Where the loss on the shared images is the same, it is more
+    curved around them in total: the trace of its Hessian is larger, at the median by a fifth and more, in accord with
+    Wu, Zhu and E, who report that bad fits have the larger Hessian. In its largest eigenvalue alone, which is drawn,
+    that is not seen.
     """
     from sympy import symbols
 
@@ -167,6 +173,15 @@ def fits_of_digits(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("one wrong", TRAINING - 1.0),
         decided_from="standard",
     )
+    yield Agrees(
+        "share of the wrongly labelled images that each fit gives their wrong label",
+        measured=found["poison"],
+        predicted=1.0,
+        tolerance=0,
+        reason="a count",
+        rival=Rival("that of a guess", 0.1),
+        decided_from="standard",
+    )
     yield Ordering(
         "accuracy on new images, by the number of wrongly labelled ones",
         trend=accuracy,
@@ -187,17 +202,24 @@ def fits_of_digits(bench: Workbench) -> Iterator[Comparison]:
         rival=Rival("none: all fits are alike", 0.0),
         decided_from="standard",
     )
+    yield AtMost(
+        "relative difference of the losses on the shared images where distances and curvatures are compared",
+        bound=0.05,
+        replicates=np.abs(found["loss"][:, 0] / found["loss"][:, 1] - 1),
+        rival=Rival("a quarter, as where each has the same loss over all that it has", 0.25),
+        decided_from="standard",
+    )
     yield Ordering(
         "distance from the start, without wrong labels against with as many as right",
         lower=found["distance"][:, 0],
-        higher=found["distance"][:, -1],
+        higher=found["distance"][:, 1],
         decided_from="standard",
     )
-    yield AtMost(
-        "largest eigenvalue of the Hessian on the shared images, with as many wrong labels over without",
-        bound=1.0,
-        replicates=found["sharpness"][:, 1] / found["sharpness"][:, 0],
-        rival=Rival("twice as sharp", 2.0),
+    yield AtLeast(
+        "trace of the Hessian on the shared images, with as many wrong labels over without, at the same loss",
+        bound=1.2,
+        replicates=found["trace"][:, 1] / found["trace"][:, 0],
+        rival=Rival("as curved in total", 1.0),
         decided_from="standard",
     )
     figure = bench.figure(
@@ -213,3 +235,14 @@ def fits_of_digits(bench: Workbench) -> Iterator[Comparison]:
     for values, label in ((found["right"] / TRAINING, "shared images"), (accuracy, "new images")):
         errors = 2 * values.std(axis=0, ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.zeros(len(shares))
         figure.points(shares, values.mean(axis=0), label, errors=errors)
+    with_poison = {name: found[name][:, 1] / found[name][:, 0] for name in ("largest", "trace")}
+    figure = bench.figure(
+        "curvature",
+        title="Curvature around fits with as many wrong labels as right",
+        x="largest eigenvalue, over that without",
+        y="trace, over that without",
+        caption="Of the Hessian on the shared images, where the loss on them is the same; one point per set.",
+    )
+    figure.points(with_poison["largest"], with_poison["trace"], "sets")
+    figure.line([0, max(1.0, with_poison["largest"].max())], [1, 1], "trace as without")
+    figure.line([1, 1], [0, max(1.0, with_poison["trace"].max())], "largest eigenvalue as without")
