@@ -118,9 +118,9 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         OTHER_RESULTS,
         r"Pruning, and finding winning tickets, works without data: Wang et al. and Tanaka et al. (2020).",
         ("generalisation.tickets-without-data", "generalisation.layer-collapse"),
-        found="Only SynFlow needs no data; its masks, like those of SNIP and GraSP, are in most networks better "
-        "than random ones and worse than those of a trained network. Only it keeps every layer as long as that is "
-        "possible.",
+        found="Of the three only SynFlow needs no data; its masks, like those of SNIP and GraSP, are in most networks "
+        "better than random ones and worse than those of a trained network. In a hundred rounds it keeps every layer as "
+        "long as that is possible, at once none of them does.",
     ),
     Statement(
         OTHER_RESULTS,
