@@ -119,8 +119,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"Pruning, and finding winning tickets, works without data: Wang et al. and Tanaka et al. (2020).",
         ("generalisation.tickets-without-data", "generalisation.layer-collapse"),
         found="Of the three only SynFlow needs no data; its masks, like those of SNIP and GraSP, are in most networks "
-        "better than random ones and worse than those of a trained network. In a hundred rounds it keeps every layer as "
-        "long as that is possible, at once none of them does.",
+        "better than random ones and worse than those of a trained network. In a hundred rounds it keeps every layer "
+        "as long as that is possible, at once none of them does.",
     ),
     Statement(
         OTHER_RESULTS,
