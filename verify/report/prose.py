@@ -3,6 +3,8 @@ r"""Statements as HTML: Markdown (CommonMark and tables, no raw HTML, no picture
 A dollar opens a formula as in pandoc: no blank after the opening one, none before the closing one, no digit behind
 it; so that prices stay prices. ``\$`` is always a dollar.
 
+A punctuation mark, or a hyphen, behind a formula stays on its line: a browser would break the line before it.
+
 A formula that cannot be drawn is refused before a run, where its author can mend it; in a report of what is stored, a
 lenient page shows its source instead and says so, since a finished run must not be lost to a formula.
 """
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 _FORMULA = re.compile(
     r"\$\$(?P<block>(?:\\.|[^$\\])+)\$\$|\$(?=\S)(?P<line>(?:\\.|[^$\\])+?)(?<!\s)\$(?!\d)", re.DOTALL
 )
+
+_ITS_OWN = re.compile(r"(?:[,.;:!?)%…'\"\u2019\u201d]|-(?=[A-Za-z]))+")
+"""What follows a formula and begins no line."""
 
 
 class Prose:
@@ -69,8 +74,9 @@ class Prose:
         pieces: list[str] = []
         end = 0
         for match in _FORMULA.finditer(text):
-            pieces += [powers(escape(text[end : match.start()])), self.drawn(match, large=large)]
-            end = match.end()
+            drawn, behind = self.drawn(match, large=large), _behind(match)
+            pieces += [powers(escape(text[end : match.start()])), _glued(drawn, behind)]
+            end = match.end() + len(behind)
         return Markup("".join([*pieces, powers(escape(text[end:]))]))
 
     def formula(self, latex: str) -> Markup:
@@ -113,7 +119,7 @@ def _formula_rule(state: "StateInline", silent: bool) -> bool:
     if not silent:
         token = state.push("formula", "span", 0)
         token.meta = {"match": match}
-    state.pos = match.end()
+    state.pos = match.end() + len(_behind(match))
     return True
 
 
@@ -121,7 +127,18 @@ def _render_formula(
     self: "RendererProtocol", tokens: "list[Token]", index: int, options: "OptionsDict", env: "EnvType"
 ) -> str:
     prose: Prose = env["prose"]
-    return str(prose.drawn(tokens[index].meta["match"]))
+    match = tokens[index].meta["match"]
+    return _glued(prose.drawn(match), _behind(match))
+
+
+def _behind(match: re.Match[str]) -> str:
+    """What stays with a formula; one on a line of its own has nothing."""
+    found = _ITS_OWN.match(match.string, match.end(), match.endpos) if match["block"] is None else None
+    return found.group() if found else ""
+
+
+def _glued(drawn: Markup, behind: str) -> str:
+    return Markup('<span class="glued">{}{}</span>').format(drawn, behind) if behind else drawn
 
 
 def refuse_bad_texts(claim: "Claim") -> None:

@@ -152,3 +152,26 @@ def test_brackets_around_a_sum_are_as_tall_as_the_sum(latex: str) -> None:
     height = re.search(r"height:([0-9.]+)em", picture)
     assert height is not None
     assert 1.5 < float(height[1]) < 4.5
+
+
+@pytest.mark.parametrize(
+    ("behind", "stays", "rest"),
+    [
+        (": a", ":", " a"),
+        ("), b", "),", " b"),
+        ("-th row", "-", "th row"),
+        (" (b)", "", " (b)"),
+        (".*c*", ".", None),
+        ("", "", ""),
+    ],
+)
+def test_no_line_begins_with_the_punctuation_behind_a_formula(behind: str, stays: str, rest: str | None) -> None:
+    prose = Prose()
+    drawn = str(prose.formulas.draw("x"))
+    glued = f'a <span class="glued">{drawn}{stays}</span>' if stays else f"a {drawn}"
+    for text in (prose.line(f"a $x${behind}"), prose.plain(f"a $x${behind}")):
+        assert text == glued + rest if rest is not None else text.startswith(glued)
+
+
+def test_nothing_is_glued_to_a_formula_on_a_line_of_its_own() -> None:
+    assert "glued" not in Prose().line("so $$x$$, and $y$ too")
