@@ -137,7 +137,8 @@ def softmax_at_temperature() -> Derivation:
                 Relation(sp.expand_log(sp.log(_units * (1 + _others))), "=", sp.log(_units) + sp.log(1 + _others)),
                 "exact",
                 lambda: sp.log(_units) + sp.integrate(1 / (1 + _share), (_share, 0, _others)),
-                shown=r"T \log \sum_j e^{o_j/T} = o_1 + T \log(1 + r), \quad r = \sum_{j=2}^k e^{-d_j/T}",
+                shown=r"\frac{1}{b} \log \sum_j e^{b o_j} = o_1 + \frac{1}{b} \log(1 + r), "
+                r"\quad r = \sum_{j=2}^k e^{-b d_j}",
             ),
             Step(
                 "which grows with r,",
@@ -151,14 +152,14 @@ def softmax_at_temperature() -> Derivation:
                 Relation(sp.log(1 + sp.Sum(1, (_j, 2, OUTPUTS)).doit()) / _b, "=", gap),
                 "exact",
                 lambda b, k: sp.log(sum(sp.exp(0) for _ in range(int(k)))) / sp.Rational(b),
-                shown=r"T \log \sum_j e^{o_j/T} - o_1 \leq T \log k",
+                shown=r"\frac{1}{b} \log \sum_j e^{b o_j} - o_1 \leq \frac{1}{b} \log k",
             ),
             Step(
                 "which vanishes at temperature 0.",
                 Relation(sp.limit(temperature * sp.log(OUTPUTS), temperature, 0), "=", 0),
                 "exact",
                 lambda: sp.limit(gap, _b, sp.oo),
-                shown=r"\lim_{T \to 0} T \log k = 0",
+                shown=r"\lim_{b \to \infty} \frac{1}{b} \log k = 0",
             ),
             *softmax_jacobian_steps(_b, "The probabilities are differentiable, with the Jacobian"),
         ),
@@ -198,7 +199,7 @@ def softmax_at_temperature() -> Derivation:
             "cold": r"\lim_{b \to \infty} p_1 = 1",
             "hot": r"\lim_{b \to 0} p_1 = \frac{1}{k}",
             "tie": r"\lim_{b \to \infty} p_1 = \frac{1}{m} \quad (d_2 = \cdots = d_m = 0)",
-            "log-sum-exp": r"0 < T \log \sum_j e^{o_j/T} - o_1 \leq T \log k",
+            "log-sum-exp": r"0 < \frac{1}{b} \log \sum_j e^{b o_j} - o_1 \leq \frac{1}{b} \log k",
             "form": r"v^{T} J v = b \sum_{i < j} p_i p_j (v_i - v_j)^2",
         },
     )

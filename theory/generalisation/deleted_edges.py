@@ -25,15 +25,21 @@ def deletion_bound_of_norms() -> Derivation:
 
     .. math:: |z_L - z_L'| \le X \sum_l w_L \cdots w_{l+1}\, d_l\, v_{l-1} \cdots v_1
 
+    The same holds with w and v exchanged, so that the smaller of both is a bound.
+
     Returns:
         A derivation; the value is the bound where no norm of a layer exceeds s, in each layer at most k edges are
-        deleted and none of them is larger than t. The part "three" is that for three layers, "layers" that for L
+        deleted and none of them is larger than t. The part "three" is that for three layers, "exchanged" that for three
+        layers with w and v exchanged, "layers" that for L
         layers with all d_l = d, "carried" the sharper one for three layers in the lengths c_l = |(W_l - V_l) h'_(l-1)|
         of what the deleted edges carry.
 
     Examples:
         >>> deletion_bound_of_norms().at(L=2, s=3, k=4, t="1/10", X=1)
         6/5
+        >>> norms = {"X": 1, "w_1": 2, "w_2": 2, "w_3": 1, "v_1": 1, "v_2": 1, "d_1": 1, "d_2": 2, "d_3": 1}
+        >>> deletion_bound_of_norms().at(part="three", **norms)
+        5
 
     References:
         Neyshabur, Bhojanapalli and Srebro (2018), arXiv:1707.09564, lemma 2: the same for small perturbations.
@@ -49,7 +55,11 @@ def deletion_bound_of_norms() -> Derivation:
         change, reach, sharper = sp.expand(one * change + three * reach), two * reach, one * sharper + load
     by_load = w[2] * w[1] * carried[0] + w[2] * carried[1] + carried[2]
     loads = {carried[0]: d[0] * length, carried[1]: d[1] * v[0] * length, carried[2]: d[2] * v[1] * v[0] * length}
+    back, reach = sp.Integer(0), length
+    for one, two, three in zip(w, v, d, strict=True):
+        back, reach = sp.expand(two * back + three * reach), one * reach
     unrolled = length * (w[2] * w[1] * d[0] + w[2] * d[1] * v[0] + d[2] * v[1] * v[0])
+    exchanged = length * (v[2] * v[1] * d[0] + v[2] * d[1] * w[0] + d[2] * w[1] * w[0])
     chain = {value: total - kept for value, total, kept in zip(d, w, v, strict=True)}
     equal = layers * size ** (layers - 1) * norm * length
     bound = layers * size ** (layers - 1) * edge * sp.sqrt(count) * length
@@ -89,12 +99,35 @@ def deletion_bound_of_norms() -> Derivation:
                 shown=r"e_3 \le X (w_3 w_2 d_1 + w_3 d_2 v_1 + d_3 v_2 v_1)",
             ),
             Step(
-                "Where all vectors stay parallel and w_l = v_l + d_l this is the change itself: with one unit a layer, "
-                "or with equal positive weights of which every unit loses equally many at both ends. Nothing smaller "
-                "is true of all networks.",
+                "The change in one layer can be taken apart the other way round, too:",
+                Relation(
+                    sp.expand(whole * before - left * other),
+                    "=",
+                    sp.expand(left * (before - other) + (whole - left) * before),
+                ),
+                "exact",
+                shown=r"W h - V h' = V (h - h') + (W - V) h",
+            ),
+            Step(
+                "so that W and V may be exchanged, with d_l as before: e_l <= v_l e_(l-1) + d_l r_(l-1), where now r_l "
+                "<= w_l r_(l-1). The smaller of both is a bound, whichever that is:",
+                Relation(back, "=", exchanged),
+                "exact",
+                lambda: unrolled.subs(dict(zip((*w, *v), (*v, *w), strict=True)), simultaneous=True),
+                shown=r"e_3 \le X (v_3 v_2 d_1 + v_3 d_2 w_1 + d_3 w_2 w_1)",
+            ),
+            Step(
+                "Where all vectors stay parallel and w_l = v_l + d_l the first is the change itself: with one unit a "
+                "layer, or with equal positive weights of which every unit loses equally many at both ends.",
                 Relation(sp.expand(unrolled.subs(chain)), "=", sp.expand(length * (sp.Mul(*w) - sp.Mul(*v)))),
                 "exact",
                 shown=r"X (w_3 w_2 d_1 + w_3 d_2 v_1 + d_3 v_2 v_1) = X (w_3 w_2 w_1 - v_3 v_2 v_1)",
+            ),
+            Step(
+                "So is the second. No factor below 1 can be put before either for all networks.",
+                Relation(sp.expand(exchanged.subs(chain)), "=", sp.expand(length * (sp.Mul(*w) - sp.Mul(*v)))),
+                "exact",
+                shown=r"X (v_3 v_2 d_1 + v_3 d_2 w_1 + d_3 w_2 w_1) = X (w_3 w_2 w_1 - v_3 v_2 v_1)",
             ),
             Step(
                 "Where no norm exceeds s and all d_l = d, one more layer adds one to the factor:",
@@ -130,11 +163,13 @@ def deletion_bound_of_norms() -> Derivation:
         ).with_integers("L", "k"),
         parts={
             "three": sp.Eq(sp.Symbol("e_3"), unrolled),
+            "exchanged": sp.Eq(sp.Symbol("e_3"), exchanged),
             "layers": sp.Eq(sp.Symbol("e_L"), equal),
             "carried": sp.Eq(sp.Symbol("e_3"), by_load),
         },
         titles={
             "three": "bound for three layers",
+            "exchanged": "another bound for three layers",
             "layers": "bound for equal layers",
             "carried": "bound by what the deleted edges carry",
         },
@@ -143,6 +178,7 @@ def deletion_bound_of_norms() -> Derivation:
         shown={
             "result": r"|z_L - z_L'| \le L s^{L - 1} t \sqrt{k}\, X",
             "three": r"e_3 \le X (w_3 w_2 d_1 + w_3 d_2 v_1 + d_3 v_2 v_1)",
+            "exchanged": r"e_3 \le X (v_3 v_2 d_1 + v_3 d_2 w_1 + d_3 w_2 w_1)",
             "layers": r"e_L \le L s^{L - 1} d X",
             "carried": r"e_3 \le w_3 (w_2 c_1 + c_2) + c_3, \quad c_l = |(W_l - V_l) h'_{l - 1}|",
         },

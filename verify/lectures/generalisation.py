@@ -158,7 +158,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"After training a large fraction of the weights is close to zero, a small one far from it.",
         ("generalisation.weights-concentrate",),
         found="That depends on what was minimised: without a penalty no more weights are near zero than at the "
-        "start; with weight decay many are, with an l1 penalty most.",
+        "start; with weight decay those of whole units and pixels are, with an l1 penalty most weights.",
     ),
     Statement(
         WEIGHTS,

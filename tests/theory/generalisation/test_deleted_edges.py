@@ -20,6 +20,12 @@ def test_three_layers_are_one_after_the_other(w: tuple[float, ...], v: tuple[flo
     used = {name: value for name, value in given_norms.items() if name not in {"w_1", "v_3"}}
     found = theory.deletion_bound_of_norms().at(part="three", X=1, **used)
     np.testing.assert_allclose(float(found), change, rtol=1e-12)
+    change, reach = 0.0, 1.0
+    for one, two, three in zip(w, v, d, strict=True):
+        change, reach = two * change + three * reach, one * reach
+    used = {name: value for name, value in given_norms.items() if name not in {"w_3", "v_1"}}
+    found = theory.deletion_bound_of_norms().at(part="exchanged", X=1, **used)
+    np.testing.assert_allclose(float(found), change, rtol=1e-12)
 
 
 @settings(max_examples=20, deadline=None)

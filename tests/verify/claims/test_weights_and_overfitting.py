@@ -59,15 +59,18 @@ def test_deletions_move_outputs_by_what_is_measured_and_random_ones_cost_more() 
     found = small_weights.deletions(3, networks=2, lasso=0.0, steps=40, device="cpu")
     assert found["change"].shape == (2, 2 * len(small_weights.TRIED_SHARES), small_weights.IMAGES)
     assert (found["change"] <= found["bound"]).all()
-    assert (found["alone"] <= found["bound"]).all()
+    assert (found["change"] <= found["smaller"]).all()
+    assert (found["alone"] <= found["smaller"]).all()
+    assert (found["smaller"] <= found["bound"]).all()
+    assert (found["smaller"] < found["bound"]).any()
     assert (found["change"] <= found["carried"]).all()
     assert (found["carried"] <= found["bound"]).all()
     assert (found["loads"] <= found["carried"]).all()
     np.testing.assert_array_equal(found["smallest"][:, 0], found["random"][:, 0])
     assert (found["random"][:, 6] < found["smallest"][:, 6]).all()
     network, _, theta = trained_digits.trained(3, 2, 0.0, 0.0, 40, "cpu")
-    _, (x, _) = trained_digits.images("cpu")
-    few = x[: small_weights.IMAGES]
+    _, (x, _) = trained_digits.images(3, 2, "cpu")
+    few = x[:, : small_weights.IMAGES]
     left = theta.masked_fill(numerics.smallest_edges(network, theta, small_weights.TRIED_SHARES[1]), 0.0)
     moved = (network.forward(theta, few) - network.forward(left, few)).norm(dim=-1)
     np.testing.assert_allclose(found["change"][:, 2], moved.numpy(), rtol=1e-10)
@@ -75,7 +78,7 @@ def test_deletions_move_outputs_by_what_is_measured_and_random_ones_cost_more() 
 
 def test_where_equal_edges_go_alike_the_output_moves_by_just_the_bounds_and_wrong_norms_show() -> None:
     found = small_weights.equal_losses(1, networks=20, device="cpu")
-    for name in ("bound", "carried"):
+    for name in ("bound", "exchanged", "carried"):
         np.testing.assert_allclose(found[name], found["change"], rtol=1e-12)
     assert (found["whole"] > 1.01 * found["change"]).any()
     assert (np.abs(found["loads"] / found["change"] - 1) > 0.01).any()
@@ -89,13 +92,33 @@ def test_weights_are_in_units_of_their_layer_near_zero_is_a_tenth_of_it_and_pena
         sizes = [middle - first for first, middle, _ in network.spans]
         shares = np.stack([layer.below[:, 0].numpy() for layer in layers], axis=1)
         np.testing.assert_allclose(found[name], shares @ sizes / sum(sizes), rtol=1e-12)
-    _, slopes = slope(network, end, *trained_digits.images("cpu")[0], numerics.CrossEntropy())
+    _, slopes = slope(network, end, *trained_digits.images(5, 2, "cpu")[0], numerics.CrossEntropy())
     assert found["lasso felt"].tolist() == pytest.approx(
         [float(row[zero].abs().max()) for row, zero in zip(slopes, end == 0, strict=True)]
     )
     assert found["decay felt"].tolist() == pytest.approx((-(slopes * end).sum(1) / end.square().sum(1)).tolist())
     assert (found["share"] > 2 * found["start"]).all()
     assert np.abs(found["start"] - weights_concentrate.AT_START).max() < 0.02
+
+
+def test_a_row_or_a_column_of_small_weights_is_gone_as_a_whole_and_what_is_left_is_counted_without_it() -> None:
+    weight = torch.ones(1, 3, 4)
+    weight[0, 1], weight[0, :, 2], weight[0, 2, 3] = 0.09, 0.09, 0.0
+    expected = [[False, False, True, False], [True] * 4, [False, False, True, False]]
+    assert weights_concentrate._whole(weight)[0].tolist() == expected
+
+
+def test_each_network_has_images_of_its_own_and_none_of_them_is_tested() -> None:
+    (seen, labels), (new, others) = trained_digits.images(4, 2, "cpu")
+    x, y = numerics.digits()
+    assert seen.shape == (2, trained_digits.TRAINING, 64)
+    assert not torch.equal(seen[0], seen[1])
+    for member in range(2):
+        together = torch.cat(
+            [torch.cat([seen[member], new[member]]), torch.cat([labels[member], others[member]])[:, None]], 1
+        )
+        whole = torch.cat([x, y[:, None]], 1)
+        assert sorted(map(tuple, together.tolist())) == sorted(map(tuple, whole.tolist()))
 
 
 def test_the_test_loss_is_that_of_right_and_wrong_images_together() -> None:

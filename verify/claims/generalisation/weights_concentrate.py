@@ -31,6 +31,9 @@ PENALTIES: Final = {
 BALANCE: Final = 0.1
 """Relative: training ends after finitely many steps."""
 
+LEFT: Final = 0.2
+"""Share near zero, at most, of the weights of units and inputs that weight decay leaves: less than of all weights."""
+
 AT_START: Final = 0.08
 """Of normal weights 7.97 % are smaller than a tenth of their standard deviation."""
 
@@ -39,7 +42,7 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
     """Train networks and summarise their weights.
 
     Args:
-        seed: Of the starts.
+        seed: Of the starts, of the splits of the images and of what is set to zero at random.
         networks: How many.
         decay: Weight decay.
         lasso: Factor of the l1 penalty.
@@ -52,12 +55,13 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
         "change" and "random", what it changes by when the weights near zero, or as many at random, are set to zero;
         "sizes", the quantiles of the sizes of the weights in those units, one column per percent; "decay felt", minus
         the slope of the cross-entropy along the weights over their square, and "lasso felt", its largest slope at a
-        weight that is zero.
+        weight that is zero. Of the units and inputs that are left: "left", the share of their weights that are near
+        zero, and "left sizes", as "sizes"; "gone", the part of the weights near zero that is not theirs.
     """
     import torch
 
     network, start, theta = trained(seed, networks, decay, lasso, steps, device)
-    seen, (x, labels) = images(device)
+    seen, (x, labels) = images(seed, networks, device)
     scaled = {"start": _in_units_of_rms(network, start), "end": _in_units_of_rms(network, theta)}
     summary = numerics.weight_summary(scaled["end"], thresholds=(NEAR,))
     reached = accuracy(network, theta, x, labels)
@@ -71,6 +75,8 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
         numerics.CrossEntropy().value(network.forward(moved, seen[0]), seen[1]).sum(), moved
     )
     levels = torch.linspace(0, 1, 101, dtype=theta.dtype, device=theta.device)
+    gone = torch.cat([_whole(weight).flatten(1) for weight, _ in network.unflatten(scaled["end"])], dim=1)
+    left_sizes = torch.nanquantile(scaled["end"].abs().masked_fill(gone, torch.nan), levels, dim=1).T
     found = {
         "start": numerics.weight_summary(scaled["start"], thresholds=(NEAR,)).below[:, 0],
         "share": summary.below[:, 0],
@@ -82,8 +88,22 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
         "sizes": torch.quantile(scaled["end"].abs(), levels, dim=1).T,
         "decay felt": -(slopes * theta).sum(1) / theta.square().sum(1),
         "lasso felt": slopes.abs().where(theta == 0, 0).amax(1),
+        "left": (near & ~gone).to(theta).sum(1) / (~gone).sum(1),
+        "left sizes": left_sizes,
+        "gone": (near & gone).to(theta).sum(1) / near.sum(1).clamp(min=1),
     }
     return {name: value.cpu().numpy() for name, value in found.items()}
+
+
+def _whole(weight: "Tensor") -> "Tensor":
+    """Which weights, in units of their layer's rms, are of a unit or an input all of whose weights are near zero.
+
+    All is the root mean square of what comes into a unit from one layer, or of what an input or a unit gives to one.
+    """
+    import torch
+
+    rows, columns = (weight.square().mean(axis, keepdim=True).sqrt() < NEAR for axis in (2, 1))
+    return torch.logical_or(rows, columns)
 
 
 def _in_units_of_rms(network: "numerics.Mlp", theta: "Tensor") -> "Tensor":
@@ -99,11 +119,12 @@ def _in_units_of_rms(network: "numerics.Mlp", theta: "Tensor") -> "Tensor":
 
 @claim(
     "generalisation.weights-concentrate",
-    title="Most weights are near zero after training with an l1 penalty, many with weight decay, few without",
+    title="After training most weights are near zero with an l1 penalty, whole units with weight decay, few without",
     source=Source(HOYER_2004, "section 3, for the measure of sparsity", WEIGHTS),
     assumptions=(
         *SETTING,
-        "near zero is a size below a tenth of the root of the mean square of the layer's weights",
+        "near zero is a size below a tenth of the root of the mean square of the layer's weights; a unit or pixel is "
+        "gone from a layer where the root of the mean square of its weights there is near zero",
         "weight decay is $0.01\\,|\\theta|^2/2$, the l1 penalty $0.001\\,|\\theta|_1$ or $0.0003\\,|\\theta|_1$, on "
         "top of the mean cross-entropy; 400 steps of the accelerated proximal gradient of rate 0.1 and momentum 0.9",
     ),
@@ -116,6 +137,10 @@ def weights_concentrate(bench: Workbench) -> Iterator[Comparison]:
     about as many there. With weight decay they become more than a quarter. With an l1 penalty, which makes weights
     exactly zero, they are more than half and more than with weight decay, and more of them the stronger it is.
 
+    Weight decay does not pick out single weights, though: most of those near zero are all weights of units and pixels
+    that are gone. Among the weights of the others fewer than a fifth are near zero with weight decay, but more than
+    half with the l1 penalty of 0.001.
+
     The penalties can be read off the loss where training ends: its slope along the weights is, but for the sign, 0.01
     of their square with weight decay. An l1 penalty holds a weight at zero against a slope of the loss up to its
     factor, and the largest slope there is, in the median network, between three quarters of it and one and a half of
@@ -125,7 +150,7 @@ def weights_concentrate(bench: Workbench) -> Iterator[Comparison]:
     networks, with each penalty; as many weights at random make more of a difference.
     """
     steps = bench.size(quick=5, standard=400, full=1000)
-    networks, batches = bench.size(quick=2, standard=TOGETHER, full=TOGETHER), bench.size(quick=1, standard=4, full=20)
+    networks, batches = bench.size(quick=2, standard=TOGETHER, full=TOGETHER), bench.size(quick=1, standard=4, full=10)
     seeds = bench.seeds("networks", batches)
     found = {}
     for name, (decay, lasso) in PENALTIES.items():
@@ -155,6 +180,25 @@ def weights_concentrate(bench: Workbench) -> Iterator[Comparison]:
     )
     yield AtLeast(
         "share of weights near zero, with an l1 penalty", bound=0.5, replicates=found["lasso"]["share"], rival=start
+    )
+    decayed, single = found["decay"], found["lasso"]
+    yield AtLeast(
+        "part of the weights near zero that belongs to units and pixels that are gone, with weight decay",
+        bound=0.5,
+        replicates=decayed["gone"],
+        rival=Rival("a quarter", 0.25),
+    )
+    yield AtMost(
+        "share of weights near zero among those of the units and pixels that are left, with weight decay",
+        bound=LEFT,
+        replicates=decayed["left"],
+        rival=Rival("twice as many, as where single weights vanish", 2 * LEFT),
+    )
+    yield AtLeast(
+        "share of weights near zero among those of the units and pixels that are left, with an l1 penalty",
+        bound=0.5,
+        replicates=single["left"],
+        rival=Rival("as with weight decay, at most", LEFT),
     )
     for measure in ("share", "hoyer"):
         words = {"share": "share of weights near zero", "hoyer": "sparsity by Hoyer's measure"}[measure]
@@ -193,10 +237,13 @@ def _draw(bench: Workbench, found: dict[str, dict[str, Array]]) -> None:
         x_limits=(0, 2),
         y_limits=(0, 1),
         caption=f"Medians over {len(found['none']['share'])} networks; near zero is left of 0.1. Their accuracies on "
-        f"new images are {accuracies}, in the order of the key.",
+        f"new images are {accuracies}, in the order of the penalties in the key. Weight decay takes whole units and "
+        "pixels; of the weights of those that are left few are near zero.",
     )
     labels = {"none": "no penalty", "decay": "weight decay", "weak lasso": "weak l1", "lasso": "l1"}
     for name, part in found.items():
         figure.line(np.median(part["sizes"], axis=0), np.linspace(0, 1, 101), labels[name])
+    left = np.median(found["decay"]["left sizes"], axis=0)
+    figure.line(left, np.linspace(0, 1, 101), "weight decay, units and pixels left")
     sizes = np.linspace(0, 2, 21)
     figure.points(sizes, erf(sizes / 2**0.5), "at the start: normal")
