@@ -168,7 +168,7 @@ def relu_teacher_hits(bench: Workbench) -> Iterator[Comparison]:
     fewer than one of fifty. Every spurious minimum that counts is proved: runs that are cut short, and counted by their
     loss alone, would be counted although none of them is at a minimum.
     """
-    batches = bench.size(quick=1, standard=24, full=96)
+    batches = bench.size(quick=1, standard=30, full=96)
     starts = bench.size(quick=3, standard=25, full=25)
     counts: dict[str, NDArray[np.float64]] = {}
     dropped: dict[str, int] = {}
