@@ -129,7 +129,7 @@ def poisoned_fits(seed: int, sets: int, steps: int, device: str) -> dict[str, Ar
     return {name: torch.stack(values, dim=1).cpu().numpy() for name, values in columns.items()}
 
 
-def hessian_trace(network: numerics.Mlp, theta: "Tensor", x: "Tensor") -> "Tensor":
+def hessian_trace(network: "numerics.Mlp", theta: "Tensor", x: "Tensor") -> "Tensor":
     r"""The trace of the Hessian of the mean cross-entropy, of networks with one hidden layer of ReLU units, no biases.
 
     The outputs are, near a point, linear in every single weight. So only the second derivatives in the outputs count,
