@@ -1,6 +1,7 @@
 """What the tests of the top floor share: claims of every kind, run once."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -71,7 +72,14 @@ def lossproof(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
-    """Start the command as a process group of its own, in an empty folder."""
+    """Start the command as a process group of its own, in an empty folder, as from a terminal.
+
+    Tests that run in the background or under nohup ignore signals, and what they start would inherit that.
+    """
+
+    def heed_signals() -> None:
+        for number in (signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
 
     def popen(*words: str | Path, **environment: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
@@ -82,6 +90,7 @@ def start(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=heed_signals,
         )
 
     return popen
