@@ -108,9 +108,9 @@ def pruning(bench: Workbench) -> Iterator[Comparison]:
     """With 80 % of its weights removed and the others trained on, the median network loses at most one point of
     accuracy on new images, both against the whole network trained as long and against the whole network after its first
     training; the longer training does something, for most whole networks end it at a smaller loss on the images that
-    they are trained on. With 80 % removed and with 90 %, it is the smallest weights that can go: with as many removed at
-    random and the others trained as long, most networks are worse. And the training matters: right after the removal
-    most are worse than after it.
+    they are trained on. With 80 % removed and with 90 %, it is the smallest weights that can go: with as many removed
+    at random and the others trained as long, most networks are worse. And the training matters: right after the
+    removal most are worse than after it.
     """
     sizes = {
         "digits": bench.size(quick=2, standard=60, full=120),
