@@ -168,6 +168,7 @@ def epsilon_sharpness(
 
         A module and a loss of torch's:
 
+        >>> _ = torch.manual_seed(0)
         >>> model, x, y = nn.Linear(2, 1), torch.ones(4, 2), torch.ones(4, 1)
         >>> epsilon_sharpness(model, None, x, y, nn.MSELoss(), epsilon=0.1, seeds=[0])
         Sharpness(...; 8 of 8 restarts within 1 % of the best)
