@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from numerics.arguments import checked_finite, checked_tensors
-from numerics.networks import Layer, Mlp
+from numerics.networks import Layer, Mlp, affine
 from numerics.polygon_cuts import Polygons, rounding, without_rounding
 
 
@@ -135,9 +135,9 @@ def segment_regions(
     values = torch.stack(ends, dim=1)
     places = theta.new_tensor([0.0, 1.0]).repeat(len(theta), 1)
     for weight, bias in layers[:-1]:
-        places, pre = _cut_segments(places, _cleaned(_affine(values, weight, bias)))
+        places, pre = _cut_segments(places, _cleaned(affine(values, weight, bias)))
         values = network.nonlinearity(pre)
-    return SegmentRegions(places, _affine(values, *layers[-1]))
+    return SegmentRegions(places, affine(values, *layers[-1]))
 
 
 def polygon_regions(
@@ -220,10 +220,6 @@ def _cut_segments(places: Tensor, pre: Tensor) -> tuple[Tensor, Tensor]:
     return joined, torch.cat([pre, more_pre], dim=1).take_along_dim(order[:, :, None], dim=1)
 
 
-def _affine(values: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    return values @ weight.mT if bias is None else torch.baddbmm(bias[:, None, :], values, weight.mT)
-
-
 def _cleaned(pre: Tensor) -> Tensor:
     """Put 0 for what is rounding of the member's largest value of that unit."""
     return without_rounding(pre, pre.abs().amax(dim=1, keepdim=True) * rounding(pre))
@@ -260,9 +256,7 @@ def _check_convex(corners: Tensor) -> None:
     inward = edges[:, 0] * following[:, 0] + edges[:, 1] * following[:, 1]
     once = torch.atan2(turns, inward).sum().abs() < 9  # radians, once around is 6.28, twice 12.57
     width, height = corners.amax(0) - corners.amin(0)
-    held = torch.isfinite(
-        2 * width * height
-    )  # twice the area, and all that is computed on the way to it, is at most so
+    held = torch.isfinite(2 * width * height)  # twice the area, and what is computed on the way to it, is at most so
     if not bool(((turns > 0).all() | (turns < 0).all()) & once & held):
         raise ValueError(
             "corners must be those of a strictly convex polygon, in order, with an area that "

@@ -182,7 +182,7 @@ class Mlp:
         layers = self.unflatten(theta)
         h = self.spread(theta, x)
         for layer, (weight, bias) in enumerate(layers):
-            z = _affine(h, weight, bias)
+            z = affine(h, weight, bias)
             h = z if layer == len(layers) - 1 else self.nonlinearity(z)
         return h
 
@@ -199,7 +199,7 @@ class Mlp:
         layers = self.unflatten(theta)
         inputs, pre = [self.spread(theta, x)], []
         for weight, bias in layers:
-            pre.append(_affine(inputs[-1], weight, bias))
+            pre.append(affine(inputs[-1], weight, bias))
             inputs.append(self.nonlinearity(pre[-1]) if len(pre) < len(layers) else pre[-1])
         return Trace(tuple(weight for weight, _ in layers), tuple(inputs[:-1]), tuple(pre))
 
@@ -252,7 +252,8 @@ class Mlp:
         return x.expand(theta.shape[0], -1, -1) if shared else x
 
 
-def _affine(h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def affine(h: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Apply one layer of each member to its rows, (members, rows, inputs) to (members, rows, outputs)."""
     if bias is None:
         return h @ weight.mT
     return torch.baddbmm(bias[:, None, :], h, weight.mT)

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from numerics.networks import affine
+
 _ROUNDING = 256
 
 
@@ -51,8 +53,7 @@ class Polygons:
         column, most = _places_within(self.owners, len(weight))
         table = values.new_zeros(len(weight), most, values.shape[1])
         table[self.owners, column] = values
-        pre = table @ weight.mT if bias is None else torch.baddbmm(bias[:, None, :], table, weight.mT)
-        return pre[self.owners, column]
+        return affine(table, weight, bias)[self.owners, column]
 
     def cut(self, pre: Tensor) -> Tensor:
         """Cut along the line of every unit in turn; return the values at all points, interpolated at new ones."""

@@ -124,11 +124,12 @@ def run(
     open_report: Annotated[bool, typer.Option("--open", help="Open the report in a browser.")] = False,
 ) -> None:
     """Check claims and write a report. With --claims and no ids, the claims of those files."""
+    from verify.interruption import Terminated, terminable
     from verify.progress import listener_for
     from verify.report.console import summary_lines
     from verify.report.junit import write_junit
     from verify.request import Request
-    from verify.runner import Terminated, execute, exit_code, terminable
+    from verify.runner import execute, exit_code
 
     if junit is not None and (junit.is_dir() or not junit.parent.is_dir()):
         raise BadInputError(f"junit must be a file in a folder that exists, got {junit}.")

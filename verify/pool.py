@@ -21,6 +21,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any, Protocol, TypeVar, cast
 
 from verify.functions import FunctionName, Item, Result, perform
+from verify.interruption import interrupts_held_back
 from verify.partial import PartialResults
 from verify.refusal import BadInputError, install_command
 
@@ -141,14 +142,12 @@ class ProcessPool:
         return self._submit(work, *arguments)
 
     def _submit(self, work: Callable[..., T], *arguments: Any) -> "Future[T]":
-        with _interrupts_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
+        with interrupts_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
             return self._started().submit(work, *arguments)
 
     def _started(self) -> ProcessPoolExecutor:
         if self._executor is None:
-            with (
-                _interrupts_held_back()
-            ):  # the process that keeps account of its locks is started here, and inherits it
+            with interrupts_held_back():  # the process that keeps account of its locks is started here and inherits it
                 self._executor = ProcessPoolExecutor(self.jobs, mp_context=self._context, initializer=_start_worker)
         return self._executor
 
@@ -232,7 +231,7 @@ def _compute(
 
     def hand_out() -> None:
         for key, item in remaining:
-            with _interrupts_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
+            with interrupts_held_back():  # a process started here inherits the mask: it never sees Ctrl-C
                 in_flight[executor.submit(work, function, item)] = (key, item)
             if len(in_flight) >= width:
                 return
@@ -312,19 +311,6 @@ class _Spawn(SpawnContext):
             if process.is_alive():
                 process.terminate()
         self._started.clear()
-
-
-@contextlib.contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Hold Ctrl-C, SIGTERM and SIGHUP back for a moment, where the system can: no process is started by half."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -6,26 +6,22 @@ others. Fewer claims, and those that lost their worker, are checked one after an
 go to the pool. A claim that fails is a finding like any other: its traceback is stored and the run goes on.
 """
 
-import contextlib
 import functools
 import importlib
 import json
-import math
 import os
 import shlex
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from numpy.typing import NDArray
 
 from verify import provenance
 from verify.comparison import Finding, skipped
+from verify.interruption import Terminated, deaf_to_interrupts, terminable
 from verify.ledger import Claim, Outcome, load_claim_file, loaded_claim_file
 from verify.pool import Pool, ProcessPool, open_pool
 from verify.refusal import BadInputError, MissingRequirementError
@@ -33,21 +29,6 @@ from verify.request import Request, fresh_run, resumed_run
 from verify.sharing import Exchange, SharingPool, assist
 from verify.store import SCHEMA_VERSION, Record, RunFolder
 from verify.workbench import Progress, Workbench
-
-_REQUESTS_TO_END = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-
-PATIENCE = 5.0
-"""Seconds in which requests to end count as one: a second exception would cut short what the first puts in order."""
-
-
-class Terminated(SystemExit):
-    """The system asked this process to end, as ``timeout`` and services that cancel a job do, and a terminal that goes
-    away.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.exit_code = 128 + number
-        super().__init__(self.exit_code)
 
 
 class Listener(Protocol):
@@ -143,7 +124,7 @@ def _run(folder: RunFolder, claims: Sequence[Claim], pool: Pool, listener: Liste
             listener.claim_finished(record)
         whole = True
     finally:
-        with _deaf_to_interrupts():
+        with deaf_to_interrupts():
             if not whole:
                 pool.close(abandon=True)
             finished = whole and all(folder.has_claim(claim) for claim in folder.claim_ids)
@@ -186,7 +167,7 @@ def _checked_by_workers(
                 yield claims[place], checked
         whole = True
     finally:
-        with _deaf_to_interrupts():
+        with deaf_to_interrupts():
             if not whole:
                 pool.close(abandon=True)  # first: a worker that goes on would write into the exchange
             exchange.close()
@@ -313,53 +294,6 @@ def _is_settled(folder: RunFolder, claim: str) -> bool:
         return False
     record = folder.claim(claim)
     return record["error"] is None and all(finding["status"] != "SKIPPED" for finding in record["findings"])
-
-
-@contextlib.contextmanager
-def terminable(*, last: bool = False) -> Iterator[None]:
-    """Make an exception of SIGTERM and SIGHUP in here, unless somebody else answers them, or they are ignored.
-
-    Args:
-        last: Whether the process ends after an exception of these, so that further ones have nothing to ask for.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    latest = -math.inf
-
-    def end(number: int, frame: FrameType | None) -> None:
-        nonlocal latest
-        before, latest = latest, time.monotonic()
-        if latest - before > PATIENCE:
-            raise Terminated(number)
-
-    unanswered = [number for number in _REQUESTS_TO_END if signal.getsignal(number) == signal.SIG_DFL]
-    afterwards = signal.SIG_DFL
-    try:
-        for number in unanswered:
-            signal.signal(number, end)
-        yield
-    except Terminated:
-        afterwards = signal.SIG_IGN if last else signal.SIG_DFL
-        raise
-    finally:
-        for number in unanswered:
-            signal.signal(number, afterwards)
-
-
-@contextlib.contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let the run be put in order even if Ctrl-C is pressed again, or the system asks again."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    answered = (number for number in (signal.SIGINT, *_REQUESTS_TO_END) if signal.getsignal(number) is not None)
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in answered}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def exit_code(records: Sequence[Record], *, strict: bool = False, unfinished: int = 0) -> int:
