@@ -127,6 +127,7 @@ def _run(folder: RunFolder, claims: Sequence[Claim], pool: Pool, listener: Liste
         with deaf_to_interrupts():
             if not whole:
                 pool.close(abandon=True)
+            folder.forget_empty_partial()
             finished = whole and all(folder.has_claim(claim) for claim in folder.claim_ids)
             folder.manifest["state"] = "complete" if finished else "interrupted"
             folder.manifest["seconds"] = round(before + time.monotonic() - begun, 3)
@@ -217,7 +218,7 @@ def _check(folder: RunFolder, claim: Claim, pool: Pool, progress: Progress | Non
     manifest = folder.manifest
     bench = Workbench(
         claim.id,
-        folder=folder.path.absolute() / "partial" / claim.id,
+        folder=folder.partial_folder(claim.id).absolute(),
         profile=manifest["profile"],
         seed=manifest["seed"],
         device=manifest["device"],

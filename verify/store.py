@@ -181,13 +181,19 @@ class RunFolder:
         path = self.path / "claims" / f"{claim}.safetensors"
         return read_arrays(path) if path.exists() else {}
 
-    def partial_folder(self, claim: str, purpose: str) -> Path:
-        """Return where the items of one purpose of a claim are kept while it runs."""
-        return self.path / "partial" / claim / purpose
+    def partial_folder(self, claim: str) -> Path:
+        """Return where the items of a claim are kept while it runs."""
+        return self.path / "partial" / claim
 
     def forget_partial(self, claim: str) -> None:
-        """Remove the single items of a claim that is finished."""
-        shutil.rmtree(self.path / "partial" / claim, ignore_errors=True)
+        """Remove the single items of a claim that is finished.
+
+        The folder of all claims stays, even if empty: a worker may be about to make that of another claim in it.
+        """
+        shutil.rmtree(self.partial_folder(claim), ignore_errors=True)
+
+    def forget_empty_partial(self) -> None:
+        """Remove the folder of single items, once no claim runs any more, unless one has left some to go on with."""
         with contextlib.suppress(OSError):
             (self.path / "partial").rmdir()
 

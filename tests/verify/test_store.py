@@ -96,6 +96,19 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
         assert found[name].shape == array.shape
 
 
+def test_a_claim_that_ends_leaves_the_folder_in_which_others_are_about_to_keep_their_items(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, {})
+    write_json(folder.partial_folder("mine.one") / "draws" / "0.json", {})
+    folder.forget_partial("mine.one")
+    assert list((tmp_path / "partial").iterdir()) == []
+    (folder.partial_folder("mine.two")).mkdir()
+    folder.forget_empty_partial()
+    assert folder.partial_folder("mine.two").is_dir()
+    folder.forget_partial("mine.two")
+    folder.forget_empty_partial()
+    assert not (tmp_path / "partial").exists()
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"x": 1})
     with pytest.raises(ValueError, match="not JSON compliant"):
