@@ -155,6 +155,29 @@ def checked_tensors(**tensors: object) -> None:
             )
 
 
+def checked_mask(name: str, mask: object, shape: tuple[int, ...], device: torch.device | None = None) -> None:
+    """Refuse what does not hold truth values of a shape, on a device if one is given.
+
+    Raises:
+        TypeError: If it is no tensor.
+        ValueError: If its dtype, shape or device is another.
+
+    Examples:
+        >>> checked_mask("mask", torch.ones(2, 3), (2, 3))
+        Traceback (most recent call last):
+        ...
+        ValueError: mask must be truth values of shape (2, 3), got torch.float32 of shape (2, 3).
+    """
+    if not isinstance(mask, Tensor):
+        raise TypeError(f"{name} must be a torch tensor, got {type(mask).__name__}.")
+    if mask.dtype != torch.bool or mask.shape != shape or device not in (None, mask.device):
+        where, found = ("", "") if device is None else (f" on {device}", f" on {mask.device}")
+        raise ValueError(
+            f"{name} must be truth values of shape {tuple(shape)}{where}, got {mask.dtype} of shape "
+            f"{tuple(mask.shape)}{found}."
+        )
+
+
 def checked_finite(**tensors: Tensor) -> None:
     """Refuse tensors that hold NaN or infinity, or, on the meta device, nothing at all.
 

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from numerics.arguments import checked_finite, checked_number
+from numerics.arguments import checked_finite, checked_mask, checked_number
 from numerics.networks import Mlp
 
 _CONTRACTIONS = ("linear", "relu", "leaky_relu", "tanh", "sine")
@@ -116,21 +116,21 @@ def carried_deletion_bound(
 
     .. math:: \sum_l \Bigl(\prod_{k > l} |W_k|\Bigr) |(W_l - V_l) h'_{l-1}|
 
-    h' is what the network has in each layer after the deletion. Never larger than `deletion_bound`; exact where only
+    h' is what the network has in each layer after the deletion. Never larger than ``deletion_bound``; exact where only
     edges of the last layer are deleted. Allocates as that does, and the units of one layer.
 
     Args:
-        network: As for `deletion_bound`.
-        theta: Parameters, one row per member.
-        deleted: Truth values in the shape of ``theta``.
-        x: Inputs, shared or one set per member.
+        network: As in ``deletion_bound``.
+        theta: As in ``deletion_bound``.
+        deleted: As in ``deletion_bound``.
+        x: As in ``deletion_bound``.
 
     Returns:
         One bound per member and example.
 
     Raises:
-        TypeError: If the network is no Mlp, or an array no tensor.
-        ValueError: If the network has biases or another activation, or the pieces do not fit or are not finite.
+        TypeError: As ``deletion_bound``.
+        ValueError: As ``deletion_bound``.
 
     Examples:
         >>> network, theta = Mlp((2, 1), "relu"), torch.tensor([[2.0, 3.0]])
@@ -157,13 +157,7 @@ def _checked(network: Mlp, theta: Tensor, deleted: Tensor, x: Tensor) -> tuple[T
     if network.activation not in _CONTRACTIONS:
         raise ValueError(f"activation must be one of {', '.join(_CONTRACTIONS)}, got {network.nonlinearity.name}.")
     layers = network.unflatten(theta)
-    if not isinstance(deleted, Tensor):
-        raise TypeError(f"deleted must be a torch tensor, got {type(deleted).__name__}.")
-    if deleted.shape != theta.shape or deleted.dtype != torch.bool:
-        raise ValueError(
-            f"deleted must hold truth values of shape {tuple(theta.shape)}, got {deleted.dtype} of shape "
-            f"{tuple(deleted.shape)}."
-        )
+    checked_mask("deleted", deleted, theta.shape, theta.device)
     inputs = network.spread(theta, x)
     checked_finite(theta=theta, x=x)
     kept = network.unflatten(theta.masked_fill(deleted, 0.0))

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from numerics.arguments import checked_finite, checked_tensors
 from numerics.curvature.assembly import output_jacobian
-from numerics.functional_module import FunctionalModule, Network
+from numerics.functional_module import FunctionalModule, Network, checked_network
 from numerics.networks import Mlp
 from numerics.objective import Inputs
 from numerics.one_line import counted
@@ -110,8 +110,7 @@ def tangent_kernel(
     References:
         Jacot, Gabriel and Hongler (2018), arXiv:1806.07572, section 4.
     """
-    if not isinstance(network, Mlp | FunctionalModule):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
+    checked_network(network)
     network.unflatten(theta)
     same = others is None
     columns = x if others is None else others

@@ -254,6 +254,23 @@ class FunctionalModule:
 Network = Mlp | FunctionalModule
 
 
+def checked_network(network: object) -> None:
+    """Refuse what is neither a perceptron nor a view of a module.
+
+    Raises:
+        TypeError: If it is neither.
+
+    Examples:
+        >>> checked_network(nn.Linear(2, 1))
+        Traceback (most recent call last):
+        ...
+        TypeError: network must be an Mlp or a FunctionalModule, got Linear: FunctionalModule(module) is a view of it.
+    """
+    if not isinstance(network, Network):
+        view = ": FunctionalModule(module) is a view of it" if isinstance(network, nn.Module) else ""
+        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}{view}.")
+
+
 def _refuse_impure(module: nn.Module) -> None:
     """Refuse layers that draw random numbers or keep statistics in the mode in which they are."""
     for name, layer in module.named_modules():

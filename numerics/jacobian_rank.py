@@ -17,7 +17,7 @@ from torch import Tensor
 
 from numerics.arguments import checked_finite, checked_tolerance
 from numerics.curvature.assembly import output_jacobian
-from numerics.functional_module import FunctionalModule, Network
+from numerics.functional_module import Network, checked_network
 from numerics.networks import Mlp
 from numerics.objective import Inputs
 
@@ -100,8 +100,7 @@ def functional_rank(
 
 def _checked(network: Network, theta: Tensor, x: Tensor, tolerance: float, *, shared: bool) -> bool:
     """Whether every member has inputs of its own, of a problem whose pieces fit."""
-    if not isinstance(network, Mlp | FunctionalModule):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
+    checked_network(network)
     checked_tolerance(tolerance)
     network.unflatten(theta)
     if not isinstance(x, Tensor):

@@ -19,11 +19,11 @@ from functools import partial
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import jacrev, vjp, vmap
 
 from numerics.arguments import checked_finite, checked_tensors
-from numerics.functional_module import FunctionalModule, Network
+from numerics.functional_module import FunctionalModule, Network, checked_network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp, Trace
 
@@ -44,11 +44,7 @@ def check_problem(
         ValueError: If a shape, dtype or device does not fit, an array is empty or not finite, a label is out of
             range, or a module does not give one row of outputs per example.
     """
-    if not isinstance(network, Mlp | FunctionalModule):
-        raise TypeError(
-            f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}"
-            + (": FunctionalModule(module) is a view of it." if isinstance(network, nn.Module) else ".")
-        )
+    checked_network(network)
     if isinstance(loss, type) or not isinstance(loss, Loss):
         raise TypeError(f"loss must be a loss such as SquaredError(), got {loss!r}.")
     network.unflatten(theta)

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 
 from numerics.activations import Activation
 from numerics.arguments import checked_finite
-from numerics.functional_module import FunctionalModule, Network
+from numerics.functional_module import Network, checked_network
 from numerics.homogeneous_layers import WeightLayer, weight_layers
 from numerics.networks import Mlp
 
@@ -160,21 +160,20 @@ def unit_rescaling_factors(
 
 
 def _layers(network: Network) -> list[WeightLayer]:
-    if isinstance(network, FunctionalModule):
-        layers = weight_layers(network.module)
-        for layer in layers:
-            for name in (layer.weight, layer.bias):
-                if name is not None and name not in network.layers:
-                    raise ValueError(f"network must have trainable weights and biases, but {name} is frozen.")
-        return layers
-    if not isinstance(network, Mlp):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
-    if len(network.widths) > 2:
-        _check_homogeneous(network.nonlinearity)
-    return [
-        WeightLayer(f"{layer}.weight", f"{layer}.bias" if network.bias else None, (fan_out, fan_in))
-        for layer, (fan_in, fan_out) in enumerate(zip(network.widths[:-1], network.widths[1:], strict=True))
-    ]
+    checked_network(network)
+    if isinstance(network, Mlp):
+        if len(network.widths) > 2:
+            _check_homogeneous(network.nonlinearity)
+        return [
+            WeightLayer(f"{layer}.weight", f"{layer}.bias" if network.bias else None, (fan_out, fan_in))
+            for layer, (fan_in, fan_out) in enumerate(zip(network.widths[:-1], network.widths[1:], strict=True))
+        ]
+    layers = weight_layers(network.module)
+    for layer in layers:
+        for name in (layer.weight, layer.bias):
+            if name is not None and name not in network.layers:
+                raise ValueError(f"network must have trainable weights and biases, but {name} is frozen.")
+    return layers
 
 
 def _check_homogeneous(activation: Activation) -> None:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from numerics.arguments import checked_sizes
 from numerics.curvature.dense_products import module_parts
 from numerics.curvature.example_jacobians import module_jacobian
-from numerics.functional_module import FunctionalModule, Network
+from numerics.functional_module import FunctionalModule, Network, checked_network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
 from numerics.objective import Inputs, check_problem
@@ -179,10 +179,9 @@ def output_jacobian(
         >>> output_jacobian(Mlp((1, 1, 1), "linear"), torch.tensor([[2.0, 3.0]]), torch.ones(1, 1))
         tensor([[[[3., 2.]]]])
     """
+    checked_network(network)
     if isinstance(network, FunctionalModule):
         return module_jacobian(network, theta, x, shared=shared)
-    if not isinstance(network, Mlp):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
     trace = network.trace(theta, x)
     members, batch, outputs = trace.outputs.shape
     if 0 in (members, batch):

@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from numerics.arguments import checked_device, checked_finite, checked_number, checked_tensors
-from numerics.functional_module import FunctionalModule, Network
+from numerics.arguments import checked_device, checked_finite, checked_mask, checked_number, checked_tensors
+from numerics.functional_module import Network, checked_network
 from numerics.networks import Mlp
 from numerics.seeded import checked_seeds, generators
 
@@ -53,17 +53,11 @@ def mask_of_largest(
         >>> mask_of_largest(Mlp((2, 2)), torch.tensor([[3.0, 1.0, 2.0, 4.0]]), sparsity=0.5)
         tensor([[ True, False, False,  True]])
     """
-    check_network(network, scores=scores)
+    check_rows(network, scores=scores)
     checked_finite(scores=scores)
     if within is None:
         within = torch.ones_like(scores, dtype=torch.bool)
-    elif not isinstance(within, Tensor):
-        raise TypeError(f"within must be a torch tensor or None, got {type(within).__name__}.")
-    elif within.dtype != torch.bool or within.shape != scores.shape or within.device != scores.device:
-        raise ValueError(
-            f"within must be truth values of the scores' shape and device, {tuple(scores.shape)} on {scores.device}, "
-            f"got {within.dtype} of shape {tuple(within.shape)} on {within.device}."
-        )
+    checked_mask("within", within, scores.shape, scores.device)
     mask = torch.ones_like(within)
     for places in _scopes(network, scope, scores.device):
         keep = _left(len(places), sparsity, scope)
@@ -107,6 +101,7 @@ def magnitude_mask(
 
         A mask for ``prune_module``, of a module of one's own:
 
+        >>> from numerics import FunctionalModule
         >>> view = FunctionalModule(torch.nn.Linear(3, 2))
         >>> magnitude_mask(view, view.theta, sparsity=0.5)[0].sum()  # three weights and two biases
         tensor(5)
@@ -114,7 +109,7 @@ def magnitude_mask(
     References:
         Han, Pool, Tran and Dally (2015), arXiv:1506.02626, section 3.
     """
-    check_network(network, theta=theta)
+    check_rows(network, theta=theta)
     return mask_of_largest(network, theta.abs(), sparsity=sparsity, scope=scope, within=within)
 
 
@@ -147,7 +142,7 @@ def random_mask(
         tensor([4, 4])
     """
     where = checked_device(device)
-    check_network(network)
+    checked_network(network)
     scores = _random_scores("random mask", network.parameters, seeds)
     return mask_of_largest(network, scores, sparsity=sparsity, scope=scope).to(where)
 
@@ -175,7 +170,7 @@ def shuffled_mask(
         >>> torch.equal(kept_shares(network, shuffled_mask(network, mask, seeds=[1])), kept_shares(network, mask))
         True
     """
-    check_network(network, mask=mask)
+    _check_mask(network, mask)
     seeds = checked_seeds(seeds)
     if len(seeds) != len(mask):
         raise ValueError(f"seeds must hold one integer per member, {len(mask)}, got {len(seeds)}.")
@@ -200,29 +195,29 @@ def kept_shares(network: Network, mask: Bool[Tensor, "members parameters"]) -> F
         >>> kept_shares(Mlp((2, 1, 2)), torch.tensor([[True, True, False, True]]))
         tensor([[1.0000, 0.5000]], dtype=torch.float64)
     """
-    check_network(network, mask=mask)
+    _check_mask(network, mask)
     layers = _scopes(network, "layer", mask.device)
     return torch.stack([mask[:, places].to(torch.float64).mean(1) for places in layers], dim=1)
 
 
-def check_network(network: Network, **arrays: Tensor) -> None:
-    """Refuse what is no network, and arrays that are not (members, parameters) of numbers or, a mask, of truth values.
+def check_rows(network: Network, **rows: Tensor) -> None:
+    """Refuse what is no network, and tensors that do not hold one number per parameter of at least one member.
 
     Raises:
-        TypeError: If the network is neither a perceptron nor a view of a module, or an array no tensor.
-        ValueError: If an array's shape does not fit the network, or a mask does not hold truth values.
+        TypeError: If the network is neither a perceptron nor a view of a module, or one is no tensor.
+        ValueError: If a shape does not fit the network.
     """
-    if not isinstance(network, Mlp | FunctionalModule):
-        raise TypeError(f"network must be an Mlp or a FunctionalModule, got {type(network).__name__}.")
-    for name, array in arrays.items():
-        if name != "mask":
-            checked_tensors(**{name: array})
-        elif not isinstance(array, Tensor):
-            raise TypeError(f"mask must be a torch tensor, got {type(array).__name__}.")
-        elif array.dtype != torch.bool:
-            raise ValueError(f"mask must hold truth values, got {array.dtype}.")
-        if array.ndim != 2 or array.shape[1] != network.parameters or not len(array):
-            raise ValueError(f"{name} must have shape (members, {network.parameters}), got {tuple(array.shape)}.")
+    checked_network(network)
+    checked_tensors(**rows)
+    for name, row in rows.items():
+        if row.ndim != 2 or row.shape[1] != network.parameters or not len(row):
+            raise ValueError(f"{name} must have shape (members, {network.parameters}), got {tuple(row.shape)}.")
+
+
+def _check_mask(network: Network, mask: Tensor) -> None:
+    checked_network(network)
+    members = len(mask) if isinstance(mask, Tensor) and mask.ndim else 1
+    checked_mask("mask", mask, (max(members, 1), network.parameters))
 
 
 def _scopes(network: Network, scope: str, device: torch.device) -> list[Tensor]:

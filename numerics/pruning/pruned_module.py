@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.linear import NonDynamicallyQuantizableLinear
 from torch.nn.utils import prune
 
+from numerics.arguments import checked_mask
+
 
 def prune_module(module: nn.Module, mask: Bool[Tensor, " parameters"]) -> int:
     """Remove the entries of a module's parameters at which a mask is False, in place.
@@ -39,15 +41,9 @@ def prune_module(module: nn.Module, mask: Bool[Tensor, " parameters"]) -> int:
     """
     if not isinstance(module, nn.Module):
         raise TypeError(f"module must be a torch.nn.Module, got {type(module).__name__}.")
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"mask must be a torch tensor, got {type(mask).__name__}.")
     trainable = [(name, value) for name, value in module.named_parameters() if value.requires_grad]
     size = sum(value.numel() for _, value in trainable)
-    if mask.dtype != torch.bool or mask.shape != (size,):
-        raise ValueError(
-            f"mask must be truth values of shape ({size},), the module's trainable parameters, got {mask.dtype} of "
-            f"shape {tuple(mask.shape)}."
-        )
+    checked_mask("mask", mask, (size,))
     owners: dict[int, list[str]] = {}
     for name, value in module.named_parameters(remove_duplicate=False):
         owners.setdefault(id(value), []).append(name)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from numerics.arguments import checked_finite, checked_number, checked_sizes
 from numerics.functional_module import Network
-from numerics.pruning.masks import Scope, check_network, magnitude_mask
+from numerics.pruning.masks import Scope, check_rows, magnitude_mask
 
 _MOST = 100_000  # rounds
 
@@ -108,7 +108,7 @@ def iterative_pruning(
         Frankle and Carbin (2019), arXiv:1803.03635, section 1.
     """
     shares = removed_shares(sparsity, rounds)
-    check_network(network, theta=theta)
+    check_rows(network, theta=theta)
     checked_finite(theta=theta)
     for name, function in (("train", train), ("restart", restart)):
         if not callable(function) and not (name == "restart" and function is None):

@@ -24,14 +24,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.func import vjp
 
-from numerics.arguments import checked_finite, checked_number, checked_sizes
+from numerics.arguments import checked_finite, checked_mask, checked_number, checked_sizes
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.networks import Mlp
 from numerics.objective import Inputs, check_problem, outputs_and_pullback, slope
-from numerics.pruning.masks import check_network, mask_of_largest
+from numerics.pruning.masks import check_rows, mask_of_largest
 from numerics.pruning.rounds import removed_shares
-from numerics.training.descent import checked_mask, kept
+from numerics.training.descent import kept
 
 Slope = Callable[[Tensor], Tensor]  # absolute parameters -> derivative of the sum over all paths
 
@@ -70,10 +70,12 @@ def synflow_scores(
     References:
         Tanaka, Kunin, Yamins and Ganguli (2020), arXiv:2006.05467, equation 3 and theorem 1.
     """
-    check_network(network, theta=theta)
+    check_rows(network, theta=theta)
     checked_finite(theta=theta)
+    if mask is not None:
+        checked_mask("mask", mask, theta.shape, theta.device)
     size = _sizes(network, theta.double())
-    left = kept(checked_mask(mask, theta), size)
+    left = kept(mask, size)
     exact = left * _slope_of_paths(network, size, shape)(left) * _weights(network, size)
     scores = _finite(exact.to(theta.dtype), "theta")
     lost = exact.any(dim=1) & ~scores.any(dim=1)
@@ -125,7 +127,7 @@ def synflow_mask(
     References:
         Tanaka, Kunin, Yamins and Ganguli (2020), arXiv:2006.05467, algorithm 1.
     """
-    check_network(network, theta=theta)
+    check_rows(network, theta=theta)
     checked_finite(theta=theta)
     size = _sizes(network, theta.double())
     slope_of_paths = _slope_of_paths(network, size, shape)

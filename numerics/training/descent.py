@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from numerics.arguments import checked_integers, checked_number, checked_tolerance, integer
+from numerics.arguments import checked_integers, checked_mask, checked_number, checked_tolerance, integer
 from numerics.functional_module import Network
 from numerics.losses import Loss, Targets
 from numerics.objective import Inputs, check_problem, gradient_and_scale, quotient, slope
@@ -161,7 +161,9 @@ def _descend(
         raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
     checked_tolerance(tolerance)
     moments = checked_integers("record_at", record_at, steps)
-    theta = kept(checked_mask(mask, theta), theta.clone())
+    if mask is not None:
+        checked_mask("mask", mask, theta.shape, theta.device)
+    theta = kept(mask, theta.clone())
 
     def slope_of_kept(point: Tensor) -> tuple[Tensor, Tensor]:
         value, gradient = slope(network, point, x, y, loss)
@@ -185,25 +187,6 @@ def _descend(
     trajectory = torch.stack(records) if records else theta.new_empty(0, *theta.shape)
     value = value.nan_to_num(nan=torch.inf, posinf=torch.inf)
     return TrainingResult(theta, value, norms, norms <= tolerance, taken, trajectory, moments, gradients=taken)
-
-
-def checked_mask(mask: Tensor | None, theta: Tensor) -> Tensor | None:
-    """Refuse a mask that does not fit the parameters.
-
-    Raises:
-        TypeError: If it is no tensor.
-        ValueError: If it does not hold one truth value per parameter, on the parameters' device.
-    """
-    if mask is None:
-        return None
-    if not isinstance(mask, Tensor):
-        raise TypeError(f"mask must be a torch tensor or None, got {type(mask).__name__}.")
-    if mask.dtype != torch.bool or mask.shape != theta.shape or mask.device != theta.device:
-        raise ValueError(
-            f"mask must be truth values of theta's shape and device, {tuple(theta.shape)} on {theta.device}, got "
-            f"{mask.dtype} of shape {tuple(mask.shape)} on {mask.device}."
-        )
-    return mask
 
 
 def kept(mask: Tensor | None, values: Tensor) -> Tensor:

@@ -19,12 +19,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from numerics.arguments import checked_integers, checked_number, checked_sizes, checked_tolerance, integer
+from numerics.arguments import checked_integers, checked_mask, checked_number, checked_sizes, checked_tolerance, integer
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.objective import Inputs, check_problem, has_own_targets, slope
 from numerics.seeded import checked_seeds, generators
-from numerics.training.descent import checked_mask, kept, relative_norm_of_kept
+from numerics.training.descent import kept, relative_norm_of_kept
 from numerics.training.local_entropy import LocalEntropy, scaled_entropy_gradient
 from numerics.training.result import TrainingResult
 from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gradient
@@ -140,6 +140,8 @@ def sgd(
         check_every = -(-examples // (batch_size * batches))
     checked_sizes(check_every=check_every)
     checked_tolerance(tolerance)
+    if mask is not None:
+        checked_mask("mask", mask, theta.shape, theta.device)
     data = TrainingSet(network, x, y, loss, own_inputs, own)
     draws = _Draws(
         [_batches(generator, examples, batch_size) for generator in generators("batches", seeds)],
@@ -147,7 +149,7 @@ def sgd(
     )
     end, taken, reached, records = _run(
         data,
-        kept(checked_mask(mask, theta), theta.clone()),
+        kept(mask, theta.clone()),
         draws,
         learning_rate=learning_rate,
         momentum=momentum,
