@@ -6,7 +6,7 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
@@ -17,10 +17,9 @@ from theory.exact_numbers import exact_number
 from theory.free_probability.certified_precision import refine
 from theory.free_probability.certified_roots import CertifiedRoots, Located
 from theory.free_probability.coefficients import is_positive
+from theory.free_probability.engine import FloatLaw
 from theory.free_probability.krawczyk import Coefficients, ball_of_number, enclose_root
-
-if TYPE_CHECKING:
-    from theory.free_probability.law import SpectralLaw
+from theory.free_probability.levy_triple import LevyTriple
 
 __all__ = ["CertifiedLaw"]
 
@@ -28,9 +27,9 @@ __all__ = ["CertifiedLaw"]
 class CertifiedLaw(CertifiedRoots):
     """The answers of one bound law."""
 
-    def __init__(self, law: "SpectralLaw") -> None:
-        super().__init__(law)
-        self._rate_sum = sp.Add(*(rate for rate, _ in law.jumps))
+    def __init__(self, triple: LevyTriple, floats: FloatLaw) -> None:
+        super().__init__(triple, floats)
+        self._rate_sum = sp.Add(*(rate for rate, _ in triple.jumps))
 
     # Queries
 
@@ -41,7 +40,7 @@ class CertifiedLaw(CertifiedRoots):
             return tuple(query(place, digits) for place in places)
         exact = [_exact_place(place) for place in places]
         with np.errstate(all="ignore"):
-            guesses = 1 / self.law._floats.stieltjes(np.array([float(place) for place in exact], dtype=np.complex128))
+            guesses = 1 / self.floats.stieltjes(np.array([float(place) for place in exact], dtype=np.complex128))
         return tuple(query(place, digits, guess) for place, guess in zip(exact, guesses.tolist(), strict=True))
 
     def density(self, x: Any, digits: int, guess: complex | None = None) -> Ball:
@@ -60,7 +59,7 @@ class CertifiedLaw(CertifiedRoots):
         """Return G(z), on the real line from above."""
         real, imag = _complex_parts(z)
         sign = -1 if imag.is_negative else 1
-        at_drift = imag.is_zero and self.law.variance == 0 and _equal(real, self.law.drift)
+        at_drift = imag.is_zero and self.triple.variance == 0 and _equal(real, self.triple.drift)
         if at_drift and not is_positive(self._rate_sum - 1):
             raise ValueError(f"z must not be a pole or a singular point of G, got z = {z}.")
         height = sign * imag
@@ -77,7 +76,7 @@ class CertifiedLaw(CertifiedRoots):
                 g = 1 / (flint.acb(x, ball_of_number(height, precision)) - coefficients.drift)
             else:
                 target = flint.acb(x, ball_of_number(height, precision))
-                guess = 1 / complex(self.law._floats.stieltjes(np.asarray(complex(float(real), float(height)))))
+                guess = 1 / complex(self.floats.stieltjes(np.asarray(complex(float(real), float(height)))))
                 root = enclose_root(coefficients, target, flint.acb(guess))
                 if root is None:
                     return None
@@ -90,14 +89,14 @@ class CertifiedLaw(CertifiedRoots):
     def support(self, digits: int) -> tuple[tuple[Ball, Ball], ...]:
         """Return the closed intervals of the support in order; an isolated atom is an interval of one point."""
         if self.is_point:
-            place = self.exact_balls((self.law.drift,), digits)[0]
+            place = self.exact_balls((self.triple.drift,), digits)[0]
             return ((place, place),)
         ends: tuple[Ball, ...] = refine(
             lambda precision, _: tuple(edge.place for edge in self.edges(precision)), digits, "the support"
         )
         intervals = list(zip(ends[::2], ends[1::2], strict=True))
-        if any(True for _ in self.law.atoms()):
-            place = self.exact_balls((self.law.drift,), digits)[0]
+        if self.triple.atom_weight() != 0:
+            place = self.exact_balls((self.triple.drift,), digits)[0]
             position = sum(float(right) < float(place) for _, right in intervals)
             intervals.insert(position, (place, place))
         return tuple(intervals)
@@ -123,9 +122,9 @@ class CertifiedLaw(CertifiedRoots):
         at_drift: Callable[[], sp.Expr | None],
     ) -> Ball:
         exact = _exact_place(x)
-        if self.law.variance == 0 and (isinstance(exact, Fraction) is False or self.law.drift.is_Rational):
+        if self.triple.variance == 0 and (isinstance(exact, Fraction) is False or self.triple.drift.is_Rational):
             place = exact if not isinstance(exact, Fraction) else sp.Rational(exact.numerator, exact.denominator)
-            if _equal(place, self.law.drift):
+            if _equal(place, self.triple.drift):
                 known = at_drift()
                 if known is not None:
                     return self.exact_balls((known,), digits)[0]
@@ -149,7 +148,7 @@ class CertifiedLaw(CertifiedRoots):
         if located.kind == "gap":
             return flint.arb(0)
         w = located.w
-        if located.kind == "edge" and w.contains(0) and self.law.variance == 0:
+        if located.kind == "edge" and w.contains(0) and self.triple.variance == 0:
             return None  # more precision tells x from the place of infinite density
         density: flint.arb = w.imag / (flint.arb.pi() * (w.real**2 + w.imag**2))
         return density
@@ -172,14 +171,14 @@ class CertifiedLaw(CertifiedRoots):
         if weight.is_positive:
             return sp.Integer(0)
         if _equal(weight, sp.Integer(0)):
-            raise ValueError(f"x must not be a place of infinite density, got the drift {self.law.drift}.")
+            raise ValueError(f"x must not be a place of infinite density, got the drift {self.triple.drift}.")
         return None
 
     def _mass_at_drift(self, *, closed: bool) -> sp.Expr | None:
         weight = 1 - self._rate_sum
         if weight.is_negative:
             return None
-        below = sp.Add(*(rate for rate, size in self.law.jumps if size.is_negative))
+        below = sp.Add(*(rate for rate, size in self.triple.jumps if size.is_negative))
         return below + weight if closed else below
 
 

@@ -7,15 +7,12 @@ f > 1 there is none. Two bands that touch in one point (f = 1 at its minimum) ar
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import flint
 import sympy as sp
 
 from theory.free_probability.krawczyk import Coefficients, enclose_edge
-
-if TYPE_CHECKING:
-    from theory.free_probability.law import SpectralLaw
+from theory.free_probability.levy_triple import LevyTriple
 
 __all__ = ["Edge", "NotCertifiedError", "edges_of"]
 
@@ -36,7 +33,7 @@ class Edge:
 
 
 def edges_of(
-    law: "SpectralLaw",
+    triple: LevyTriple,
     coefficients: Coefficients,
     outer: tuple[float, float],
     gaps: Sequence[tuple[float, float]],
@@ -44,7 +41,7 @@ def edges_of(
     """Return all edges from left to right.
 
     Args:
-        law: The bound law.
+        triple: The triple of the bound law.
         coefficients: The same, in balls at the current precision.
         outer: Guesses of the outermost roots of f = 1.
         gaps: For each interval between neighbouring poles a guess of its two roots, NaN where there seem to be none.
@@ -55,7 +52,7 @@ def edges_of(
     poles = sorted(coefficients.poles(), key=lambda pole: float(pole[0]))
     edges = [_edge(coefficients, poles, outer[0], 1)]
     for (left, right), guess in zip(itertools.pairwise(poles), gaps, strict=True):
-        pair = _gap(law, poles, left[0], right[0], guess)
+        pair = _gap(triple, poles, left[0], right[0], guess)
         if pair is not None:
             edges += [_edge(coefficients, poles, pair[0], -1), _edge(coefficients, poles, pair[1], 1)]
     edges.append(_edge(coefficients, poles, outer[1], -1))
@@ -73,7 +70,7 @@ def _edge(coefficients: Coefficients, poles: Poles, guess: "float | flint.arb", 
 
 
 def _gap(
-    law: "SpectralLaw", poles: Poles, left: flint.arb, right: flint.arb, guess: tuple[float, float]
+    triple: LevyTriple, poles: Poles, left: flint.arb, right: flint.arb, guess: tuple[float, float]
 ) -> "tuple[float | flint.arb, float | flint.arb] | None":
     if guess[1] - guess[0] > 1e-5 * float(right - left):
         return guess
@@ -83,7 +80,7 @@ def _gap(
     if value < 1:
         reach = (2 * (1 - value) / bend).sqrt().mid()
         return a - reach, a + reach
-    if _touches(law, float(a)):
+    if _touches(triple, float(a)):
         return None
     raise NotCertifiedError(f"a gap near w = {float(a)} is neither proved nor excluded at {flint.ctx.prec} bits.")
 
@@ -120,10 +117,10 @@ def _convex(poles: Poles, a: flint.arb) -> tuple[flint.arb, flint.arb, flint.arb
     return value, slope, bend
 
 
-def _touches(law: "SpectralLaw", near: float) -> bool:
+def _touches(triple: LevyTriple, near: float) -> bool:
     """Say whether f - 1 has an exact double root near a place, by a discriminant over the field of the coefficients."""
     a = sp.Dummy("a")
-    f = law.variance / a**2 + sp.Add(*(rate * size**2 / (a - size) ** 2 for rate, size in law.jumps)) - 1
+    f = triple.variance / a**2 + sp.Add(*(rate * size**2 / (a - size) ** 2 for rate, size in triple.jumps)) - 1
     numerator = sp.Poly(sp.numer(sp.together(f)), a, extension=True)
     common = sp.gcd(numerator, numerator.diff(a))
     if common.degree() < 1:

@@ -6,16 +6,15 @@ height at which f < 1.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import flint
 import numpy as np
 
 from theory.free_probability.certified_edges import Edge, edges_of
+from theory.free_probability.engine import FloatLaw
 from theory.free_probability.krawczyk import Coefficients, curve_is_below, enclose_real_root, enclose_root
-
-if TYPE_CHECKING:
-    from theory.free_probability.law import SpectralLaw
+from theory.free_probability.levy_triple import LevyTriple
 
 __all__ = ["CertifiedRoots", "Located"]
 
@@ -32,30 +31,31 @@ class Located:
 class CertifiedRoots:
     """One bound law, with its coefficients and edges kept by precision."""
 
-    def __init__(self, law: "SpectralLaw") -> None:
-        self.law = law
+    def __init__(self, triple: LevyTriple, floats: FloatLaw) -> None:
+        self.triple = triple
+        self.floats = floats
         self._coefficients: dict[int, Coefficients] = {}
         self._edges: dict[int, tuple[Edge, ...]] = {}
         self._float_poles: tuple[float, list[tuple[float, float]]] | None = None
-        self.is_point = law.variance == 0 and not law.jumps
+        self.is_point = triple.variance == 0 and not triple.jumps
 
     def coefficients(self, precision: int) -> Coefficients:
         """Return the coefficients enclosed at a precision in bits."""
         if precision not in self._coefficients:
             self._coefficients[precision] = Coefficients.of(
-                self.law.drift, self.law.variance, self.law.jumps, precision
+                self.triple.drift, self.triple.variance, self.triple.jumps, precision
             )
         return self._coefficients[precision]
 
     def edges(self, precision: int) -> tuple[Edge, ...]:
         """Return the edges of the support, left and right alternating, certified at a precision in bits."""
         if precision not in self._edges:
-            roots = self.law._floats._roots
+            roots = self.floats._roots
             gaps = [
                 (float(left[0]), float(right[0])) for left, right in zip(roots.gap_left, roots.gap_right, strict=True)
             ]
             outer = (float(roots.leftmost[0]), float(roots.rightmost[0]))
-            self._edges[precision] = edges_of(self.law, self.coefficients(precision), outer, gaps)
+            self._edges[precision] = edges_of(self.triple, self.coefficients(precision), outer, gaps)
         return self._edges[precision]
 
     def locate(
@@ -114,7 +114,7 @@ class CertifiedRoots:
 
     def _float_root(self, x: float) -> complex:
         with np.errstate(all="ignore"):
-            g = complex(self.law._floats.stieltjes(np.asarray(complex(x))))
+            g = complex(self.floats.stieltjes(np.asarray(complex(x))))
         return 1 / g if g != 0 and np.isfinite(g) else complex("nan")
 
     def _locate_by_edge(self, x: flint.arb, coefficients: Coefficients, precision: int) -> Located | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import sympy as sp
 
@@ -156,8 +157,6 @@ def evaluate_expression(expression: sp.Expr, values: Mapping[str, DoubleDouble])
 
 
 def _point_by_point(expression: sp.Expr, values: Mapping[str, DoubleDouble]) -> DoubleDouble:
-    import mpmath
-
     symbols = sorted(expression.free_symbols, key=str)
     function = sp.lambdify(symbols, expression, "mpmath")
     arrays = np.broadcast_arrays(*(part for s in symbols for part in (values[s.name].high, values[s.name].low)))

@@ -7,7 +7,7 @@ parameters are carried in double-double, so that an index just above a critical 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import sympy as sp
@@ -17,7 +17,9 @@ from theory.free_probability.arguments import complex_places, plain, real_places
 from theory.free_probability.coefficients import check_assumptions
 from theory.free_probability.double_double import DoubleDouble, evaluate_expression
 from theory.free_probability.engine import FloatLaw
-from theory.free_probability.law import SpectralLaw
+
+if TYPE_CHECKING:
+    from theory.free_probability.law import SpectralLaw  # which makes grids, and of which each place of a grid is one
 
 __all__ = ["LawGrid"]
 
@@ -52,12 +54,12 @@ class LawGrid:
         ()
     """
 
-    law: SpectralLaw
+    law: "SpectralLaw"
     values: Mapping[str, Any] = field(repr=False)
     shape: tuple[int, ...] = ()
 
     @classmethod
-    def bind(cls, law: SpectralLaw, values: Mapping[str, Any]) -> "LawGrid":
+    def bind(cls, law: "SpectralLaw", values: Mapping[str, Any]) -> "LawGrid":
         """Bind every parameter of a law, at least one to an array."""
         missing = [str(symbol.name) for symbol in law.parameters if symbol.name not in values]
         if missing:

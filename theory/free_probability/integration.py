@@ -7,7 +7,6 @@ analytic at t = 0.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import flint
 import sympy as sp
@@ -15,17 +14,15 @@ import sympy as sp
 from theory.ball import Ball
 from theory.free_probability.certified_edges import Edge
 from theory.free_probability.certified_precision import refine
+from theory.free_probability.certified_roots import CertifiedRoots
 from theory.free_probability.krawczyk import Coefficients, Number, ball_of_number
-
-if TYPE_CHECKING:
-    from theory.free_probability.certified_roots import CertifiedRoots
 
 __all__ = ["integrate_density"]
 
 _CLOSE = 0.2  # pieces next to an edge reach to this fraction of the distance to the nearest pole in the w-plane
 
 
-def integrate_density(law: "CertifiedRoots", lower: sp.Expr, upper: sp.Expr, digits: int) -> Ball:
+def integrate_density(law: CertifiedRoots, lower: sp.Expr, upper: sp.Expr, digits: int) -> Ball:
     """Return the integral of the density over [lower, upper]."""
 
     def attempt(precision: int, _: int) -> tuple[flint.arb]:
@@ -44,7 +41,7 @@ def integrate_density(law: "CertifiedRoots", lower: sp.Expr, upper: sp.Expr, dig
 
 
 def _pieces(
-    law: "CertifiedRoots", precision: int, left: Edge, right: Edge, ends: tuple[flint.arb, flint.arb]
+    law: CertifiedRoots, precision: int, left: Edge, right: Edge, ends: tuple[flint.arb, flint.arb]
 ) -> Iterator[flint.arb]:
     """Integrate over the part of one band between two places: next to each edge in t, in between in x."""
     start, stop = ends[0].max(left.place), ends[1].min(right.place)

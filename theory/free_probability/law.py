@@ -1,11 +1,7 @@
-r"""Freely infinitely divisible laws of compact support, given by their free Levy triple.
+"""Freely infinitely divisible laws of compact support: adding them, binding their parameters, and asking for numbers.
 
-Conventions: G(z) = E 1/(z - X) for Im z > 0, which has Im G < 0; R(G(z)) + 1/G(z) = z; and
-
-.. math:: R(g) = m + v g + \sum_j \frac{r_j s_j}{1 - s_j g}
-
-with drift m, semicircle variance v >= 0, and jumps of real size s_j at rate r_j >= 0. The drift is not the mean: the
-mean is m + sum_j r_j s_j. Adding two laws is adding free random variables: the triples concatenate.
+Adding two laws is adding free random variables: the triples concatenate. ``levy_triple`` has the conventions and all
+that follows from a triple in symbols, ``engine`` the numbers in float64, ``certified`` those in balls.
 """
 
 from dataclasses import dataclass, field
@@ -17,30 +13,23 @@ import sympy as sp
 
 from theory.ball import Ball
 from theory.exact_numbers import exact_number
-from theory.free_probability.arguments import check_digits, check_order, complex_places, plain, real_places
-from theory.free_probability.coefficients import (
-    Jump,
-    canonical,
-    check_assumptions,
-    is_number,
-    is_positive,
-    merge_jumps,
-    read_coefficient,
-)
-from theory.free_probability.moments import moment_from_cumulants
+from theory.free_probability.arguments import check_digits, complex_places, plain, real_places
+from theory.free_probability.certified import CertifiedLaw
+from theory.free_probability.coefficients import check_assumptions, is_number, read_coefficient
+from theory.free_probability.engine import FloatLaw
+from theory.free_probability.grid import LawGrid
+from theory.free_probability.integration import integrate_density
+from theory.free_probability.levy_triple import LevyTriple
 from theory.free_probability.printing import law_latex, law_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from theory.free_probability.certified import CertifiedLaw
-    from theory.free_probability.engine import FloatLaw
-
 __all__ = ["SpectralLaw"]
 
 
 @dataclass(frozen=True)
-class SpectralLaw:
+class SpectralLaw(LevyTriple):
     """A law of eigenvalues with a free Levy triple; all of it may contain parameters.
 
     Args:
@@ -71,18 +60,7 @@ class SpectralLaw:
         Voiculescu (1986); Bercovici and Voiculescu (1993) for the triple; Biane (1997) for the density.
     """
 
-    drift: sp.Expr = sp.S.Zero
-    variance: sp.Expr = sp.S.Zero
-    jumps: tuple[Jump, ...] = field(default=())
     least: tuple[tuple[sp.Symbol, int], ...] = field(default=(), compare=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "drift", canonical(read_coefficient("drift", self.drift)))
-        variance = canonical(read_coefficient("variance", self.variance))
-        if variance.is_negative:
-            raise ValueError(f"variance must not be negative, got {variance}.")
-        object.__setattr__(self, "variance", variance)
-        object.__setattr__(self, "jumps", merge_jumps(self.jumps))
 
     # Algebra
 
@@ -120,56 +98,7 @@ class SpectralLaw:
 
     __rmul__ = __mul__
 
-    # Symbols
-
-    @cached_property
-    def parameters(self) -> tuple[sp.Symbol, ...]:
-        """The free symbols, sorted by name; empty when all is bound."""
-        expressions = [self.drift, self.variance, *(part for jump in self.jumps for part in jump)]
-        symbols = set().union(*(expression.free_symbols for expression in expressions))
-        return tuple(sorted(symbols, key=lambda symbol: str(symbol.name)))
-
-    def r_transform(self, g: object) -> sp.Expr:
-        """Return R(g); jumps of opposite sizes at one rate are written as one fraction."""
-        argument = sp.sympify(g)
-        terms, done = [self.drift, self.variance * argument], set()
-        rates = {size: rate for rate, size in self.jumps}
-        for rate, size in self.jumps:
-            if size in done:
-                continue
-            opposite = canonical(-size)
-            if rates.get(opposite) == rate:
-                done.add(opposite)
-                square = canonical(size**2)
-                terms.append(2 * rate * square * argument / (1 - square * argument**2))
-            else:
-                terms.append(sp.cancel(rate * size) / (1 - size * argument))
-        return sp.Add(*terms)
-
-    def curve(self, g: object, z: object) -> sp.Eq:
-        """Return the equation R(g) + 1/g = z between the Stieltjes transform and its argument."""
-        return sp.Eq(self.r_transform(g) + 1 / sp.sympify(g), sp.sympify(z), evaluate=False)
-
-    def log_potential(self, g: object) -> sp.Expr:
-        r"""Return g R(g) - log g - Phi(g), Phi the primitive of R that vanishes at 0.
-
-        At g = G(z) this is the logarithmic potential E log(z - X), wherever the logarithms are principal.
-        """
-        argument = sp.sympify(g)
-        primitive = self.drift * argument + self.variance * argument**2 / 2
-        primitive -= sp.Add(*(rate * sp.log(1 - size * argument) for rate, size in self.jumps))
-        return argument * self.r_transform(argument) - sp.log(argument) - primitive
-
-    def free_cumulant(self, order: int) -> sp.Expr:
-        """Return the free cumulant of an order >= 1: m + sum r s, then v + sum r s^2, then sum r s^order."""
-        check_order(order, 1)
-        first = {1: self.drift, 2: self.variance}.get(order, sp.Integer(0))
-        return canonical(first + sp.Add(*(rate * size**order for rate, size in self.jumps)))
-
-    def moment(self, order: int) -> sp.Expr:
-        """Return E X^order exactly, order >= 0, expanded in the parameters."""
-        check_order(order, 0)
-        return moment_from_cumulants(order, [self.free_cumulant(k) for k in range(1, order + 1)])
+    # Numbers for parameters
 
     def at(self, **values: Any) -> "Any":
         """Bind parameters by name.
@@ -194,8 +123,6 @@ class SpectralLaw:
                 raise ValueError(f"{name} is no parameter of this law; its parameters are: {listed}.")
         self._check_least(values)
         if any(isinstance(value, np.ndarray | list | tuple) for value in values.values()):
-            from theory.free_probability.grid import LawGrid
-
             return LawGrid.bind(self, values)
         replacements = {}
         for symbol in self.parameters:
@@ -226,18 +153,14 @@ class SpectralLaw:
             raise ValueError(f"bind the parameters of the law first: law.at({listed}).")
 
     @cached_property
-    def _floats(self) -> "FloatLaw":
-        from theory.free_probability.engine import FloatLaw
-
+    def _floats(self) -> FloatLaw:
         self._need_bound()
         return FloatLaw.from_expressions(self.drift, self.variance, self.jumps)
 
     @cached_property
-    def _balls(self) -> "CertifiedLaw":
-        from theory.free_probability.certified import CertifiedLaw
-
+    def _balls(self) -> CertifiedLaw:
         self._need_bound()
-        return CertifiedLaw(self)
+        return CertifiedLaw(self, self._floats)
 
     def density(self, x: Any, *, digits: int | None = None) -> Any:
         """Return the density of the continuous part at real places; atoms are listed by ``atoms``.
@@ -291,10 +214,8 @@ class SpectralLaw:
         and there is no semicircular part.
         """
         self._need_bound()
-        if self.variance != 0:
-            return ()
-        weight = canonical(1 - sp.Add(*(rate for rate, _ in self.jumps)))
-        if not is_positive(weight):
+        weight = self.atom_weight()
+        if weight == 0:
             return ()
         if digits is None:
             return ((self.drift, weight),)
@@ -315,16 +236,39 @@ class SpectralLaw:
         ends = exact_number("lower", lower), exact_number("upper", upper)
         if (ends[1] - ends[0]).is_negative:
             raise ValueError(f"lower must not exceed upper, got lower = {lower}, upper = {upper}.")
-        from theory.free_probability.integration import integrate_density
-
         return integrate_density(self._balls, *ends, check_digits(digits))
 
     def plot(self, *, axes: "Axes | None" = None, points: int = 800) -> "Axes":
-        """Draw the density with its atoms as arrows of height proportional to their weight."""
-        self._need_bound()
-        from theory.free_probability.picture import plot_law
+        """Draw the density as a line, with its atoms as stems of height proportional to their weight.
 
-        return plot_law(self, axes=axes, points=points)
+        Args:
+            axes: Where to draw; a new figure if None.
+            points: Places per interval of the support, at least 2, denser towards the edges.
+
+        Raises:
+            ValueError: If ``points`` < 2.
+        """
+        self._need_bound()
+        if isinstance(points, bool) or not isinstance(points, int) or points < 2:
+            raise ValueError(f"points must be an integer >= 2, got {points!r}.")
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            axes = plt.figure().add_subplot()
+        share = (1 - np.cos(np.linspace(0, np.pi, points))) / 2
+        for left, right in self.support():
+            if left < right:
+                x = left + (right - left) * share
+                density = self.density(x)
+                axes.plot(x, np.where(np.isfinite(density), density, np.nan), color="C0")
+        for place, weight in self.atoms():
+            axes.vlines(float(place), 0, float(weight), color="C3")
+            axes.plot([float(place)], [float(weight)], "o", color="C3", label=f"atom of weight {weight}")
+            axes.legend()
+        axes.set_xlabel("eigenvalue")
+        axes.set_ylabel("density")
+        axes.set_ylim(bottom=0, auto=True)  # what is drawn on top later may be taller
+        return axes
 
     def _evaluate(self, name: str, x: Any, digits: int | None) -> Any:
         self._need_bound()

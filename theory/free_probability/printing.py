@@ -1,19 +1,17 @@
 """Laws as a reader writes them: R(g), one fraction a jump or a pair of opposite jumps, with g last in every product."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import sympy as sp
 
-if TYPE_CHECKING:
-    from theory.free_probability.law import SpectralLaw
+from theory.free_probability.levy_triple import LevyTriple
 
 __all__ = ["law_latex", "law_text"]
 
 Term = tuple[sp.Expr, int, sp.Expr, sp.Expr]  # a, k, q, p of a g^k/(q - p g^(k + 1)); p = 0 without denominator
 
 
-def law_text(law: "SpectralLaw") -> str:
+def law_text(law: LevyTriple) -> str:
     """Write R(g) on one line.
 
     Examples:
@@ -26,7 +24,7 @@ def law_text(law: "SpectralLaw") -> str:
     return "R(g) = " + _joined(law, sp.sstr, "*", "**{}", lambda top, bottom, plain: f"{top}/({bottom})")
 
 
-def law_latex(law: "SpectralLaw") -> str:
+def law_latex(law: LevyTriple) -> str:
     r"""Write R(g) as LaTeX without dollars.
 
     Examples:
@@ -43,7 +41,7 @@ def law_latex(law: "SpectralLaw") -> str:
 
 
 def _joined(
-    law: "SpectralLaw",
+    law: LevyTriple,
     printed: Callable[[sp.Expr], str],
     times: str,
     power: str,
@@ -69,7 +67,7 @@ def _joined(
     return (" + ".join(parts) or "0").replace("+ - ", "- ").replace("+ -", "- ")
 
 
-def _terms(law: "SpectralLaw") -> list[Term]:
+def _terms(law: LevyTriple) -> list[Term]:
     """The terms of R: the semicircle, pairs of opposite jumps, single jumps, the drift."""
     terms: list[Term] = []
     if law.variance != 0:

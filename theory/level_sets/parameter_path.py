@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.level_sets.picture import plot_losses
 from theory.real_arrays import positive_integer, real_array
 
 if TYPE_CHECKING:
@@ -123,9 +124,9 @@ class ParameterPath:
             >>> axes.get_ylabel()
             'loss'
         """
-        from theory.level_sets.picture import plot_losses
-
-        return plot_losses(self, loss, axes=axes, per_piece=per_piece)
+        if not callable(loss):
+            raise TypeError(f"loss must be a function of a parameter, got {loss!r}.")
+        return plot_losses([float(loss(parameter)) for parameter in self.sample(per_piece)], axes=axes)
 
     def __repr__(self) -> str:
         return f"ParameterPath(pieces={len(self.pieces)}, parameters={len(self.start)})"

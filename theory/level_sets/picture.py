@@ -1,7 +1,7 @@
 """Pictures of what is exact: the bar code of a merge tree, the loss along a path."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from theory.level_sets.parameter_path import Parameter, ParameterPath
 
 __all__ = ["plot_bars", "plot_losses"]
 
@@ -37,28 +35,13 @@ def plot_bars(bars: Sequence[tuple[Fraction, Fraction | float]], *, axes: "Axes 
     return axes
 
 
-def plot_losses(
-    path: "ParameterPath",
-    loss: "Callable[[Parameter], float]",
-    *,
-    axes: "Axes | None" = None,
-    per_piece: int = 32,
-) -> "Axes":
-    """Draw a loss along a path, and the larger of its values at the ends.
+def plot_losses(values: Sequence[float], *, axes: "Axes | None" = None) -> "Axes":
+    """Draw the losses at equally spaced places of a path, and the larger of those at the ends.
 
     Args:
-        path: A path.
-        loss: The loss of one flat parameter, a number.
+        values: The losses from start to end.
         axes: Where to draw; a new figure if None.
-        per_piece: Steps in each piece, >= 1.
-
-    Raises:
-        TypeError: If the loss cannot be called, or ``per_piece`` is no integer.
-        ValueError: If ``per_piece`` is < 1.
     """
-    if not callable(loss):
-        raise TypeError(f"loss must be a function of a parameter, got {loss!r}.")
-    values = [float(loss(parameter)) for parameter in path.sample(per_piece)]
     axes = axes or _new_axes()
     axes.plot(np.linspace(0, 1, len(values)), values, color="C0")
     axes.axhline(max(values[0], values[-1]), color="C1", linestyle="--", label="the larger end")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from theory.exact_numbers import as_fraction, exact_number
 from theory.level_sets.chambers import Chamber, chambers, coordinates, most_chambers, primitive, walls
 from theory.level_sets.nearest_in_cone import ConeDistance
+from theory.level_sets.picture import plot_bars
 from theory.real_arrays import positive_integer
 
 if TYPE_CHECKING:
@@ -85,8 +86,6 @@ class MergeTree:
             >>> axes.get_xlabel()
             'level of the sum of squares'
         """
-        from theory.level_sets.picture import plot_bars
-
         return plot_bars(self.bars, axes=axes)
 
     def __str__(self) -> str:
