@@ -32,7 +32,7 @@ from .sources import Source as Source
 from .sources import Statement as Statement
 from .sources import Untried as Untried
 from .spectrum.page import write_spectrum as write_spectrum
-from .spectrum.record import NetworkSpectrum as NetworkSpectrum
+from .spectrum.result import NetworkSpectrum as NetworkSpectrum
 from .spectrum.study import network_spectrum as network_spectrum
 from .statements import STATEMENTS as STATEMENTS
 from .verdict import OPEN as OPEN

@@ -11,6 +11,7 @@ import json
 import os
 import shlex
 import sys
+import threading
 import webbrowser
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -326,8 +327,6 @@ def _forget_what_cannot_be_written() -> None:
 
 def _end_interrupted(folder: Path | None, code: int) -> NoReturn:
     """Say how to go on, and exit at once even where a worker keeps a thread waiting."""
-    import threading
-
     if folder is None:
         _complain("interrupted before anything was run.")
     else:

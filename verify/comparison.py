@@ -6,6 +6,7 @@ both share a cell they must be disjoint, so that a comparison that comes out in 
 its rival.
 """
 
+import decimal
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -389,8 +390,6 @@ def decimal_bound(value: Number, side: int, digits: int) -> str | None:
         >>> decimal_bound(Fraction(-2, 3) / 10**9, -1, 3)
         '-6.67E-10'
     """
-    import decimal
-
     if infinite(value):
         return None
     exact = Fraction(value)

@@ -23,6 +23,7 @@ from typing import Any, Protocol, TypeVar, cast
 from verify.functions import FunctionName, Item, Result, perform
 from verify.interruption import interrupts_held_back
 from verify.partial import PartialResults
+from verify.provenance import thread_count
 from verify.refusal import BadInputError, install_command
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -335,10 +336,4 @@ def _one_thread() -> Iterator[None]:
                 os.environ[variable] = value
         torch = sys.modules.get("torch")
         if torch:
-            torch.set_num_threads(threads or _usual_threads())
-
-
-def _usual_threads() -> int:
-    from verify.provenance import thread_count
-
-    return thread_count()
+            torch.set_num_threads(threads or thread_count())

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from verify.figure import Figure
-from verify.spectrum.record import Density, Histogram, LayerSpectrum, NetworkSpectrum
+from verify.spectrum.record import Density, Histogram, LayerSpectrum
+from verify.spectrum.result import NetworkSpectrum
 from verify.spectrum.summary import counted, zeros_sentence
 
 LEAST = 0.3

@@ -14,7 +14,8 @@ from verify.report.prose import Prose
 from verify.spectrum import summary
 from verify.spectrum.bulk_fit import FITS_WITHIN, GAP
 from verify.spectrum.figures import layer_figure, spectrum_figures
-from verify.spectrum.record import NetworkSpectrum, Quantity
+from verify.spectrum.record import Quantity
+from verify.spectrum.result import NetworkSpectrum
 from verify.store import json_bytes, write_together
 
 MOST_LAYERS = 16

@@ -1,15 +1,12 @@
-"""What was measured of a network's Hessian, as one frozen record: the page, the table and the JSON file show it.
+"""What is measured of a network's Hessian, part by part, as frozen records: ``result`` puts them together.
 
 Conventions. Everything is plain Python numbers, words and tuples. A `Quantity` is a value with its standard error, 0
 where it was computed exactly. Counts are of eigenvalues; estimated ones need not be whole. Nothing here computes.
 """
 
-import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
-
-SCHEMA_VERSION = 1
+from typing import Literal
 
 Method = Literal["exact", "estimated"]
 Fit = Literal["fits", "does not fit", "cannot be told"]
@@ -193,95 +190,3 @@ class LayerSpectrum:
     def title(self) -> str:
         """Name and class."""
         return f"{self.name} {self.kind}".rstrip()
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetworkSpectrum:
-    """The Hessian spectrum of a network at its present parameters; shows itself in a terminal and in a notebook.
-
-    Attributes:
-        name: Where the problem came from, or the model's class.
-        model: The model's class.
-        part: ``"hessian"``, ``"gauss_newton"`` or ``"residual"``.
-        parameters: The globs that selected parameters; empty means all.
-        size: Number of selected parameters, the size of the matrix.
-        examples: Examples that the loss is a mean over.
-        loss: The loss.
-        gradient_norm: Euclidean norm of the loss's gradient with respect to the selected parameters.
-        method: Whether the matrix was diagonalised or estimated from products.
-        reason: Why that way.
-        products: Matrix-vector products used, all estimates together.
-        seconds: Time spent measuring.
-        dtype: Precision of the products.
-        device: Where they were computed.
-        seed: Seed of the random vectors.
-        largest: Largest eigenvalues, decreasing.
-        smallest: Smallest eigenvalues, increasing.
-        trace: Trace.
-        frobenius_norm: Square root of the sum of squared eigenvalues.
-        inertia: Numbers of negative, unresolved and positive eigenvalues.
-        density: The spectral density, if asked for.
-        layers: The spectra of the layers, if asked for.
-        versions: Versions of what can move a number.
-        command: The command that measured it; empty if it was called from Python.
-        started: When, in UTC.
-    """
-
-    name: str
-    model: str
-    part: str
-    parameters: tuple[str, ...]
-    size: int
-    examples: int
-    loss: float
-    gradient_norm: float
-    method: Method
-    reason: str
-    products: int
-    seconds: float
-    dtype: str
-    device: str
-    seed: int
-    largest: tuple[Eigenvalue, ...]
-    smallest: tuple[Eigenvalue, ...]
-    trace: Quantity
-    frobenius_norm: Quantity
-    inertia: Counts
-    density: Density | None
-    layers: tuple[LayerSpectrum, ...]
-    versions: dict[str, str]
-    command: str
-    started: str
-
-    @property
-    def radius(self) -> float:
-        """The largest eigenvalue in absolute value."""
-        ends = [pair.value for pair in (*self.largest[:1], *self.smallest[:1])]
-        return max(map(abs, ends), default=0.0)
-
-    def record(self) -> dict[str, Any]:
-        """Return what the JSON file holds; a number that is not finite is null."""
-        plain: dict[str, Any] = _plain(dataclasses.asdict(self))
-        return {"schema": SCHEMA_VERSION, **plain}
-
-    def __str__(self) -> str:
-        from verify.spectrum.summary import summary_lines
-
-        return "\n".join(summary_lines(self))
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        from verify.spectrum.page import spectrum_html
-
-        return spectrum_html(self)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

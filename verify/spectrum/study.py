@@ -23,7 +23,8 @@ from verify.refusal import BadInputError
 from verify.spectrum.bulk_fit import bulk_and_outliers
 from verify.spectrum.conversion import converted
 from verify.spectrum.loading import Problem
-from verify.spectrum.record import Density, Eigenvalue, Histogram, LayerSpectrum, Method, NetworkSpectrum
+from verify.spectrum.record import Density, Eigenvalue, Histogram, LayerSpectrum, Method
+from verify.spectrum.result import NetworkSpectrum
 from verify.spectrum.settings import LOW, TOLERANCE, Settings
 from verify.spectrum.two_ways import TRACE_PRODUCTS, Estimated, Exact, precision
 from verify.spectrum.weighted import WeightedSpectrum

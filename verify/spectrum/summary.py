@@ -1,66 +1,21 @@
-"""A network's spectrum in words and as a table, for a terminal, a pipe and the page."""
+"""What was measured of a spectrum in sentences, for a terminal, a pipe and the page."""
 
 import math
 
 from verify.spectrum.bulk_fit import FITS_WITHIN
-from verify.spectrum.record import (
-    BulkFit,
-    Counts,
-    Density,
-    Eigenvalue,
-    LawFit,
-    LayerSpectrum,
-    NetworkSpectrum,
-    Quantity,
-)
+from verify.spectrum.record import BulkFit, Counts, Density, LawFit, Quantity
 
 PARTS = {"hessian": "Hessian", "gauss_newton": "Gauss-Newton part", "residual": "residual part"}
 """What each part of the Hessian is called."""
-_ROWS = 10  # of a table in the terminal; the page has all
 
 
-def summary_lines(spectrum: NetworkSpectrum) -> list[str]:
-    """Return what a terminal shows: what was measured, and tables of the extreme eigenvalues and of the layers."""
-    facts = [
-        (PARTS[spectrum.part], f"of {spectrum.name}: {spectrum.model}, {scope(spectrum)}"),
-        ("loss", f"{spectrum.loss:.6g} over {counted(spectrum.examples, 'example')}"),
-        ("gradient norm", f"{spectrum.gradient_norm:.6g}{', of the chosen parameters' if spectrum.parameters else ''}"),
-        ("computed", f"{spectrum.reason}; {spectrum.dtype} on {spectrum.device}, {spectrum.seconds:.1f} s"),
-        ("trace", str(spectrum.trace)),
-        ("Frobenius norm", str(spectrum.frobenius_norm)),
-        ("inertia", inertia_sentence(spectrum.inertia)),
-    ]
-    if spectrum.density is not None:
-        facts.append(("outliers", outlier_sentence(spectrum.density.fit)))
-        facts.append(("bulk law", law_sentence(spectrum.density.fit)))
-    width = max(len(name) for name, _ in facts) + 2
-    lines = [f"{name:{width}}{text}" for name, text in facts]
-    rows = [["", "largest", "residual", "smallest", "residual"]]
-    shown = max(min(len(spectrum.largest), _ROWS), min(len(spectrum.smallest), _ROWS))
-    rows += [[str(rank + 1), *_pair(spectrum.largest, rank), *_pair(spectrum.smallest, rank)] for rank in range(shown)]
-    lines += ["", *_aligned(rows)]
-    if len(spectrum.largest) > shown:
-        lines.append(f"  and {counted(len(spectrum.largest) - shown, 'more largest one')} on the page")
-    if not all(pair.converged for pair in (*spectrum.largest, *spectrum.smallest)):
-        lines.append("  * not converged: an eigenvalue lies within the residual, but others may have been missed")
-    if spectrum.layers:
-        lines += ["", *_aligned(_layer_rows(spectrum.layers))]
-    return lines
-
-
-def scope(spectrum: NetworkSpectrum) -> str:
-    """Say how many parameters, and which if not all.
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun.
 
     Examples:
         >>> counted(1, "parameter"), counted(5018, "parameter")
         ('1 parameter', '5018 parameters')
     """
-    chosen = f" chosen by {', '.join(spectrum.parameters)}" if spectrum.parameters else ""
-    return f"{counted(spectrum.size, 'parameter')}{chosen}"
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
@@ -133,31 +88,3 @@ def _spread(distance: Quantity) -> str:
     if distance.error == 0:
         return f"{distance.value:.3g}"
     return f"{distance.value:.3g} +- {distance.error:.1g}" if math.isfinite(distance.error) else f"{distance.value:.3g}"
-
-
-def _pair(pairs: tuple[Eigenvalue, ...], rank: int) -> list[str]:
-    if rank >= len(pairs):
-        return ["", ""]
-    pair = pairs[rank]
-    return [f"{pair.shown:.6g}", f"{pair.residual:.0e}{' ' if pair.converged else '*'}"]
-
-
-def _layer_rows(layers: tuple[LayerSpectrum, ...]) -> list[list[str]]:
-    rows = [["layer", "parameters", "largest", "smallest", "trace", ""]]
-    for layer in layers:
-        ends = [f"{pair.shown:.4g}{'' if pair.converged else '*'}" for pair in (layer.largest, layer.smallest)]
-        rows.append([layer.title, str(layer.size), *ends, str(layer.trace), layer.method])
-    return rows
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    """Set rows below each other: words to the left, numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            f"{cell:>{width}}" if place else f"{cell:<{width}}"
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(("  " + "  ".join(cells)).rstrip())
-    return lines

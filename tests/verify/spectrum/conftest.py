@@ -12,9 +12,9 @@ from verify.spectrum.record import (
     Eigenvalue,
     Histogram,
     LayerSpectrum,
-    NetworkSpectrum,
     Quantity,
 )
+from verify.spectrum.result import NetworkSpectrum
 from verify.spectrum.weighted import WeightedSpectrum
 
 Made = Callable[..., NetworkSpectrum]

@@ -13,7 +13,8 @@ import pytest
 from verify.figure import Figure
 from verify.spectrum.figures import spectrum_figures
 from verify.spectrum.page import check_target, number, quantity, spectrum_page, write_spectrum
-from verify.spectrum.record import Density, Eigenvalue, NetworkSpectrum, Quantity
+from verify.spectrum.record import Density, Eigenvalue, Quantity
+from verify.spectrum.result import NetworkSpectrum
 
 Made = Callable[..., NetworkSpectrum]
 
