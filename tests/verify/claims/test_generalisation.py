@@ -1,6 +1,7 @@
 """Double descent and implicit bias: what the workers measure, and the claims at another seed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +89,35 @@ def test_ends_fit_all_examples_and_what_is_kept_is_orthogonal_to_the_least_fit()
     assert (np.linalg.norm(found["kept"], axis=1) < 1).all()
 
 
+def test_regressions_have_noise_of_a_quarter_and_sgd_begins_with_an_example_at_random(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    inputs = []
+    inverse = torch.linalg.pinv
+
+    def spy(x: torch.Tensor) -> torch.Tensor:
+        inputs.append(x.numpy())
+        return inverse(x)
+
+    monkeypatch.setattr(torch.linalg, "pinv", spy)
+    monkeypatch.setattr(implicit_bias, "STEPS", 0)
+    monkeypatch.setattr(implicit_bias, "SINGLE_STEPS", 1)
+    found = implicit_bias.ends(5, draws=100)
+    (x,) = inputs
+    assert abs(x.std() - 1) < 4 / np.sqrt(2 * x.size)
+    assert not found["descent"].any()
+    np.testing.assert_allclose(np.linalg.norm(found["elsewhere"], axis=1), 1, rtol=1e-12)  # that is, the other start
+    products = (found["elsewhere"] * found["truth"]).sum(axis=1)
+    assert abs(products.mean()) < 4 / np.sqrt(products.size * x.shape[2])
+    noise = (x @ (found["least"] - found["truth"])[:, :, None])[:, :, 0]
+    assert abs(noise.std() - 0.25) < 4 * 0.25 / np.sqrt(2 * noise.size)
+    targets = (x @ found["least"][:, :, None])[:, :, 0]
+    steps = targets[:, :, None] / np.square(x).sum(axis=2, keepdims=True) * x  # that of each example
+    taken = np.abs(steps - found["sgd"][:, None]).max(axis=2) < 1e-12
+    assert (taken.sum(axis=1) == 1).all()
+    assert taken.any(axis=0).all()
+
+
 def test_the_flow_of_one_example_is_where_its_equation_says() -> None:
     """In one dimension e^u + u = 1 + c^2 t for u = c w."""
     c, times = 1.5, np.array([0.5, 3.0, 30.0])
@@ -113,6 +143,14 @@ def test_descent_in_small_steps_is_beside_the_flow_and_longer_examples_are_separ
 
 def test_fits_share_their_images_and_start_and_a_small_loss_leaves_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(poisoned_digits, "POISON", (0, 25))
+    runs, train = [], numerics.sgd
+
+    def spy(network: numerics.Mlp, *problem: torch.Tensor, **options: Any) -> numerics.TrainingResult:
+        result = train(network, *problem, **options)  # type: ignore[arg-type]
+        runs.append((network, *problem[:3], result.theta))
+        return result
+
+    monkeypatch.setattr(numerics, "sgd", spy)
     found = poisoned_digits.poisoned_fits(3, sets=2, steps=400, device="cpu")
     np.testing.assert_array_equal(found["right"][:, 0], poisoned_digits.TRAINING)
     assert (found["poison"][:, 0] == 1).all()
@@ -120,6 +158,27 @@ def test_fits_share_their_images_and_start_and_a_small_loss_leaves_no_error(monk
     assert (found["distance"][:, 0] < found["distance"][:, 1]).all()
     np.testing.assert_allclose(found["loss"][:, 0], found["loss"][:, 1], rtol=0.1)
     assert (found["largest"] < found["trace"]).all()
+
+    (network, start, shared, _, clean), (_, again, x, given, worst), *longer = runs
+    assert torch.equal(start, again)
+    assert torch.equal(shared, x[:, : poisoned_digits.TRAINING])
+    alike = torch.cat([end for *_, end in longer])
+    for column, end in enumerate((alike, worst)):
+        np.testing.assert_allclose(found["distance"][:, column], (end - start).norm(dim=1), rtol=1e-12)
+        np.testing.assert_allclose(
+            found["trace"][:, column], poisoned_digits.hessian_trace(network, end, shared), rtol=1e-12
+        )
+    images, labels = numerics.digits()
+    places = {tuple(image): place for place, image in enumerate(images.tolist())}
+    for member in range(2):
+        seen = [places[tuple(image)] for image in x[member].tolist()]
+        right = given[member] == labels[seen]
+        assert right.tolist() == [True] * poisoned_digits.TRAINING + [False] * 25
+        new = sorted(set(places.values()) - set(seen))
+        assert len(new) == len(images) - len(x[member])
+        for column, end in enumerate((clean, worst)):
+            named = network.forward(end[member, None], images[new])[0].argmax(-1)
+            assert found["accuracy"][member, column] == pytest.approx(float((named == labels[new]).double().mean()))
 
 
 def test_the_trace_of_the_hessian_is_that_of_all_second_derivatives() -> None:
