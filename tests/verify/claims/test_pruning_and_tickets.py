@@ -1,6 +1,7 @@
 """Pruning and lottery tickets: what the workers measure, on networks small enough to be looked at."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -8,10 +9,50 @@ import torch
 
 import numerics
 from verify import Finding, Verdict, Workbench
-from verify.claims.generalisation import layer_collapse, lottery_tickets, pruned_quadratics, pruning
+from verify.claims.generalisation import (
+    layer_collapse,
+    lottery_tickets,
+    pruned_quadratics,
+    pruning,
+    tickets_without_data,
+)
 from verify.claims.generalisation.pruned_digits import IMAGES, ensemble
 
 Trial = Callable[[str], tuple[list[Finding], Workbench]]
+
+SIZES: dict[str, Any] = {"networks": 2, "width": 20, "steps": 3, "device": "cpu"}
+"""Networks of 1580 weights and 40 biases."""
+
+WEIGHTS = 1580
+
+
+class Training(NamedTuple):
+    """What SGD was given, and where it ended."""
+
+    start: torch.Tensor
+    mask: torch.Tensor
+    left: list[int]
+    steps: int
+    seeds: range
+    end: torch.Tensor
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[Training]:
+    """Return the list of all trainings from now on, with the weights that are left in each network."""
+    train, seen = numerics.sgd, []
+
+    def spy(network: numerics.Mlp, theta: torch.Tensor, *rest: Any, **options: Any) -> numerics.TrainingResult:
+        result = train(network, theta, *rest, **options)
+        mask = options["mask"]
+        mask = torch.ones_like(theta, dtype=torch.bool) if mask is None else mask
+        left = sum(mask[:, begin:end].sum(dim=1) for begin, end, _ in network.spans)
+        assert (mask.sum(dim=1) - left == 40).all()  # no bias is removed
+        seen.append(Training(theta * mask, mask, left.tolist(), options["steps"], options["seeds"], result.theta))
+        return result
+
+    monkeypatch.setattr(numerics, "sgd", spy)
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -72,6 +113,63 @@ def test_more_weights_removed_at_once_leave_less_and_a_network_that_has_learnt_i
     assert (found["loss"][:, 0] < found["loss once"][:, 0]).all()  # the whole network is trained on, too
 
 
+def test_pruned_networks_are_trained_as_long_as_whole_ones_and_as_many_weights_go_at_random(
+    trainings: list[Training],
+) -> None:
+    found = pruning.pruned_accuracies(3, **SIZES, chance=True)
+    nets, runs = ensemble(3, **SIZES), iter(trainings)
+    first = next(runs)
+    ends = dict.fromkeys(("dense", "pruned", "random"), first.end)
+    for place, left in enumerate((790, 474, 316, 158)):
+        same = []
+        for name in ends:
+            run = next(runs)
+            assert torch.equal(run.start, ends[name] * run.mask)
+            assert run.left == [WEIGHTS if name == "dense" else left] * 2
+            ends[name] = run.end
+            same.append(run.seeds)
+            np.testing.assert_array_equal(found[name][:, place], nets.accuracy(run.end))
+        assert same == [same[0]] * 3
+    assert next(runs, None) is None
+    assert {run.steps for run in trainings} == {3}
+    assert len({run.seeds for run in trainings}) == 5
+
+
+def test_tickets_and_what_they_are_held_against_are_as_large_and_trained_as_long(trainings: list[Training]) -> None:
+    found = lottery_tickets.ticket_accuracies(3, **SIZES)["rounds"]
+    nets = ensemble(3, **SIZES)
+    own, new = nets.start(), nets.start(1)
+    rounds = [*range(8), 5, *(5, 7) * 4]
+    begins = [own] * 9 + [new] * 2 + [own] * 2 + [new] * 2 + [own] * 2
+    shuffled = 8
+    for place, (run, gone, begin) in enumerate(zip(trainings, rounds, begins, strict=True)):
+        assert run.steps == 3
+        assert run.left == [round(WEIGHTS * 0.05 ** (gone / 5))] * 2
+        assert torch.equal(run.start, begin * run.mask) is (place != shuffled)
+    trainings.clear()
+    early = lottery_tickets.early_accuracies(3, **SIZES)
+    for name, rounds_done in (("whole", 0), ("ticket", lottery_tickets.EARLY)):
+        np.testing.assert_array_equal(early[name], found[:, rounds_done])
+    lottery_tickets.restarted_accuracies(3, **SIZES)
+    for run, gone in zip(trainings, [*range(4), *range(6), *range(6)], strict=True):
+        assert run.steps == 3
+        assert run.left == [round(WEIGHTS * 0.05 ** (gone / 5))] * 2
+
+
+def test_every_mask_chosen_before_training_leaves_a_twentieth_and_trains_from_the_start(
+    trainings: list[Training],
+) -> None:
+    tickets_without_data.masked_accuracies(3, **SIZES)
+    start = ensemble(3, **SIZES).start()
+    assert [run.left for run in trainings] == [
+        [left] * 2 for left in (WEIGHTS, *[79] * len(tickets_without_data.NAMES))
+    ]
+    assert {run.steps for run in trainings} == {3}
+    for run in trainings:
+        assert torch.equal(run.start, start * run.mask)
+    assert len({run.seeds for run in trainings}) == 2  # one order for all that are compared
+
+
 def test_tickets_start_with_the_whole_network_and_are_worth_more_than_new_weights() -> None:
     found = lottery_tickets.ticket_accuracies(3, networks=2, width=16, steps=100, device="cpu")
     assert found["rounds"].shape == (2, lottery_tickets.ROUNDS + 1)
@@ -101,13 +199,6 @@ def test_mnist_is_split_as_the_digits_are(monkeypatch: pytest.MonkeyPatch) -> No
     assert [len(images[0]) for images in (nets.train[0], nets.test[0])] == [1700, 97]
 
 
-def test_the_early_ticket_is_that_of_all_the_rounds() -> None:
-    sizes = {"networks": 1, "width": 8, "steps": 20, "device": "cpu"}
-    found = lottery_tickets.ticket_accuracies(3, **sizes)["rounds"]  # type: ignore[arg-type]
-    early = lottery_tickets.early_accuracies(3, **sizes)  # type: ignore[arg-type]
-    assert (early["whole"], early["ticket"]) == (found[:, 0], found[:, lottery_tickets.EARLY])
-
-
 def test_synaptic_flow_empties_layers_at_once_and_in_twenty_rounds_none() -> None:
     found = layer_collapse.collapses(7, networks=1, rounds=20)
     assert found["emptied"].tolist() == [0]
@@ -121,6 +212,40 @@ def test_synaptic_flow_empties_layers_at_once_and_in_twenty_rounds_none() -> Non
     for left, empty in ((int(found["SynFlow at once"][0]), False), (int(found["SynFlow at once"][0]) - 1, True)):
         mask = numerics.synflow_mask(network, start, sparsity=1 - left / layer_collapse.WEIGHTS, rounds=1)
         assert bool((numerics.kept_shares(network, mask) == 0).any()) is empty
+
+
+def test_snip_and_grasp_see_images_with_the_labels_that_these_have_among_the_digits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+    for name in ("snip_scores", "grasp_scores"):
+        scores = getattr(numerics, name)
+
+        def spy(network: numerics.Mlp, *problem: Any, scores: Callable[..., torch.Tensor] = scores) -> torch.Tensor:
+            seen.append((network, *problem[:3]))
+            return scores(network, *problem)
+
+        monkeypatch.setattr(numerics, name, spy)
+    layer_collapse.collapses(7, networks=2, rounds=1)
+    layer_collapse.scores_and_derivatives(7, networks=2)
+    layer_collapse.conserved(7, networks=2)
+    assert len(seen) == 4 + 2 + 1
+    images, labels = numerics.digits()
+    known = dict(zip(map(tuple, images.tolist()), labels.tolist(), strict=True))
+    assert len(known) == len(images)
+    _, _, x, given = seen[0]
+    batches = [[tuple(image) for image in batch] for batch in x.tolist()]
+    assert [len(set(batch)) for batch in batches] == [100, 100]
+    assert set(batches[0]) != set(batches[1])
+    assert [[known[image] for image in batch] for batch in batches] == given.tolist()
+    for network, theta, again, as_well in seen:
+        assert torch.equal(again, x)
+        assert torch.equal(as_well, given)
+        for (begin, end, _), fan_in in zip(network.spans, network.widths, strict=False):
+            weights = theta[:, begin:end]
+            weights = weights[weights != 0]
+            spread = float(weights.std() * fan_in**0.5)
+            assert abs(spread / 2**0.5 - 1) < 4 / (2 * len(weights)) ** 0.5
 
 
 def test_a_pixel_that_is_always_dark_costs_nothing() -> None:
