@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest, uniform
 
 import numerics
 from numerics.objective import slope
@@ -156,6 +157,54 @@ def test_a_subset_comes_nearer_than_a_single_sample_and_more_samples_nearer_stil
     assert (np.diff(found["one"], axis=1) <= 0).all()
     assert (found["all"] <= found["single"]).all()
     assert (found["one"][:, :1] <= found["all"][:, 1:2]).all()  # both with 8 samples
+
+
+def test_samples_and_wanted_weights_are_uniform_on_the_ranges_of_the_claim(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = strong_ticket.distances(1, draws=400, largest=6, deepest=8)
+    kept = []
+
+    def spy(samples: torch.Tensor, wanted: torch.Tensor) -> dict[str, torch.Tensor]:
+        kept.append((samples.numpy(), wanted.numpy()))
+        return choose(samples, wanted)
+
+    choose = strong_ticket._chosen
+    monkeypatch.setattr(strong_ticket, "_chosen", spy)
+    strong_ticket.pruned_layers(2, draws=100)
+    products, wanted = zip(*kept[::2], strict=True)  # of one of the outputs that share the edges into the units
+    sizes = np.abs(products)
+    for values, law in (
+        (found["samples"], uniform(-1, 2).cdf),
+        (found["weights"], uniform(-0.5, 1).cdf),
+        (np.stack(wanted)[::2], uniform(-0.5, 1).cdf),  # once for both signs
+        (sizes[sizes > 0], lambda size: size * (1 - np.log(size))),  # a product of two that are uniform on [0, 1]
+    ):
+        assert kstest(np.ravel(values), law).pvalue > 1e-3
+
+
+def test_the_error_of_a_pruned_layer_is_what_the_kept_edges_leave_at_the_worst_corner(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    missing: dict[str, list[torch.Tensor]] = {"subsets": [], "single": []}
+
+    def spy(samples: torch.Tensor, wanted: torch.Tensor) -> dict[str, torch.Tensor]:
+        chosen = choose(samples, wanted)
+        for name, kept in chosen.items():
+            missing[name].append((samples * kept).sum(1) - wanted)
+        return chosen
+
+    choose = strong_ticket._chosen
+    monkeypatch.setattr(strong_ticket, "_chosen", spy)
+    found = strong_ticket.pruned_layers(2, draws=20)
+    for name, parts in missing.items():
+        of_input, of_other = torch.stack(parts).reshape(2, 2, 2, 20)  # by sign, then output
+        corners = [
+            sign * first + other * second
+            for sign, first in ((1, of_input[0]), (-1, of_input[1]))
+            for other, second in ((1, of_other[0]), (-1, of_other[1]))
+        ]
+        edges = [*of_input, *of_other]
+        worst = torch.stack([*corners, *edges]).abs().amax(dim=(0, 1))
+        np.testing.assert_allclose(found[name], worst.numpy(), rtol=1e-10)
 
 
 def test_kept_edges_are_the_subset_nearest_to_the_weight_or_the_nearest_edge_alone() -> None:
