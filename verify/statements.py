@@ -7,12 +7,14 @@ from verify.lectures import (
     basics,
     connectivity,
     curvature,
+    flat_minima,
     flatness,
     generalisation,
     lazy_training,
     level_sets,
     local_minima,
     random_matrix_model,
+    rescaling,
     sharp_minima,
     spin_glass,
 )
@@ -31,6 +33,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
     *lazy_training.STATEMENTS,
     *level_sets.STATEMENTS,
     *local_minima.STATEMENTS,
+    *flat_minima.STATEMENTS,
+    *rescaling.STATEMENTS,
     *sharp_minima.STATEMENTS,
     *spin_glass.STATEMENTS,
 )

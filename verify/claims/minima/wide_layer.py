@@ -11,7 +11,7 @@ import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import NGUYEN_HEIN_2017
 from verify.claims.hessian.zero_loss import widths_of
-from verify.lectures.sharp_minima import NOT_COVERED
+from verify.lectures.flat_minima import NOT_COVERED
 
 if TYPE_CHECKING:
     from torch import Tensor

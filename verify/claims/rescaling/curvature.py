@@ -15,7 +15,7 @@ from verify.claims.rescaling.networks import (
     gathered,
     transformed,
 )
-from verify.lectures.sharp_minima import SECOND_ORDER, SPECTRAL_NORM, SPECTRAL_NORM_GOAL
+from verify.lectures.rescaling import SECOND_ORDER, SPECTRAL_NORM, SPECTRAL_NORM_GOAL
 
 ROUNDING = 1e-10
 """Over the largest entry; sums over 12 samples of products of at most four factors round to about 1e-14."""

@@ -22,7 +22,7 @@ from verify.claims.rescaling.networks import (
     taught,
 )
 from verify.lectures.curvature import HESSIAN_MEASURES, OPEN_QUESTIONS
-from verify.lectures.sharp_minima import FULL_SPECTRUM, SUMMARY
+from verify.lectures.rescaling import FULL_SPECTRUM, SUMMARY
 
 NETWORKS: Final = {
     "two layers, ReLU": {"widths": "5 4 3", "activation": "relu", "samples": 80},

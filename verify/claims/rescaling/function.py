@@ -10,7 +10,7 @@ import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import Array, gathered
-from verify.lectures.sharp_minima import METHODOLOGY, NAVIGATING
+from verify.lectures.rescaling import METHODOLOGY, NAVIGATING
 
 if TYPE_CHECKING:
     import torch

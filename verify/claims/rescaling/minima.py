@@ -9,7 +9,7 @@ import theory
 from verify import Agrees, Bounds, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import DINH_2017
 from verify.claims.rescaling.networks import CUT, FITTED, NETWORK, UNCLEAR, Array, gathered, loss, taught, widths_of
-from verify.lectures.sharp_minima import NON_DEGENERATE
+from verify.lectures.rescaling import NON_DEGENERATE
 
 SHAPES = {
     "two layers of ReLU": {"widths": "5 4 3", "activation": "relu", "samples": 80},

@@ -8,7 +8,8 @@ import numpy as np
 import theory
 from verify import Comparison, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import DINH_2017
-from verify.lectures.sharp_minima import BAYESIAN, METHODOLOGY, OTHER_COORDINATES
+from verify.lectures.flat_minima import BAYESIAN
+from verify.lectures.rescaling import METHODOLOGY, OTHER_COORDINATES
 
 HIDDEN: Final = (1, 2, 3, 4, 5, 6, 7, 8)
 
