@@ -1,6 +1,7 @@
 """Pruning and lottery tickets: what the workers measure, on networks small enough to be looked at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 import numerics
-from verify import Finding, Verdict, Workbench
+from verify import Finding, Verdict, Workbench, discover
 from verify.claims.generalisation import (
     layer_collapse,
     lottery_tickets,
@@ -111,6 +112,35 @@ def test_more_weights_removed_at_once_leave_less_and_a_network_that_has_learnt_i
     assert (found["cut"][:, -1] < found["pruned"][:, -1]).all()
     assert found["random"].shape == found["pruned"].shape
     assert (found["loss"][:, 0] < found["loss once"][:, 0]).all()  # the whole network is trained on, too
+
+
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("generalisation.layer-collapse", {"rounds": 100}),
+        ("generalisation.lottery-ticket", {"width": 100, "steps": 200}),
+        ("generalisation.pruning", {"width": 100, "steps": 200}),
+        ("generalisation.pruning-nine-tenths", {"width": 100, "steps": 200}),
+        ("generalisation.pruning-sometimes-better", {"width": 100, "steps": 200, "noise": 0.5}),
+        ("generalisation.start-over-as-printed", {"width": 100, "steps": 200}),
+        ("generalisation.tickets-without-data", {"width": 100, "steps": 200}),
+    ],
+)
+def test_where_they_are_decided_networks_have_the_size_and_the_ten_epochs_or_hundred_rounds_of_the_statements(
+    name: str, sizes: dict[str, float], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Mapping[str, Any]] = []
+
+    def listed(bench: Workbench, purpose: str, function: object, items: Iterable[Mapping[str, Any]]) -> None:
+        asked.extend(items)
+        raise InterruptedError(purpose)
+
+    monkeypatch.setattr(Workbench, "map", listed)
+    (claim,) = (one for one in discover() if one.id == name)
+    with pytest.raises(InterruptedError):
+        list(claim.judge(Workbench(name, folder=tmp_path, profile="standard"), "standard"))
+    assert len(asked) >= 2
+    assert all(sizes.items() <= item.items() for item in asked)
 
 
 def test_pruned_networks_are_trained_as_long_as_whole_ones_and_as_many_weights_go_at_random(
