@@ -150,7 +150,14 @@ def test_fits_share_their_images_and_start_and_a_small_loss_leaves_no_error(monk
         runs.append((network, *problem[:3], result.theta))
         return result
 
+    bent, operator = [], numerics.HessianOperator
+
+    def listed(*problem: Any, theta: torch.Tensor) -> numerics.HessianOperator:
+        bent.append((theta, problem[2]))
+        return operator(*problem, theta=theta)
+
     monkeypatch.setattr(numerics, "sgd", spy)
+    monkeypatch.setattr(numerics, "HessianOperator", listed)
     found = poisoned_digits.poisoned_fits(3, sets=2, steps=400, device="cpu")
     np.testing.assert_array_equal(found["right"][:, 0], poisoned_digits.TRAINING)
     assert (found["poison"][:, 0] == 1).all()
@@ -159,7 +166,7 @@ def test_fits_share_their_images_and_start_and_a_small_loss_leaves_no_error(monk
     np.testing.assert_allclose(found["loss"][:, 0], found["loss"][:, 1], rtol=0.1)
     assert (found["largest"] < found["trace"]).all()
 
-    (network, start, shared, _, clean), (_, again, x, given, worst), *longer = runs
+    (network, start, shared, right_labels, clean), (_, again, x, given, worst), *longer = runs
     assert torch.equal(start, again)
     assert torch.equal(shared, x[:, : poisoned_digits.TRAINING])
     alike = torch.cat([end for *_, end in longer])
@@ -168,6 +175,10 @@ def test_fits_share_their_images_and_start_and_a_small_loss_leaves_no_error(monk
         np.testing.assert_allclose(
             found["trace"][:, column], poisoned_digits.hessian_trace(network, end, shared), rtol=1e-12
         )
+    for (theta, (seen_by_it, classes)), end, member in zip(bent, (*alike, *worst), (0, 1, 0, 1), strict=True):
+        assert torch.equal(theta, end)
+        assert torch.equal(seen_by_it, shared[member])
+        assert torch.equal(classes, right_labels[member])
     images, labels = numerics.digits()
     places = {tuple(image): place for place, image in enumerate(images.tolist())}
     for member in range(2):
