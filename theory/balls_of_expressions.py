@@ -11,6 +11,7 @@ import flint
 import sympy as sp
 
 from theory.ball import Ball
+from theory.certified_precision import small_ball
 
 _FUNCTIONS: dict[type, Callable[[flint.acb], flint.acb]] = {
     sp.log: lambda x: x.log(),
@@ -78,22 +79,11 @@ def real_ball(expression: sp.Expr, values: Mapping[str, Fraction | sp.Expr], dig
             continue
         if not value.imag.contains(0):
             raise NoBallError(f"the value of {expression} at {dict(values)} is not real")
-        ball = ball_from_arb(value.real, digits)
-        small = Fraction(1, 10**digits)
-        if ball.radius <= small * max(abs(ball.midpoint) - ball.radius, small):
+        ball = small_ball(value.real, digits)
+        if ball is not None:
             return ball
         precision *= 2
     raise NoBallError(f"the value of {expression} is not resolved to {digits} digits")
-
-
-def ball_from_arb(value: flint.arb, digits: int) -> Ball:
-    """Turn an Arb ball into ours, exactly."""
-    return Ball(_dyadic(value.mid()), _dyadic(value.rad()), digits)
-
-
-def _dyadic(value: flint.arb) -> Fraction:
-    mantissa, exponent = value.man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 
 def _evaluate(expression: sp.Expr, values: Mapping[str, Fraction | sp.Expr]) -> flint.acb:

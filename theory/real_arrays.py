@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 __all__ = [
     "binary_array",
     "finite_result",
+    "hessian_and_point",
+    "integer",
     "nonnegative_number",
     "positive_integer",
     "positive_number",
@@ -62,10 +64,20 @@ def positive_integer(name: str, value: Any) -> int:
         TypeError: If it is no integer.
         ValueError: If it is less than 1.
     """
+    number = integer(name, value)
+    if number < 1:
+        raise ValueError(f"{name} must be >= 1, got {value}.")
+    return number
+
+
+def integer(name: str, value: Any) -> int:
+    """Read an integer, of Python or of numpy.
+
+    Raises:
+        TypeError: If it is none.
+    """
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
         raise TypeError(f"{name} must be an integer, got {value!r}.")
-    if value < 1:
-        raise ValueError(f"{name} must be >= 1, got {value}.")
     return int(value)
 
 
@@ -108,6 +120,18 @@ def symmetric_matrix(name: str, value: Any) -> NDArray[np.float64]:
     if gap > _ASYMMETRY * size:
         raise ValueError(f"{name} must be symmetric, got entries that differ from their mirror images by {gap:.3g}.")
     return np.asarray((part + part.T) * (scale / 2))
+
+
+def hessian_and_point(hessian: Any, weights: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Read the Hessian of a quadratic loss and weights at which it is looked at.
+
+    Raises:
+        ValueError: If the matrix is not symmetric, a number is not finite, or there is not one weight per row.
+    """
+    matrix, place = symmetric_matrix("hessian", hessian), real_vector("weights", weights)
+    if len(place) != len(matrix):
+        raise ValueError(f"weights must have one number per row of hessian, {len(matrix)}, got {len(place)}.")
+    return matrix, place
 
 
 def finite_result(name: str, value: float, **given: float) -> float:

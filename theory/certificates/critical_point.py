@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
 from theory.certificates.inertia import signs_of_balls
 from theory.certificates.krawczyk import NoCertificateError, contraction, entries_of, polished, rough_inverse
 from theory.certificates.network_balls import ACTIVATIONS, NetworkBalls
+from theory.certified_precision import ball_from_arb, check_digits
 from theory.exact_numbers import as_fraction, exact_number
 from theory.real_arrays import binary_array, positive_integer
 
@@ -105,8 +105,7 @@ def certify_critical_point(
         >>> certify_critical_point((1, 1, 1), [0.0, 0.0], [[1.0]], [[1.0]], digits=3)
         CriticalPointCertificate(index 1, 1 positive, at most 1e-11 away, unique within 0.01, data loss 0.500)
     """
-    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 100:
-        raise ValueError(f"digits must be an integer from 1 to 100, got {digits!r}.")
+    digits = check_digits(digits, most=100)
     with flint.ctx.workprec(64 + 7 * digits):
         network, point = _network(widths, theta, x, y, activation, bias, prefactor, weight_decay)
         start = entries_of(point)

@@ -13,8 +13,8 @@ from typing import Any
 import flint
 import numpy as np
 
-from theory.balls_of_expressions import ball_from_arb
 from theory.certificates.krawczyk import NoCertificateError
+from theory.certified_precision import ball_from_arb
 from theory.real_arrays import binary_array
 
 __all__ = ["SpectralSigns", "certified_signs", "signs_of_balls"]

@@ -18,7 +18,7 @@ from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.exact_numbers import listed
 from theory.proof import Relation
-from theory.real_arrays import real_vector, symmetric_matrix
+from theory.real_arrays import hessian_and_point
 from theory.rescaling.rectifier_example import POINT, SYMBOLS, layer_factors, minimum_hessian, outputs, unit_factors
 
 __all__ = ["filter_normalised_slice", "mean_slice_curvature"]
@@ -184,9 +184,7 @@ def mean_slice_curvature(hessian: Any, weights: Any, filters: Sequence[Sequence[
         >>> mean_slice_curvature([[2.0, 1.0], [1.0, 4.0]], [1.0, 0.5], [[0], [1]])
         3.0
     """
-    matrix, place = symmetric_matrix("hessian", hessian), real_vector("weights", weights)
-    if len(place) != len(matrix):
-        raise ValueError(f"weights must have one number per row of hessian, {len(matrix)}, got {len(place)}.")
+    matrix, place = hessian_and_point(hessian, weights)
     groups = [listed("a filter", group) for group in listed("filters", filters)]
     chosen = [index for group in groups for index in group]
     if any(isinstance(index, bool | np.bool_) or not isinstance(index, int | np.integer) for index in chosen):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import finite_result, nonnegative_number, positive_number, real_vector, symmetric_matrix
+from theory.real_arrays import finite_result, hessian_and_point, nonnegative_number, positive_number
 
 __all__ = ["box_sharpness", "box_sharpness_bounds", "sharpness_in_box"]
 
@@ -254,9 +254,7 @@ def box_sharpness_bounds(hessian: Any, weights: Any, epsilon: float, *, loss: fl
 
 def _box_form(hessian: Any, weights: Any, epsilon: float, loss: float) -> tuple[NDArray[np.float64], float]:
     """The matrix b_i b_j H_ij over epsilon^2 and a power of 2, and what a corner's form is multiplied by."""
-    matrix, place = symmetric_matrix("hessian", hessian), real_vector("weights", weights)
-    if len(place) != len(matrix):
-        raise ValueError(f"weights must have one number per row of hessian, {len(matrix)}, got {len(place)}.")
+    matrix, place = hessian_and_point(hessian, weights)
     if (least := float(np.diag(matrix).min())) < 0:
         raise ValueError(f"hessian must have no negative entry on its diagonal, as at a minimum, got {least:g}.")
     widths = abs(place) + 1

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation
-from theory.real_arrays import finite_result, positive_number, real_vector, symmetric_matrix
+from theory.real_arrays import finite_result, hessian_and_point, positive_number
 
 __all__ = ["sam_cycle", "sam_gradient", "sam_gradient_of_a_quadratic", "sam_objective"]
 
@@ -311,10 +311,8 @@ def sam_gradient_of_a_quadratic(hessian: Any, weights: Any, radius: float) -> ND
         >>> print(sam_gradient_of_a_quadratic([[2.0]], [3.0], radius=0.5))
         [7.]
     """
-    matrix, place = symmetric_matrix("hessian", hessian), real_vector("weights", weights)
+    matrix, place = hessian_and_point(hessian, weights)
     radius = positive_number("radius", radius)
-    if len(place) != len(matrix):
-        raise ValueError(f"weights must have one number per row of hessian, {len(matrix)}, got {len(place)}.")
     with np.errstate(over="ignore", invalid="ignore"):
         gradient = matrix @ place
     largest = finite_result("the gradient", float(abs(gradient).max()))

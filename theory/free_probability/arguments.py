@@ -1,4 +1,4 @@
-"""Arguments of the questions that a law answers: places, digits and orders, refused in one sentence."""
+"""Arguments of the questions that a law answers: places and orders, refused in one sentence."""
 
 from typing import Any
 
@@ -7,14 +7,7 @@ import sympy as sp
 
 from theory.exact_numbers import exact_number
 
-__all__ = ["check_digits", "check_order", "complex_places", "plain", "real_places"]
-
-
-def check_digits(digits: int) -> int:
-    """Return a number of digits, or refuse it."""
-    if isinstance(digits, bool) or not isinstance(digits, int | np.integer) or not 1 <= digits <= 10_000:
-        raise ValueError(f"digits must be an integer from 1 to 10000, got {digits!r}.")
-    return int(digits)
+__all__ = ["check_order", "complex_places", "plain", "real_places"]
 
 
 def real_places(name: str, x: Any) -> np.ndarray:

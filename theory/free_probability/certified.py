@@ -13,8 +13,8 @@ import numpy as np
 import sympy as sp
 
 from theory.ball import Ball, ComplexBall
+from theory.certified_precision import refine
 from theory.exact_numbers import exact_number
-from theory.free_probability.certified_precision import refine
 from theory.free_probability.certified_roots import CertifiedRoots, Located
 from theory.free_probability.coefficients import is_positive
 from theory.free_probability.engine import FloatLaw

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 import flint
 import sympy as sp
 
+from theory.certified_precision import NotCertifiedError
 from theory.free_probability.krawczyk import Coefficients, enclose_edge
 from theory.free_probability.levy_triple import LevyTriple
 
-__all__ = ["Edge", "NotCertifiedError", "edges_of"]
+__all__ = ["Edge", "edges_of"]
 
 Poles = Sequence[tuple[flint.arb, flint.arb]]
-
-
-class NotCertifiedError(ArithmeticError):
-    """An enclosure needs more precision."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ import flint
 import sympy as sp
 
 from theory.ball import Ball
+from theory.certified_precision import refine
 from theory.free_probability.certified_edges import Edge
-from theory.free_probability.certified_precision import refine
 from theory.free_probability.certified_roots import CertifiedRoots
 from theory.free_probability.krawczyk import Coefficients, Number, ball_of_number
 

@@ -12,8 +12,9 @@ import numpy as np
 import sympy as sp
 
 from theory.ball import Ball
+from theory.certified_precision import check_digits
 from theory.exact_numbers import exact_number
-from theory.free_probability.arguments import check_digits, complex_places, plain, real_places
+from theory.free_probability.arguments import complex_places, plain, real_places
 from theory.free_probability.certified import CertifiedLaw
 from theory.free_probability.coefficients import check_assumptions, is_number, read_coefficient
 from theory.free_probability.engine import FloatLaw

@@ -13,14 +13,13 @@ from functools import cache
 from itertools import pairwise
 
 import flint
-import numpy as np
 import sympy as sp
 
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.exact_numbers import listed
 from theory.proof import Relation
-from theory.real_arrays import positive_integer
+from theory.real_arrays import integer, positive_integer
 
 __all__ = ["functional_dimension", "relu_functional_rank", "tanh_functional_rank"]
 
@@ -284,6 +283,5 @@ def _checked_widths(widths: Sequence[int], seed: int, samples: int) -> tuple[int
     if len(given) < 3:
         raise ValueError(f"widths must name inputs, hidden units and outputs, got {given}.")
     positive_integer("samples", samples)
-    if isinstance(seed, bool | np.bool_) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an integer, got {seed!r}.")
+    integer("seed", seed)
     return tuple(positive_integer(f"widths[{place}]", width) for place, width in enumerate(given))

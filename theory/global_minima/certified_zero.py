@@ -18,9 +18,9 @@ import flint
 import numpy as np
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
 from theory.certificates.inertia import signs_of_balls
 from theory.certificates.krawczyk import NoCertificateError, contraction, entries_of, polished, rough_inverse
+from theory.certified_precision import ball_from_arb
 from theory.real_arrays import binary_array, positive_integer
 
 __all__ = ["ZeroCertificate", "certify_zero"]

@@ -16,7 +16,7 @@ from theory.exact_nonlinear_net import ExactNonlinearNet
 from theory.exact_two_layer import exact_rank
 from theory.proof import Relation
 from theory.rank_at_interpolation import interpolation_rank
-from theory.real_arrays import positive_integer
+from theory.real_arrays import integer, positive_integer
 from theory.rescaling.block_matrix import exact_eigenvalue_count
 
 __all__ = ["kernel_at_a_fit", "zero_loss_dimension"]
@@ -188,8 +188,7 @@ def kernel_at_a_fit(inputs: int, hidden: int, outputs: int, *, samples: int, see
     """
     for name, size in (("inputs", inputs), ("hidden", hidden), ("outputs", outputs), ("samples", samples)):
         positive_integer(name, size)
-    if isinstance(seed, bool) or not isinstance(seed, int):
-        raise TypeError(f"seed must be an integer, got {seed!r}.")
+    seed = integer("seed", seed)
     if (entries := hidden * (inputs + 1 + outputs) * outputs * samples) > _MOST_ENTRIES:
         raise ValueError(f"samples must leave the Jacobian at most {_MOST_ENTRIES} entries, got {entries}.")
     net = fitting_net(inputs, hidden, outputs, samples=samples, seed=seed)

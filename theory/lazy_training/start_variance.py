@@ -103,28 +103,40 @@ def linearised_features() -> Derivation:
 
     .. math:: E \lambda_{\min}(K) \le \frac{5}{12} M_3^2 n v^3 \sum_i X_i^6, \qquad M_3 = \sup |\varrho'''|.
 
+    The second order tells (d + 1)(d + 2)/2 samples apart, as many as there are monomials of degree two in (x, 1), and
+    no more. Softplus units have no third order, and on more samples than that get
+
+    .. math:: E \lambda_{\min}(K) \le \frac{35}{192} M_4^2 n v^4 \sum_i X_i^8, \qquad M_4 = \sup |\varrho''''|.
+
     Returns:
         A derivation; the value is the bound with M, n, v and Q, the sum of the X_i^4. Parts: "printed variance", that
-        at v = 1/n, and "odd", "odd at the printed variance" those of odd activations, with S, the sum of the X_i^6.
+        at v = 1/n; "odd" and "odd at the printed variance" those of odd activations, with S, the sum of the X_i^6;
+        "many samples" and "many samples at the printed variance" those of activations without a third order, with T,
+        the sum of the X_i^8.
 
     Examples:
         >>> linearised_features().at(part="printed variance", M="1/4", Q=64)
         3/n
+        >>> linearised_features().at(part="many samples at the printed variance", M_4="1/8", T=12288)
+        35/n**3
 
     References:
         Berner, Grohs, Kutyniok and Petersen (2021), arXiv:2105.04026, section 5.2.
     """
     n, v, bound, third, fourths, sixths, length = sp.symbols("n v M M_3 Q S X", positive=True)
+    fourth, eighths = sp.symbols("M_4 T", positive=True)
     x, z = sp.symbols("x_1:4", real=True), sp.Symbol("z", positive=True)
     constant, slope, weight, bias, s = sp.symbols("r_0 r_1 w b s", real=True)
     blind = (x[1] - x[2], x[2] - x[0], x[0] - x[1])
     linear = sum(c * (constant + slope * (weight * place + bias)) for c, place in zip(blind, x, strict=True))
     density = sp.exp(-(s**2) / 2) / sp.sqrt(2 * sp.pi)
     moments = {
-        power: (sp.sqrt(v) * length) ** power * sp.integrate(s**power * density, (s, -sp.oo, sp.oo)) for power in (4, 6)
+        power: (sp.sqrt(v) * length) ** power * sp.integrate(s**power * density, (s, -sp.oo, sp.oo))
+        for power in (4, 6, 8)
     }
     value = sp.Rational(3, 4) * bound**2 * n * v**2 * fourths
     odd = sp.Rational(5, 12) * third**2 * n * v**3 * sixths
+    many = sp.Rational(35, 192) * fourth**2 * n * v**4 * eighths
     return Derivation(
         "Small weights make features that are linear in the inputs",
         sp.Eq(sp.Symbol("bound"), value),
@@ -188,21 +200,68 @@ def linearised_features() -> Derivation:
                 "exact",
                 shown=r"\frac{5 M_3^2}{12 n^2} \sum_i X_i^6",
             ),
+            Step(
+                "More samples than monomials of degree two in (x, 1) are dependent in these too, and then c takes the "
+                "second order to zero as well. For four samples on a line:",
+                Relation(_quadratic_on_four_samples(), "=", 0),
+                "exact",
+                shown=r"\sum_i c_i \langle w, (x_i, 1) \rangle^2 = 0 \quad \text{for} \quad"
+                r" m > \frac{(d + 1)(d + 2)}{2}",
+            ),
+            Step(
+                "A softplus unit, log(2 cosh(z/2)) apart from its linear part z/2, has no third order:",
+                Relation(sp.log(1 + sp.exp(s)).diff(s, 3).subs(s, 0), "=", 0),
+                "exact",
+                shown=r"\varrho^{(3)}(0) = 0",
+            ),
+            Step(
+                "so that there remains at most",
+                Relation(sp.integrate(fourth * (z - s) ** 3 / 6, (s, 0, z)), "=", fourth * z**4 / 24),
+                "exact",
+                witness=lambda: fourth * sp.Integral(s**3 / 6, (s, 0, z)).doit(),
+                shown=r"\int_0^z \frac{M_4}{6} (z - s)^3 \, ds = \frac{M_4 z^4}{24}",
+            ),
+            Step(
+                "With the eighth moment",
+                Relation(moments[8], "=", 105 * v**4 * length**8),
+                "exact",
+                witness=lambda: (v * length**2) ** 4 * _moment(8),
+                shown=r"E z^8 = 105 v^4 X^8",
+            ),
+            Step(
+                "that makes",
+                Relation(n * fourth**2 / 576 * moments[8].subs(length, 1) * eighths, "=", many),
+                "exact",
+                shown=r"n \sum_i \frac{M_4^2}{576} E z_i^8 = \frac{35}{192} M_4^2 n v^4 \sum_i X_i^8",
+            ),
+            Step(
+                "and at the variance 1/n",
+                Relation(many.subs(v, 1 / n), "=", 35 * fourth**2 * eighths / (192 * n**3)),
+                "exact",
+                shown=r"\frac{35 M_4^2}{192 n^3} \sum_i X_i^8",
+            ),
         ),
-        Domain(**dict.fromkeys(("n", "v", "M", "M_3", "Q", "S", "X", "z"), (0, sp.oo))).with_integers("n"),
+        Domain(
+            **dict.fromkeys(("n", "v", "M", "M_3", "M_4", "Q", "S", "T", "X", "z"), (0, sp.oo)),
+        ).with_integers("n"),
         parts={
             "printed variance": sp.Eq(sp.Symbol("bound"), 3 * bound**2 * fourths / (4 * n)),
             "odd": sp.Eq(sp.Symbol("bound"), odd),
             "odd at the printed variance": sp.Eq(sp.Symbol("bound"), 5 * third**2 * sixths / (12 * n**2)),
+            "many samples": sp.Eq(sp.Symbol("bound"), many),
+            "many samples at the printed variance": sp.Eq(sp.Symbol("bound"), 35 * fourth**2 * eighths / (192 * n**3)),
         },
         titles={
             "printed variance": "bound at the printed variance",
             "odd": "bound for odd activations",
             "odd at the printed variance": "bound for odd activations, printed variance",
+            "many samples": "bound for more than (d + 1)(d + 2)/2 samples",
+            "many samples at the printed variance": "bound for so many samples, printed variance",
         },
         assumptions=(
             "there are more than d + 1 samples; hidden weights are independent and normal with the variance v",
-            "rho has a second derivative of at most M, or is odd and has a third one of at most M_3",
+            "rho has a second derivative of at most M, or is odd and has a third one of at most M_3; for the bounds on "
+            "more than (d + 1)(d + 2)/2 samples the third one is zero at 0 and the fourth at most M_4",
         ),
         theorems=(
             Theorem(
@@ -217,8 +276,20 @@ def linearised_features() -> Derivation:
             "printed variance": r"\frac{3 M^2 Q}{4 n}",
             "odd": r"\frac{5}{12} M_3^2 n v^3 S, \quad S = \sum_i X_i^6",
             "odd at the printed variance": r"\frac{5 M_3^2 S}{12 n^2}",
+            "many samples": r"\frac{35}{192} M_4^2 n v^4 T, \quad T = \sum_i X_i^8",
+            "many samples at the printed variance": r"\frac{35 M_4^2 T}{192 n^3}",
         },
     )
+
+
+def _quadratic_on_four_samples() -> sp.Expr:
+    """The second order of a unit at four samples on a line, with weights that are Vandermonde's of the other three."""
+    places, (weight, bias) = sp.symbols("x_1:5", real=True), sp.symbols("w b", real=True)
+    total = sp.Integer(0)
+    for skipped, place in enumerate(places):
+        first, second, third = (one for one in places if one != place)
+        total += (-1) ** skipped * (second - first) * (third - first) * (third - second) * (weight * place + bias) ** 2
+    return total
 
 
 def _moment(power: int) -> sp.Expr:

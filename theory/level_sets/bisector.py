@@ -16,7 +16,7 @@ import flint
 import sympy as sp
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
+from theory.certified_precision import ball_from_arb
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.proof import Relation

@@ -7,7 +7,7 @@ without biases. Every kind departs in its own way from u_j and w_j that are inde
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.real_arrays import positive_integer
+from theory.real_arrays import integer, positive_integer
 
 __all__ = ["QUADRATIC_KINDS", "degenerate_start"]
 
@@ -60,9 +60,7 @@ def degenerate_start(kind: str, inputs: int, units: int, seed: int) -> Parameter
     inputs, units = positive_integer("inputs", inputs), positive_integer("units", units)
     if (count := units * (inputs + 1)) > _MOST_PARAMETERS:
         raise ValueError(f"units must leave at most {_MOST_PARAMETERS} parameters, got {count}.")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
-        raise TypeError(f"seed must be an integer, got {seed!r}.")
-    if seed < 0:
+    if integer("seed", seed) < 0:
         raise ValueError(f"seed must be >= 0, got {seed}.")
     source = np.random.default_rng([seed, inputs, units])
     outer, columns = source.normal(size=units), source.normal(size=(inputs, units))

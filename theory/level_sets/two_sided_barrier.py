@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
 from theory.certificates.krawczyk import NoCertificateError
+from theory.certified_precision import ball_from_arb
 from theory.level_sets.parameter_path import ParameterPath, polygon
 from theory.relu_teacher.local_minimum import TeacherMinimum, certify_teacher_minimum
 

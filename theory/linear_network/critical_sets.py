@@ -8,7 +8,6 @@ and not 0. The counts are derived in `critical_set_index`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
@@ -17,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
+from theory.certified_precision import ball_from_arb, check_digits, dyadic
 from theory.exact_numbers import exact_number
-from theory.free_probability.arguments import check_digits
 from theory.linear_network.critical_table import PrincipalFactors, principal_directions
 
 __all__ = ["CriticalSet", "critical_points"]
@@ -88,7 +86,7 @@ def critical_points(x: Any, y: Any, hidden: int, *, digits: int = 20) -> tuple[C
     """
     if isinstance(hidden, bool) or not isinstance(hidden, int) or hidden < 1:
         raise ValueError(f"hidden must be an integer >= 1, got {hidden!r}.")
-    check_digits(digits)
+    digits = check_digits(digits)
     inputs, targets = _rational_rows("x", x), _rational_rows("y", y)
     if len(inputs) != len(targets):
         raise ValueError(f"x and y must have one row per sample, got {len(inputs)} and {len(targets)} rows.")
@@ -132,8 +130,11 @@ def critical_points(x: Any, y: Any, hidden: int, *, digits: int = 20) -> tuple[C
 def _leading_eigenvalues(matrix: flint.fmpq_mat, count: int) -> list[flint.arb]:
     """The largest eigenvalues of a rational symmetric matrix: the isolated roots of its characteristic polynomial."""
     roots: Any = matrix.charpoly().complex_roots()  # all real, the matrix being symmetric
+    # by exact midpoints: as floats they might be zero or infinite, and isolated roots in no order
     values = sorted(
-        ((root.real, multiplicity) for root, multiplicity in roots), key=lambda pair: _midpoint(pair[0]), reverse=True
+        ((root.real, multiplicity) for root, multiplicity in roots),
+        key=lambda pair: dyadic(pair[0].mid()),
+        reverse=True,
     )
     leading = values[:count]
     if any(multiplicity > 1 for _, multiplicity in leading) or len(leading) < count:
@@ -141,12 +142,6 @@ def _leading_eigenvalues(matrix: flint.fmpq_mat, count: int) -> list[flint.arb]:
     if any(not (value > 0) for value, _ in leading):
         raise ValueError("x and y must have non-zero singular values, got one that is zero.")
     return [value for value, _ in leading]
-
-
-def _midpoint(ball: Any) -> Fraction:
-    """The midpoint, exactly: as a float it might be zero or infinite, and isolated roots in no order."""
-    mantissa, exponent = ball.mid().man_exp()
-    return Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
 
 
 def _floats(rows: list[list[flint.fmpq]]) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
+from theory.certified_precision import ball_from_arb
 from theory.derivation import Derivation, Step
 from theory.domain import Domain
 from theory.exact_numbers import as_fraction, exact_number

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 import flint
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
 from theory.certificates.krawczyk import NoCertificateError
+from theory.certified_precision import ball_from_arb
 
 __all__ = ["AxisMinima", "isolated_minima"]
 

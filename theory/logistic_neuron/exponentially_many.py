@@ -14,6 +14,7 @@ from math import prod
 from typing import Any
 
 from theory.ball import Ball
+from theory.certified_precision import check_digits
 from theory.exact_numbers import as_fraction, exact_number
 from theory.logistic_neuron.axis_loss import AxisMinima, isolated_minima
 from theory.real_arrays import positive_integer
@@ -134,8 +135,7 @@ def logistic_minima(inputs: Any, labels: Any, *, digits: int = 15) -> LogisticMi
     References:
         Auer, Herbster and Warmuth (1995), Exponentially many local minima for single neurons.
     """
-    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 100:
-        raise ValueError(f"digits must be an integer from 1 to 100, got {digits!r}.")
+    digits = check_digits(digits, most=100)
     for name, values in (("inputs", inputs), ("labels", labels)):
         if not hasattr(values, "__len__") or isinstance(values, str):
             raise TypeError(f"{name} must be a sequence with one entry for each example, got {values!r}.")

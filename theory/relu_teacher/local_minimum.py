@@ -19,9 +19,9 @@ import flint
 import numpy as np
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
 from theory.certificates.inertia import signs_of_balls
 from theory.certificates.krawczyk import NoCertificateError
+from theory.certified_precision import ball_from_arb
 from theory.relu_teacher.loss_balls import TeacherBalls
 from theory.relu_teacher.newton_descent import newton_descent
 from theory.relu_teacher.population_loss import (

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.ball import Ball
-from theory.balls_of_expressions import ball_from_arb
 from theory.certificates.krawczyk import NoCertificateError, contraction, entries_of, polished, rough_inverse
+from theory.certified_precision import ball_from_arb, check_digits
 from theory.real_arrays import positive_integer
 from theory.relu_teacher.least_eigenvalue import least_eigenvalue
 from theory.relu_teacher.loss_balls import TeacherBalls
@@ -107,8 +107,7 @@ def certify_spurious_minimum(k: int, *, swapped: int = 1, digits: int = 15) -> S
         raise ValueError(f"k must be from 2 to {_MOST_UNITS}, got {k}.")
     if moved > size:
         raise ValueError(f"swapped must be at most k, got {swapped} of {k}.")
-    if isinstance(digits, bool) or not isinstance(digits, int) or not 1 <= digits <= 100:
-        raise ValueError(f"digits must be an integer from 1 to 100, got {digits!r}.")
+    digits = check_digits(digits, most=100)
     groups = TwoGroups(size - moved, moved)
     start = _family_minimum(groups)
     if not _loss_at(groups, start) > _GLOBAL:

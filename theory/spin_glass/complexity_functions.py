@@ -16,9 +16,9 @@ import flint
 import numpy as np
 import sympy as sp
 
+from theory.certified_precision import check_digits, refine
 from theory.exact_numbers import exact_number
-from theory.free_probability.arguments import check_digits, plain, real_places
-from theory.free_probability.certified_precision import refine
+from theory.free_probability.arguments import plain, real_places
 from theory.free_probability.krawczyk import ball_of_number
 from theory.spin_glass.arguments import order_of_spins, whole_numbers
 

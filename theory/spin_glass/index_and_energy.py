@@ -13,10 +13,11 @@ import numpy as np
 import sympy as sp
 
 from theory.balls_of_expressions import real_ball
+from theory.certified_precision import check_digits
 from theory.derivation import Derivation, Step, Theorem
 from theory.domain import Domain
 from theory.exact_numbers import exact_number
-from theory.free_probability.arguments import check_digits, plain, real_places
+from theory.free_probability.arguments import plain, real_places
 from theory.free_probability.laws import semicircle
 from theory.proof import Relation
 from theory.spin_glass.arguments import order_of_spins, p, threshold_limit, u

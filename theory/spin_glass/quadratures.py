@@ -10,9 +10,8 @@ import flint
 import mpmath
 
 from theory.ball import Ball
+from theory.certified_precision import check_digits, refine
 from theory.exact_numbers import exact_number
-from theory.free_probability.arguments import check_digits
-from theory.free_probability.certified_precision import refine
 from theory.spin_glass.arguments import order_of_spins
 from theory.spin_glass.complexity_functions import ball_ratio
 

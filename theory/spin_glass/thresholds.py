@@ -17,8 +17,8 @@ import flint
 import numpy as np
 
 from theory.ball import Ball
-from theory.free_probability.arguments import check_digits, plain, real_places
-from theory.free_probability.certified_precision import refine
+from theory.certified_precision import check_digits, refine
+from theory.free_probability.arguments import plain, real_places
 from theory.spin_glass.arguments import order_of_spins, whole_numbers
 from theory.spin_glass.complexity_functions import float_rate
 

@@ -131,7 +131,7 @@ def test_the_point_mass_answers_everything() -> None:
 
 def test_a_value_that_cannot_be_certified_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     law = SpectralLaw(variance=1)
-    monkeypatch.setattr("theory.free_probability.certified_precision._ATTEMPTS", 0)
+    monkeypatch.setattr("theory.certified_precision._ATTEMPTS", 0)
     with pytest.raises(ArithmeticError, match="the value at 1 is not certified to 5 digits"):
         law.density(1, digits=5)
 
