@@ -51,6 +51,18 @@ def checked_sizes(**sizes: int) -> None:
             raise ValueError(f"{name} must be below 2**40, got {size!r}.")
 
 
+def checked_steps(steps: int) -> int:
+    """Refuse a number of steps that is no integer >= 0.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    number = integer(steps)
+    if number is None or number < 0:
+        raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
+    return number
+
+
 def checked_number(name: str, number: object, *, above: float = -math.inf, least: float = -math.inf) -> float:
     """Refuse what is not a finite number above one bound and at least the other.
 

@@ -23,7 +23,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from numerics.arguments import checked_finite, checked_number, checked_sizes, checked_tensors
+from numerics.arguments import checked_finite, checked_generator, checked_number, checked_sizes, checked_tensors
 from numerics.curvature.training_problem import LossFunction
 from numerics.functional_module import Network
 from numerics.loss_of_rows import LossOfRows
@@ -243,12 +243,7 @@ def _drawn(
     checked_sizes(samples=samples)
     if samples < 2:
         raise ValueError(f"samples must be at least 2, for a standard error, got {samples}.")
-    if not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, got {type(generator).__name__}.")
-    if generator.device.type != "cpu":
-        raise ValueError(
-            f"generator must be one of the CPU, so that points are the same everywhere, got {generator.device}."
-        )
+    checked_generator(generator)
     places = torch.rand(samples, dtype=torch.float64, generator=generator).to(volumes.device) * volumes.sum()
     boxes = torch.searchsorted(volumes.cumsum(0), places, right=True).clamp(max=len(volumes) - 1)
     inside = torch.rand(samples, lower.shape[1], dtype=torch.float64, generator=generator).to(lower.device)

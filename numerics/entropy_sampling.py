@@ -109,9 +109,7 @@ def sampled_local_entropy(
         raise ValueError(f"pairs must be at least 2, for a standard error, got {pairs}.")
     problem = LossOfRows(network, theta, x, y, loss, chunk=chunk)
     theta = problem.theta
-    sources = checked_seeds(seeds)
-    if len(sources) != len(theta):
-        raise ValueError(f"seeds must hold one integer per member, {len(theta)}, got {len(sources)}.")
+    sources = checked_seeds(seeds, len(theta))
     here = problem.values(theta, torch.arange(len(theta), device=theta.device))
     found = []
     for member, seed in enumerate(sources):

@@ -102,8 +102,7 @@ def random_directions(
     network, theta = view_and_point(network, theta)
     shapes = _shapes(network, theta)
     checked_finite(theta=theta)
-    if len(checked_seeds(seeds)) != len(theta):
-        raise ValueError(f"seeds must hold one integer per member, {len(theta)}, got {len(seeds)}.")
+    checked_seeds(seeds, len(theta))
     if count not in (1, 2) or isinstance(count, bool):
         raise ValueError(f"count must be 1 or 2, got {count!r}.")
     if normalisation not in get_args(Normalisation):

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_number, integer
+from numerics.arguments import checked_number, checked_steps
 from numerics.functional_module import Network
 from numerics.losses import Loss, Targets
 from numerics.objective import Inputs, check_problem, slope
@@ -69,8 +69,7 @@ def proximal_descent(
     check_problem(network, theta, x, y, loss)
     learning_rate = checked_number("learning_rate", learning_rate, above=0.0)
     decay, lasso = checked_number("decay", decay, least=0.0), checked_number("lasso", lasso, least=0.0)
-    if integer(steps) is None or steps < 0:
-        raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
+    steps = checked_steps(steps)
     momentum = checked_number("momentum", momentum, least=0.0)
     if momentum >= 1:
         raise ValueError(f"momentum must lie in [0, 1), got {momentum}.")

@@ -20,17 +20,18 @@ from torch import Tensor
 from numerics.arguments import checked_device, checked_dtype, checked_sizes, integer
 
 
-def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
-    """Refuse seeds that are not integers in [0, 2**64), or none at all.
+def checked_seeds(seeds: Sequence[int], members: int | None = None) -> tuple[int, ...]:
+    """Refuse seeds that are not integers in [0, 2**64), none at all, or another number of them than of members.
 
     Args:
         seeds: One per member; numpy's integers and those of an integer tensor count, ``True`` does not.
+        members: How many there are; as many as there are seeds if None.
 
     Returns:
         The seeds as Python's integers.
 
     Raises:
-        ValueError: If there is no seed, or one is not an integer or out of range.
+        ValueError: If there is no seed, one is not an integer or out of range, or there is not one per member.
 
     Examples:
         >>> checked_seeds(range(3))
@@ -50,6 +51,8 @@ def checked_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
         if number is None or not 0 <= number < 2**64:
             raise ValueError(f"seeds must hold one integer in [0, 2**64) per member, got {seed!r}.")
         numbers.append(number)
+    if members not in (None, len(numbers)):
+        raise ValueError(f"seeds must hold one integer per member, {members}, got {len(numbers)}.")
     return tuple(numbers)
 
 

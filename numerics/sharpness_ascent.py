@@ -285,9 +285,7 @@ class _Search:
     ) -> None:
         self.problem = LossOfRows(network, theta, x, y, loss, chunk=chunk)
         self.theta = theta = self.problem.theta
-        self.seeds = checked_seeds(seeds)
-        if len(self.seeds) != len(theta):
-            raise ValueError(f"seeds must hold one integer per member, {len(theta)}, got {len(self.seeds)}.")
+        self.seeds = checked_seeds(seeds, len(theta))
         self.subspace = Subspace(theta, basis)
         self.members = torch.arange(len(theta), device=theta.device)
         self.loss, gradient = self.problem.slopes(self.theta, self.members)

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from numerics.arguments import checked_integers, checked_number, checked_tolerance, integer
+from numerics.arguments import checked_integers, checked_number, checked_steps, checked_tolerance
 from numerics.empirical_kernel import TangentKernel, tangent_kernel
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import SquaredError
@@ -185,8 +185,7 @@ def wide_descent(
     _check(network, theta, x, y, loss)
     if not 0 < checked_number("edge", edge) < 2:
         raise ValueError(f"edge must lie in (0, 2), where descent is stable, got {edge!r}.")
-    if integer(steps) is None or steps < 0:
-        raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
+    steps = checked_steps(steps)
     moments = {0, steps, *checked_integers("record_at", range(steps + 1) if record_at is None else record_at, steps)}
 
     def descend(field: Slope, start: Tensor, rate: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

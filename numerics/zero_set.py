@@ -94,8 +94,7 @@ def walk_on_zero_set(
     check_problem(network, theta, x, y, SquaredError())
     far, length = checked_number("distance", distance, above=0.0), checked_number("step", step, above=0.0)
     checked_sizes(max_steps=max_steps)
-    if len(checked_seeds(seeds)) != len(theta):
-        raise ValueError(f"seeds must have one entry per member, {len(theta)}, got {len(seeds)}.")
+    checked_seeds(seeds, len(theta))
     heading = seeded_normal("walk", (theta.shape[1],), seeds=seeds, dtype=theta.dtype, device=theta.device)
     fits = _Fits(network, x, y)
     here = _corrected(fits, theta)
@@ -164,8 +163,7 @@ def zero_set_dimension(
     """
     check_problem(network, theta, x, y, SquaredError())
     size = checked_number("radius", radius, above=0.0)
-    if len(checked_seeds(seeds)) != len(theta):
-        raise ValueError(f"seeds must have one entry per member, {len(theta)}, got {len(seeds)}.")
+    checked_seeds(seeds, len(theta))
     members, parameters = theta.shape
     count = 2 * parameters
     fits = _Fits(network, x, y)

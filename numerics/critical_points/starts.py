@@ -63,8 +63,7 @@ def descent_starts(
     check_problem(network, theta, x, y, loss)
     checked_sizes(steps=steps)
     learning_rate = checked_number("learning_rate", learning_rate, above=0.0)
-    if len(checked_seeds(seeds)) != len(theta):
-        raise ValueError(f"seeds must hold one for each of {len(theta)} members, got {len(seeds)}.")
+    checked_seeds(seeds, len(theta))
     draws = [
         torch.rand((), generator=one, dtype=torch.float64, device="cpu") for one in generators("stop of descent", seeds)
     ]

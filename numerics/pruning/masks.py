@@ -171,9 +171,7 @@ def shuffled_mask(
         True
     """
     _check_mask(network, mask)
-    seeds = checked_seeds(seeds)
-    if len(seeds) != len(mask):
-        raise ValueError(f"seeds must hold one integer per member, {len(mask)}, got {len(seeds)}.")
+    seeds = checked_seeds(seeds, len(mask))
     draws = _random_scores("shuffled mask", network.parameters, seeds).to(mask.device)
     shuffled = torch.ones_like(mask)
     for places in _scopes(network, "layer", mask.device):

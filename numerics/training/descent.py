@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from numerics.arguments import checked_integers, checked_mask, checked_number, checked_tolerance, integer
+from numerics.arguments import checked_integers, checked_mask, checked_number, checked_steps, checked_tolerance
 from numerics.functional_module import Network
 from numerics.losses import Loss, Targets
 from numerics.objective import Inputs, check_problem, gradient_and_scale, quotient, slope
@@ -157,8 +157,7 @@ def _descend(
 ) -> TrainingResult:
     """Follow an update rule; ``update(gradient, step)`` is the move of step 1, 2, ..."""
     check_problem(network, theta, x, y, loss)
-    if integer(steps) is None or steps < 0:
-        raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
+    steps = checked_steps(steps)
     checked_tolerance(tolerance)
     moments = checked_integers("record_at", record_at, steps)
     if mask is not None:

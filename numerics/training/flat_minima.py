@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 from torch.optim import SGD, AdamW, Optimizer
 
+from numerics.arguments import checked_generator
 from numerics.training.base_step import AroundBase, Evaluate, Parameters
 from numerics.training.local_entropy import LocalEntropy, scaled_entropy_gradient
 from numerics.training.sharpness_aware import SharpnessAware, sharpness_aware_gradient
@@ -207,10 +208,7 @@ class EntropySGD(AroundBase[LocalEntropy]):
             "weight": weight,
         }
         if generator is not None:
-            if not isinstance(generator, torch.Generator):
-                raise TypeError(f"generator must be a torch.Generator or None, got {type(generator).__name__}.")
-            if generator.device.type != "cpu":
-                raise ValueError(f"generator must be on the CPU, got one on {generator.device}.")
+            checked_generator(generator)
         self.generator = generator
         super().__init__(params, base_optimizer, own, {"lr": 1.0, **options} if base_optimizer is SGD else options)
 

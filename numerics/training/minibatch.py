@@ -19,7 +19,14 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from numerics.arguments import checked_integers, checked_mask, checked_number, checked_sizes, checked_tolerance, integer
+from numerics.arguments import (
+    checked_integers,
+    checked_mask,
+    checked_number,
+    checked_sizes,
+    checked_steps,
+    checked_tolerance,
+)
 from numerics.functional_module import FunctionalModule, Network
 from numerics.losses import Loss, Targets
 from numerics.objective import Inputs, check_problem, has_own_targets, slope
@@ -120,10 +127,8 @@ def sgd(
     checked_sizes(batch_size=batch_size)
     if batch_size > examples:
         raise ValueError(f"batch_size must be at most {examples}, the number of examples, got {batch_size}.")
-    if len(checked_seeds(seeds)) != len(theta):
-        raise ValueError(f"seeds must hold one integer per member, {len(theta)}, got {len(seeds)}.")
-    if integer(steps) is None or steps < 0:
-        raise ValueError(f"steps must be an integer >= 0, got {steps!r}.")
+    checked_seeds(seeds, len(theta))
+    steps = checked_steps(steps)
     momentum = checked_number("momentum", momentum, least=0.0)
     if momentum >= 1:
         raise ValueError(f"momentum must lie in [0, 1), got {momentum}.")

@@ -240,7 +240,7 @@ class TestBadInput:
         class Elsewhere(torch.Generator):
             device = torch.device("cuda")  # type: ignore[assignment]
 
-        with pytest.raises(ValueError, match=r"generator must be one of the CPU, .* got cuda"):
+        with pytest.raises(ValueError, match="generator must be on the CPU, got one on cuda"):
             union_volume(zero, one, samples=5, generator=Elsewhere())
 
     def test_losses(self) -> None:

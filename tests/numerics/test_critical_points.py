@@ -520,7 +520,7 @@ def test_a_threshold_or_starts_out_of_range_are_refused() -> None:
     network, starts, x, y = problem((3, 3, 3), 12, 2)
     with pytest.raises(ValueError, match=r"threshold must be a finite number > 0, got -1"):
         minimise_gradient_norm(network, starts, x, y, HALF, threshold=-1)
-    with pytest.raises(ValueError, match=r"seeds must hold one for each of 2 members, got 3"):
+    with pytest.raises(ValueError, match="seeds must hold one integer per member, 2, got 3"):
         descent_starts(network, starts, x, y, HALF, seeds=[1, 2, 3])
     with pytest.raises(ValueError, match=r"learning_rate must be a finite number > 0, got 0"):
         descent_starts(network, starts, x, y, HALF, seeds=[1, 2], learning_rate=0)

@@ -546,7 +546,7 @@ def test_options_out_of_range_are_refused() -> None:
         _entropy(parameters, gamma=0)
     with pytest.raises(ValueError, match=r"langevin_rate must be below 2/gamma = 4, .* got 5"):
         _entropy(parameters, langevin_rate=5)
-    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator or None, got int"):
+    with pytest.raises(TypeError, match=r"generator must be a torch\.Generator, got int"):
         _entropy(parameters, generator=3)
     with pytest.raises(TypeError, match=r"generator must be a torch\.Generator where noise > 0, got None"):
         _entropy(parameters, generator=None)

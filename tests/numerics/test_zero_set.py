@@ -113,12 +113,12 @@ def test_the_zeros_of_a_linear_network_are_those_of_its_product() -> None:
 @pytest.mark.parametrize(
     ("function", "changed", "message"),
     [
-        (walk_on_zero_set, {"seeds": [1]}, "seeds must have one entry per member, 2, got 1"),
+        (walk_on_zero_set, {"seeds": [1]}, "seeds must hold one integer per member, 2, got 1"),
         (walk_on_zero_set, {"seeds": None}, "seeds must be a sequence of one integer"),
         (walk_on_zero_set, {"distance": 0.0}, "distance must be a finite number > 0, got 0.0"),
         (walk_on_zero_set, {"step": -1.0}, "step must be a finite number > 0, got -1.0"),
         (walk_on_zero_set, {"max_steps": 0}, "max_steps must be an integer >= 1, got 0"),
-        (zero_set_dimension, {"seeds": [1]}, "seeds must have one entry per member, 2, got 1"),
+        (zero_set_dimension, {"seeds": [1]}, "seeds must hold one integer per member, 2, got 1"),
         (zero_set_dimension, {"radius": 0.0}, "radius must be a finite number > 0, got 0.0"),
         (zero_set_dimension, {"radius": 1e-18}, r"radius must be far above rounding, at least .*e-1., got 1e-18"),
     ],
