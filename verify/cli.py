@@ -64,22 +64,7 @@ def list_claims(
         _tell("\n".join(ledger_lines(known)))
         return
     entries = [
-        {
-            "id": claim.id,
-            "theme": claim.theme,
-            "title": claim.title,
-            "statement": claim.statement,
-            "source": claim.source.to_record(),
-            "assumptions": list(claim.assumptions),
-            "expects": [str(verdict) for verdict in sorted(claim.expects)],
-            "open": claim.open,
-            "erratum": claim.erratum,
-            "flaw": claim.flaw if claim.erratum else None,
-            "right": claim.right or None,
-            "corrects": claim.corrects,
-            "decided_from": claim.decided_from,
-        }
-        for claim in known
+        {**claim.to_record(), "right": claim.right or None, "decided_from": claim.decided_from} for claim in known
     ]
     _tell(json.dumps(entries, ensure_ascii=False, indent=1))
 

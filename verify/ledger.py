@@ -116,6 +116,22 @@ class Claim:
         """Whether the claim is a formula as printed that is expected to be refuted."""
         return self.expects == {Verdict.REFUTED}
 
+    def to_record(self) -> dict[str, Any]:
+        """Return what the claim says of itself as plain JSON data."""
+        return {
+            "id": self.id,
+            "theme": self.theme,
+            "title": self.title,
+            "statement": self.statement,
+            "source": self.source.to_record(),
+            "assumptions": list(self.assumptions),
+            "expects": [str(verdict) for verdict in sorted(self.expects)],
+            "open": self.open,
+            "erratum": self.erratum,
+            "flaw": self.flaw if self.erratum else None,
+            "corrects": self.corrects,
+        }
+
     def judge(self, bench: Any, profile: str | None = None) -> Iterator[Finding]:
         """Run the check and decide its comparisons one by one.
 

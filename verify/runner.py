@@ -265,17 +265,7 @@ def _record(
     files = "".join(f" --claims {shlex.quote(entry['path'])}" for entry in manifest["claim_files"])
     return {
         "schema": SCHEMA_VERSION,
-        "id": claim.id,
-        "theme": claim.theme,
-        "title": claim.title,
-        "statement": claim.statement,
-        "source": claim.source.to_record(),
-        "assumptions": list(claim.assumptions),
-        "expects": [str(verdict) for verdict in sorted(claim.expects)],
-        "open": claim.open,
-        "erratum": claim.erratum,
-        "flaw": claim.flaw if claim.erratum else None,
-        "corrects": claim.corrects,
+        **claim.to_record(),
         **({"right": claim.right} if claim.right else {}),
         "verdict": str(outcome.verdict) if outcome.verdict is not None else None,
         "status": str(outcome.status),

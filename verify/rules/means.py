@@ -12,6 +12,7 @@ from verify.rules.samples import (
     cell_names,
     list_in_words,
     margin_around,
+    margin_in_words,
     more_data,
     once_in_words,
     refuse_bare_rival,
@@ -99,7 +100,7 @@ class Equals(Comparison):
             rival=(rival.name, list_in_words(others)),
             sample_size=columns.shape[-1],
             level=level * len(targets),
-            margin=f"{relative:g} relative" if relative is not None else f"{absolute:g} absolute",
+            margin=margin_in_words(relative, absolute),
             smallest_visible=visible or None,
             advice=advice,
         )

@@ -160,6 +160,16 @@ def margin_around(predicted: float, relative: float | None, absolute: float | No
     return given[0] if relative is None else given[0] * abs(predicted)
 
 
+def margin_in_words(relative: float | None, absolute: float | None) -> str:
+    """Write the margin that was given.
+
+    Examples:
+        >>> margin_in_words(0.05, None), margin_in_words(None, 2)
+        ('0.05 relative', '2 absolute')
+    """
+    return f"{relative:g} relative" if relative is not None else f"{absolute:g} absolute"
+
+
 def bands(predicted: float, rival: float, margin: float) -> tuple[Interval, Interval]:
     """Return the claimed and the rival set, prediction +- margin and rival +- margin.
 

@@ -21,6 +21,7 @@ from verify.rules.samples import (
     as_numbers,
     bands,
     margin_around,
+    margin_in_words,
     more_data,
     refuse_bare_rival,
     why_blocked,
@@ -126,7 +127,7 @@ class Exponent(Comparison):
             rival=(rival.name, in_words(other)),
             sample_size=len(values),
             level=LEVEL,
-            margin=f"{relative:g} relative" if relative is not None else f"{absolute:g} absolute",
+            margin=margin_in_words(relative, absolute),
             smallest_visible=visible or None,
             advice=advice,
         )
@@ -219,7 +220,7 @@ class Limit(Comparison):
             rival=(rival.name, in_words(other)),
             sample_size=len(table),
             level=LEVEL,
-            margin=f"{relative:g} relative" if relative is not None else f"{absolute:g} absolute",
+            margin=margin_in_words(relative, absolute),
             smallest_visible=visible or None,
             advice=advice,
         )
