@@ -166,24 +166,30 @@ def test_pruned_networks_are_trained_as_long_as_whole_ones_and_as_many_weights_g
 
 
 def test_tickets_and_what_they_are_held_against_are_as_large_and_trained_as_long(trainings: list[Training]) -> None:
-    found = lottery_tickets.ticket_accuracies(3, **SIZES)["rounds"]
+    found = lottery_tickets.ticket_accuracies(3, **SIZES)
     nets = ensemble(3, **SIZES)
+    left = [round(WEIGHTS * 0.05 ** (gone / 5)) for gone in range(8)]
     own, new = nets.start(), nets.start(1)
-    rounds = [*range(8), 5, *(5, 7) * 4]
-    begins = [own] * 9 + [new] * 2 + [own] * 2 + [new] * 2 + [own] * 2
-    shuffled = 8
-    for place, (run, gone, begin) in enumerate(zip(trainings, rounds, begins, strict=True)):
-        assert run.steps == 3
-        assert run.left == [round(WEIGHTS * 0.05 ** (gone / 5))] * 2
-        assert torch.equal(run.start, begin * run.mask) is (place != shuffled)
-    trainings.clear()
+    five, seven = lottery_tickets.JUDGED
+
+    def trained_from(begin: torch.Tensor, gone: int) -> list[list[float]]:
+        runs = [run for run in trainings if run.left == [left[gone]] * 2 and torch.equal(run.start, begin * run.mask)]
+        return [nets.accuracy(run.end).tolist() for run in runs]
+
+    for gone in range(8):
+        assert found["rounds"][:, gone].tolist() in trained_from(own, gone)
+    for place, gone in enumerate((five, seven)):
+        for name, begin in (("redrawn", new), ("shot", own), ("shot redrawn", new), ("random", own)):
+            assert found[name][:, place].tolist() in trained_from(begin, gone)
+    others = [run for run in trainings if run.left == [left[five]] * 2 and not torch.equal(run.start, own * run.mask)]
+    assert found["shuffled"][:, 0].tolist() in [nets.accuracy(run.end).tolist() for run in others]
     early = lottery_tickets.early_accuracies(3, **SIZES)
-    for name, rounds_done in (("whole", 0), ("ticket", lottery_tickets.EARLY)):
-        np.testing.assert_array_equal(early[name], found[:, rounds_done])
-    lottery_tickets.restarted_accuracies(3, **SIZES)
-    for run, gone in zip(trainings, [*range(4), *range(6), *range(6)], strict=True):
-        assert run.steps == 3
-        assert run.left == [round(WEIGHTS * 0.05 ** (gone / 5))] * 2
+    np.testing.assert_array_equal(early["whole"], found["rounds"][:, 0])
+    np.testing.assert_array_equal(early["ticket"], found["rounds"][:, lottery_tickets.EARLY])
+    before = len(trainings)
+    ways = lottery_tickets.restarted_accuracies(3, **SIZES)
+    assert [run.left for run in trainings[before:]] == [[count] * 2 for count in left[: five + 1]] * len(ways)
+    assert {run.steps for run in trainings} == {3}
 
 
 def test_every_mask_chosen_before_training_leaves_a_twentieth_and_trains_from_the_start(
