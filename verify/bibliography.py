@@ -11,6 +11,13 @@ AINSWORTH_2023: Final = Reference(
     "Git re-basin: merging models modulo permutation symmetries. ICLR 2023",
     arxiv="2209.04836",
 )
+ALLEN_ZHU_LI_SONG_2019: Final = Reference(
+    "allen-zhu-li-song-2019",
+    "Allen-Zhu, Li and Song",
+    2019,
+    "A convergence theory for deep learning via over-parameterization. ICML 2019, PMLR 97, 242-252",
+    arxiv="1811.03962",
+)
 AUER_HERBSTER_WARMUTH_1995: Final = Reference(
     "auer-herbster-warmuth-1995",
     "Auer, Herbster and Warmuth",
@@ -68,6 +75,12 @@ BOTTOU_CURTIS_NOCEDAL_2018: Final = Reference(
     "Optimization methods for large-scale machine learning. SIAM Review 60(2), 223-311",
     arxiv="1606.04838",
     doi="10.1137/16M1080173",
+)
+BUCK_1943: Final = Reference(
+    "buck-1943",
+    "Buck",
+    1943,
+    "Partition of space. American Mathematical Monthly 50(9), 541-544",
 )
 CHAUDHARI_2017: Final = Reference(
     "chaudhari-2017",
@@ -136,6 +149,13 @@ DINH_2017: Final = Reference(
     "Sharp minima can generalize for deep nets. ICML 2017, PMLR 70, 1019-1028",
     arxiv="1703.04933",
 )
+DU_2019: Final = Reference(
+    "du-2019",
+    "Du, Zhai, Póczos and Singh",
+    2019,
+    "Gradient descent provably optimizes over-parameterized neural networks. ICLR 2019",
+    arxiv="1810.02054",
+)
 FORET_2021: Final = Reference(
     "foret-2021",
     "Foret, Kleiner, Mobahi and Neyshabur",
@@ -184,6 +204,13 @@ HAN_2015: Final = Reference(
     2015,
     "Learning both weights and connections for efficient neural networks. NeurIPS 2015",
     arxiv="1506.02626",
+)
+HANIN_ROLNICK_2019: Final = Reference(
+    "hanin-rolnick-2019",
+    "Hanin and Rolnick",
+    2019,
+    "Deep ReLU networks have surprisingly few activation patterns. NeurIPS 2019",
+    arxiv="1906.00904",
 )
 HASSIBI_STORK_1993: Final = Reference(
     "hassibi-stork-1993",
@@ -249,6 +276,13 @@ IZMAILOV_2018: Final = Reference(
     "Averaging weights leads to wider optima and better generalization. UAI 2018",
     arxiv="1803.05407",
 )
+JACOT_2018: Final = Reference(
+    "jacot-2018",
+    "Jacot, Gabriel and Hongler",
+    2018,
+    "Neural tangent kernel: convergence and generalization in neural networks. NeurIPS 2018",
+    arxiv="1806.07572",
+)
 KAKADE_LEE_2018: Final = Reference(
     "kakade-lee-2018",
     "Kakade and Lee",
@@ -284,6 +318,14 @@ LI_FARKHOOR_2018: Final = Reference(
     "Measuring the intrinsic dimension of objective landscapes. ICLR 2018",
     arxiv="1804.08838",
 )
+LIU_ZHU_BELKIN_2022: Final = Reference(
+    "liu-zhu-belkin-2022",
+    "Liu, Zhu and Belkin",
+    2022,
+    "Loss landscapes and optimization in over-parameterized non-linear systems and neural networks. "
+    "Applied and Computational Harmonic Analysis 59, 85-116",
+    arxiv="2003.00307",
+)
 LIVNI_2014: Final = Reference(
     "livni-2014",
     "Livni, Shalev-Shwartz and Shamir",
@@ -298,12 +340,27 @@ MARCHENKO_PASTUR_1967: Final = Reference(
     "Distribution of eigenvalues for some sets of random matrices. Mathematics of the USSR-Sbornik 1(4), 457-483",
     doi="10.1070/SM1967v001n04ABEH001994",
 )
+MEI_MONTANARI_2022: Final = Reference(
+    "mei-montanari-2022",
+    "Mei and Montanari",
+    2022,
+    "The generalization error of random features regression: precise asymptotics and the double descent curve. "
+    "Communications on Pure and Applied Mathematics 75(4), 667-766",
+    arxiv="1908.05355",
+)
 MONTUFAR_2014: Final = Reference(
     "montufar-2014",
     "Montúfar, Pascanu, Cho and Bengio",
     2014,
     "On the number of linear regions of deep neural networks. NeurIPS 2014",
     arxiv="1402.1869",
+)
+NAKKIRAN_2020: Final = Reference(
+    "nakkiran-2020",
+    "Nakkiran, Kaplun, Bansal, Yang, Barak and Sutskever",
+    2020,
+    "Deep double descent: where bigger models and more data hurt. ICLR 2020",
+    arxiv="1912.02292",
 )
 NEYSHABUR_2018: Final = Reference(
     "neyshabur-2018",
@@ -446,6 +503,13 @@ WU_MA_E_2018: Final = Reference(
     "Wu, Ma and E",
     2018,
     "How SGD selects the global minima in over-parameterized learning: a dynamical stability perspective. NeurIPS 2018",
+)
+WU_ZHU_E_2017: Final = Reference(
+    "wu-zhu-e-2017",
+    "Wu, Zhu and E",
+    2017,
+    "Towards understanding generalization of deep learning: perspective of loss landscapes. arXiv preprint",
+    arxiv="1706.10239",
 )
 ZASLAVSKY_1975: Final = Reference(
     "zaslavsky-1975",
