@@ -105,6 +105,19 @@ def test_the_order_of_one_in_n_follows_from_more_samples_than_inputs_and_a_bias(
         assert 0 < least.mean() <= float(bound)
 
 
+def test_the_third_power_of_the_width_follows_from_more_samples_than_quadratic_features_tell_apart() -> None:
+    """Four samples of one input: the bound with M_4 = 1/8 holds on average, and on three samples it fails."""
+    source = np.random.default_rng(3)
+    x = np.hstack([source.normal(size=(4, 1)), np.ones((4, 1))])
+    units = 100
+    features = np.logaddexp(0, source.normal(size=(200, units, 2)) @ x.T / math.sqrt(units))
+    total = float(((x**2).sum(axis=1) ** 4).sum())
+    part = "many samples at the printed variance"
+    bound = float(theory.linearised_features().at(part=part, M_4="1/8", T=total, n=units))
+    four, three = ((np.linalg.svd(features[..., :m], compute_uv=False)[:, -1] ** 2).mean() for m in (4, 3))
+    assert 0 < four <= bound < three
+
+
 def test_weights_of_another_variance_scale_the_kernel_of_relu_units() -> None:
     derivation = theory.relu_kernel_at_variance()
     at_one = derivation.at(n=64, X=2, Y=3, t=1, v=1)
