@@ -81,7 +81,7 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"small weights, and reset the others to their original random values.",
         ("generalisation.lottery-ticket",),
         found="Shown by a search on images of digits: what is left trains better from its own first weights than "
-        "from new ones.",
+        "from new ones, though in most pairs not as well as rounds that just train on.",
     ),
     Statement(
         TICKETS,
@@ -104,6 +104,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         PRUNING_METHODS,
         r"Iterative pruning sets random weights, trains, removes edges with small weights, and starts over.",
         ("generalisation.start-over-as-printed", "generalisation.pruning-rate-as-printed"),
+        found="Which random weights, the slide does not say: not new ones. Nor does it say how much a round removes; "
+        "Frankle and Carbin do, with a misprint.",
     ),
     Statement(
         OTHER_RESULTS,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 import theory
 from verify import Agrees, Comparison, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import FRANKLE_CARBIN_2019, HASSIBI_STORK_1993
-from verify.lectures.generalisation import PRUNING, PRUNING_METHODS
+from verify.lectures.generalisation import PRUNING
 
 Array = NDArray[np.float64]
 
@@ -117,8 +117,8 @@ def pruned_quadratics(bench: Workbench) -> Iterator[Comparison]:
 
 @claim(
     "generalisation.pruning-rate-as-printed",
-    title="Rounds of pruning each remove the n-th root of the share that n rounds remove, as printed",
-    source=Source(FRANKLE_CARBIN_2019, "section 1, on iterative pruning", PRUNING_METHODS),
+    title="Rounds of pruning each remove the n-th root of the share that n rounds remove, as Frankle and Carbin print",
+    source=Source(FRANKLE_CARBIN_2019, "section 1, on iterative pruning"),
     assumptions=("every round removes one share of what the round before left", "two to eleven rounds"),
     expects={Verdict.REFUTED},
     right="Every round must remove $1 - (1 - p)^{1/n}$ of what is left: the root is to be taken of the share that "
