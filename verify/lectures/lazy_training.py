@@ -106,16 +106,18 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         CONCLUSION,
         r"Over-parametrisation makes stochastic gradient descent converge in the simple model.",
         ("lazy.descent-not-sgd", "lazy.minibatch-gradient-is-unbiased"),
-        found="So it is for the full gradient; steps with minibatches at a constant rate arrive only where the data "
-        "can be interpolated, and stall above the least risk otherwise.",
+        found="So it is in the talk's setting, where the least eigenvalue of the kernel is of the order $n$ and all "
+        "labels can be fitted, though by another argument than the one given, which is for the full gradient. Where "
+        "data cannot be interpolated steps with minibatches at a constant rate stall above the least risk.",
     ),
     Statement(
         CONCLUSION,
         r"In the simple model the convergence of stochastic gradient descent was shown.",
         Slip(
             "the convergence shown is put down to stochastic gradient descent",
-            "the argument is for gradient flow and gradient descent with the gradient of the whole risk; steps with "
-            "minibatches are right on average only, and no bound for their noise is given",
+            "the argument is for gradient flow and gradient descent with the gradient of the whole risk. Steps with "
+            "minibatches are right on average only; what makes the conclusion right of them is that their noise is "
+            "bounded by the risk where all labels can be fitted, and that is not said",
         ),
     ),
 )

@@ -12,7 +12,7 @@ from verify.claims.lazy import noise, training
 
 @pytest.mark.parametrize(
     ("name", "decided", "deferred"),
-    [("descent-not-sgd", 4, 2), ("exponential-convergence", 2, 1), ("parameters-stay", 2, 5)],
+    [("descent-not-sgd", 6, 2), ("exponential-convergence", 2, 1), ("parameters-stay", 2, 5)],
 )
 def test_what_quick_decides_is_supported_at_another_seed(
     name: str, decided: int, deferred: int, make_bench: Callable[[str], Workbench]
@@ -72,11 +72,13 @@ def test_the_bounds_on_the_path_have_the_powers_of_the_derivation() -> None:
 
 def test_all_examples_go_the_same_way_whether_labels_agree_or_not_and_batches_do_not() -> None:
     found = noise.stalled(seed=2, members=3, share=0.4, steps=60, averaged=1, only_apart=False)
-    apart, full, equal = found["ways"]
-    assert full[0] == apart[0] == equal[0] == 1
+    apart, full, equal, different = found["ways"]
+    assert full[0] == apart[0] == equal[0] == different[0] == 1
     assert (np.diff(full) < 0).all()
     assert found["apart"].min() > 100 * found["full"].max()
     assert found["equal"].max() < 0.1
+    assert found["different"].max() < 0.5
+    assert found["least"].min() > 0.01
 
 
 def test_the_pace_is_in_proportion_to_the_rate_and_lies_between_the_bounds_of_the_trace() -> None:
