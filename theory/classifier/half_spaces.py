@@ -48,6 +48,9 @@ def most_cells(hyperplanes: int, dimension: int) -> int:
     Examples:
         >>> [most_cells(n, 2) for n in range(5)]
         [1, 2, 4, 7, 11]
+
+    References:
+        Schläfli (1901, written by 1852), Theorie der vielfachen Kontinuität; Buck (1943), Partition of space.
     """
     hyperplanes = counted("hyperplanes", hyperplanes, least=0)
     dimension = counted("dimension", dimension, least=0)
@@ -224,7 +227,7 @@ def cells_in_space() -> Derivation:
             "general position, so that an added hyperplane is cut by the earlier ones in general position too, and "
             "each of its parts splits one cell in two",
         ),
-        source="Zaslavsky (1975), Facing up to arrangements, on simple arrangements",
+        source="Buck (1943), Partition of space; Zaslavsky (1975), Facing up to arrangements, for all arrangements",
         shown={
             "result": r"r = 1 + N + \binom{N}{2} + \binom{N}{3}",
             "plane": r"r_2 = 1 + N + \binom{N}{2}",
