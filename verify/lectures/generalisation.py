@@ -121,8 +121,9 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"Pruning, and finding winning tickets, works without data: Wang et al. and Tanaka et al. (2020).",
         ("generalisation.tickets-without-data", "generalisation.layer-collapse"),
         found="Of the three only SynFlow needs no data; its masks, like those of SNIP and GraSP, are in most networks "
-        "better than random ones and worse than those of a trained network. In a hundred rounds it keeps every layer "
-        "as long as that is possible, at once none of them does.",
+        "better than random ones, and than the same ones shuffled within the layers, and worse than those of a trained "
+        "network. In a hundred rounds it keeps every layer as long as that is possible; at once most networks lose one "
+        "earlier, by each of them.",
     ),
     Statement(
         OTHER_RESULTS,
@@ -159,8 +160,9 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         WEIGHTS,
         r"After training a large fraction of the weights is close to zero, a small one far from it.",
         ("generalisation.weights-concentrate",),
-        found="That depends on what was minimised: without a penalty no more weights are near zero than at the "
-        "start; with weight decay those of whole units and pixels are, with an l1 penalty most weights.",
+        found="That depends on what was minimised: without a penalty about as many weights are near zero as at the "
+        "start, while the tails grow; with weight decay those of whole units and pixels are, with an l1 penalty most "
+        "weights.",
     ),
     Statement(
         WEIGHTS,

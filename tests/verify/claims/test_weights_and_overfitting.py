@@ -93,6 +93,9 @@ def test_weights_are_in_units_of_their_layer_near_zero_is_a_tenth_of_it_and_pena
         sizes = [middle - first for first, middle, _ in network.spans]
         shares = np.stack([layer.below[:, 0].numpy() for layer in layers], axis=1)
         np.testing.assert_allclose(found[name], shares @ sizes / sum(sizes), rtol=1e-12)
+    for theta, name in ((start, "start kurtosis"), (end, "kurtosis")):
+        scaled = [w.flatten(1) / w.square().mean((1, 2)).sqrt()[:, None] for w, _ in network.unflatten(theta)]
+        np.testing.assert_allclose(found[name], torch.cat(scaled, dim=1).pow(4).mean(1), rtol=1e-9)  # of squares 1
     _, slopes = slope(network, end, *trained_digits.images(5, 2, "cpu")[0], numerics.CrossEntropy())
     assert found["lasso felt"].tolist() == pytest.approx(
         [float(row[zero].abs().max()) for row, zero in zip(slopes, end == 0, strict=True)]

@@ -83,7 +83,8 @@ def histories(seed: int, networks: int, last: int, device: str) -> dict[str, Arr
     title="The test loss rises again by errors that become more confident, while the accuracy stays",
     source=Source(GUO_2017, "section 3, figure 3", GAP),
     assumptions=(
-        f"handwritten digits of 8 by 8 pixels: {TRAINING} drawn for each network to train on, 1697 to test it",
+        f"handwritten digits of 8 by 8 pixels: {TRAINING} drawn for each network to train on, 1697 to test it; "
+        "networks are replicates of starts and splits, the 1797 images are one sample",
         f"64 inputs, {HIDDEN} hidden ReLU units, 10 outputs; Adam on all images at the rate 0.01",
         f"early is after {EARLY} steps, late after 1000",
     ),

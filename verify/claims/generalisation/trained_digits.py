@@ -22,7 +22,7 @@ TOGETHER: Final = 10
 SETTING: Final = (
     "64 inputs, two hidden layers of 32 ReLU units, 10 outputs, no biases; weights start as $N(0, 2/\\text{fan-in})$",
     f"handwritten digits of 8 by 8 pixels, {TRAINING} drawn for each network for training, with all of them in every "
-    "step, the other 1397 for testing",
+    "step, the other 1397 for testing; networks are replicates of starts and splits, the 1797 images are one sample",
 )
 
 

@@ -51,12 +51,12 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
 
     Returns:
         One row per network: "start" and "share", the share of all weights below ``NEAR`` of their layer's rms at the
-        start and at the end, "kurtosis" and "hoyer" of the weights in units of that rms, "accuracy" on new images,
-        "change" and "random", what it changes by when the weights near zero, or as many at random, are set to zero;
-        "sizes", the quantiles of the sizes of the weights in those units, one column per percent; "decay felt", minus
-        the slope of the cross-entropy along the weights over their square, and "lasso felt", its largest slope at a
-        weight that is zero. Of the units and inputs that are left: "left", the share of their weights that are near
-        zero, and "left sizes", as "sizes"; "gone", the part of the weights near zero that is not theirs.
+        start and at the end, "start kurtosis", "kurtosis" and "hoyer" of the weights in units of that rms, "accuracy"
+        on new images, "change" and "random", what it changes by when the weights near zero, or as many at random, are
+        set to zero; "sizes", the quantiles of the sizes of the weights in those units, one column per percent; "decay
+        felt", minus the slope of the cross-entropy along the weights over their square, and "lasso felt", its largest
+        slope at a weight that is zero. Of the units and inputs that are left: "left", the share of their weights that
+        are near zero, and "left sizes", as "sizes"; "gone", the part of the weights near zero that is not theirs.
     """
     import torch
 
@@ -77,8 +77,10 @@ def distributions(seed: int, networks: int, decay: float, lasso: float, steps: i
     levels = torch.linspace(0, 1, 101, dtype=theta.dtype, device=theta.device)
     gone = torch.cat([_whole(weight).flatten(1) for weight, _ in network.unflatten(scaled["end"])], dim=1)
     left_sizes = torch.nanquantile(scaled["end"].abs().masked_fill(gone, torch.nan), levels, dim=1).T
+    before = numerics.weight_summary(scaled["start"], thresholds=(NEAR,))
     found = {
-        "start": numerics.weight_summary(scaled["start"], thresholds=(NEAR,)).below[:, 0],
+        "start": before.below[:, 0],
+        "start kurtosis": before.kurtosis,
         "share": summary.below[:, 0],
         "kurtosis": summary.kurtosis,
         "hoyer": summary.hoyer,
@@ -134,8 +136,9 @@ def _in_units_of_rms(network: "numerics.Mlp", theta: "Tensor") -> "Tensor":
 def weights_concentrate(bench: Workbench) -> Iterator[Comparison]:
     r"""Are most weights of a trained network close to zero? That depends on what was minimised. Weights start normal,
     and 8 % of them are smaller than a tenth of their root mean square. Training on the cross-entropy alone leaves
-    about as many there. With weight decay they become more than a quarter. With an l1 penalty, which makes weights
-    exactly zero, they are more than half and more than with weight decay, and more of them the stronger it is.
+    about as many there. It is the tails that grow: in most networks the kurtosis of the weights is larger than at the
+    start. With weight decay those near zero become more than a quarter. With an l1 penalty, which makes weights exactly
+    zero, they are more than half and more than with weight decay, and more of them the stronger it is.
 
     Weight decay does not pick out single weights, though: most of those near zero are all weights of units and pixels
     that are gone. Among the weights of the others fewer than a fifth are near zero with weight decay, but more than
@@ -174,6 +177,11 @@ def weights_concentrate(bench: Workbench) -> Iterator[Comparison]:
     most = Rival("most of them, whatever is minimised", 0.5)
     yield AtMost(
         "share of weights near zero, without a penalty", bound=0.12, replicates=found["none"]["share"], rival=most
+    )
+    yield Ordering(
+        "kurtosis of the weights, without a penalty: at the start against the end",
+        lower=found["none"]["start kurtosis"],
+        higher=found["none"]["kurtosis"],
     )
     yield AtLeast(
         "share of weights near zero, with weight decay", bound=0.25, replicates=found["decay"]["share"], rival=start
