@@ -27,7 +27,7 @@ def test_some_network_has_exactly_as_many(shape: tuple[int, int, int]) -> None:
     assert tanh - relu == h
 
 
-def test_a_deep_network_loses_a_dimension_for_each_hidden_unit_and_often_more() -> None:
+def test_a_deep_network_loses_a_dimension_for_each_hidden_unit_and_samples_often_show_less() -> None:
     ranks = [theory.relu_functional_rank((2, 3, 3, 1), seed=seed, samples=80) for seed in range(12)]
     assert max(ranks) == (9 + 12 + 4) - 6
     assert min(ranks) < max(ranks)
