@@ -176,7 +176,8 @@ def polygon_regions(
         (tensor([4]), tensor([1., 1., 2., 2.]))
 
     References:
-        Montufar, Pascanu, Cho and Bengio (2014), arXiv:1402.1869; Zaslavsky (1975) for one layer.
+        Montufar, Pascanu, Cho and Bengio (2014), arXiv:1402.1869; Buck (1943) and Zaslavsky (1975) for one layer; for
+        random networks Hanin and Rolnick (2019), arXiv:1906.00904.
     """
     layers = _checked_layers(network, theta)
     inputs = network.widths[0]

@@ -31,6 +31,7 @@ SETTING: Final = (
     "597 for testing: two hidden layers of 100 and 50 ReLU units, 11 900 weights, which start as "
     "$N(0, 2/\\text{fan-in})$",
     "SGD with momentum on batches of 60 images, for 10 epochs a training; biases are never removed",
+    "networks are replicates of starts and splits; the images are one sample",
 )
 
 
