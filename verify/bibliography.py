@@ -241,13 +241,6 @@ HOCHREITER_SCHMIDHUBER_1997: Final = Reference(
     "Flat minima. Neural Computation 9(1), 1-42",
     doi="10.1162/neco.1997.9.1.1",
 )
-HORN_JOHNSON_2013: Final = Reference(
-    "horn-johnson-2013",
-    "Horn and Johnson",
-    2013,
-    "Matrix analysis, second edition. Cambridge University Press",
-    doi="10.1017/CBO9781139020411",
-)
 HOYER_2004: Final = Reference(
     "hoyer-2004",
     "Hoyer",
@@ -303,13 +296,6 @@ KESKAR_2017: Final = Reference(
     2017,
     "On large-batch training for deep learning: generalization gap and sharp minima. ICLR 2017",
     arxiv="1609.04836",
-)
-LI_2018: Final = Reference(
-    "li-2018",
-    "Li, Xu, Taylor, Studer and Goldstein",
-    2018,
-    "Visualizing the loss landscape of neural nets. NeurIPS 2018",
-    arxiv="1712.09913",
 )
 LI_FARKHOOR_2018: Final = Reference(
     "li-farkhoor-2018",
@@ -376,13 +362,6 @@ NGUYEN_HEIN_2017: Final = Reference(
     "The loss surface of deep and wide neural networks. ICML 2017, PMLR 70, 2603-2612",
     arxiv="1704.08045",
 )
-NICA_SPEICHER_2006: Final = Reference(
-    "nica-speicher-2006",
-    "Nica and Speicher",
-    2006,
-    "Lectures on the combinatorics of free probability. Cambridge University Press, LMS Lecture Note Series 335",
-    doi="10.1017/CBO9780511735127",
-)
 PENNINGTON_BAHRI_2017: Final = Reference(
     "pennington-bahri-2017",
     "Pennington and Bahri",
@@ -425,13 +404,6 @@ SAGUN_2018: Final = Reference(
     2018,
     "Empirical analysis of the Hessian of over-parametrized neural networks. ICLR 2018, workshop track",
     arxiv="1706.04454",
-)
-SAGUN_BOTTOU_LECUN_2016: Final = Reference(
-    "sagun-bottou-lecun-2016",
-    "Sagun, Bottou and LeCun",
-    2016,
-    "Eigenvalues of the Hessian in deep learning: singularity and beyond. arXiv preprint",
-    arxiv="1611.07476",
 )
 SAXE_2014: Final = Reference(
     "saxe-2014",
@@ -476,20 +448,6 @@ VOICULESCU_1986: Final = Reference(
     1986,
     "Addition of certain non-commuting random variables. Journal of Functional Analysis 66(3), 323-346",
     doi="10.1016/0022-1236(86)90062-5",
-)
-VOICULESCU_1991: Final = Reference(
-    "voiculescu-1991",
-    "Voiculescu",
-    1991,
-    "Limit laws for random matrices and free products. Inventiones mathematicae 104, 201-220",
-    doi="10.1007/BF01245072",
-)
-WIGNER_1955: Final = Reference(
-    "wigner-1955",
-    "Wigner",
-    1955,
-    "Characteristic vectors of bordered matrices with infinite dimensions. Annals of Mathematics 62(3), 548-564",
-    doi="10.2307/1970079",
 )
 WIGNER_1958: Final = Reference(
     "wigner-1958",

@@ -82,10 +82,6 @@ class Interval:
         lower, upper = (end if infinite(end) else Fraction(end) * factor for end in (self.lower, self.upper))
         return Interval(lower, upper, self.lower_open, self.upper_open)
 
-    def hull(self, other: "Interval") -> "Interval":
-        """Return the smallest closed interval that holds both."""
-        return Interval(min(self.lower, other.lower), max(self.upper, other.upper))
-
     def _above(self, value: Number) -> bool:
         return value > self.lower or (value == self.lower and not self.lower_open)
 

@@ -86,10 +86,6 @@ def test_stretching_keeps_the_open_ends_and_scales_exactly(interval: Interval, f
         assert wide.upper == Fraction(interval.upper) * factor
 
 
-def test_the_hull_holds_both() -> None:
-    assert Interval(0, 1).hull(Interval(3, 4)) == Interval(0, 4)
-
-
 def test_a_band_around_infinity_is_infinite() -> None:
     assert Interval.around(0, math.inf) == Interval(-math.inf, math.inf)
 

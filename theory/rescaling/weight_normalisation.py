@@ -23,7 +23,6 @@ __all__ = ["weight_normalised_curvature", "weight_normalised_hessian"]
 _SOURCE = "Dinh, Pascanu, Bengio and Bengio (2017), arXiv:1703.04933, on weight normalisation, corrected"
 _alpha, _scale, _v1, _v2 = sp.symbols("alpha s v_1 v_2", positive=True)
 _eps, _length = sp.symbols("epsilon r", positive=True)
-_REAL = (-sp.oo, sp.oo)
 _NAMES = ("g_1", "g_2", "h_11", "h_12", "h_22")
 
 

@@ -2,15 +2,10 @@
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 import numerics
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Array = NDArray[np.float64]
 
 FITTED: Final = 1e-18  # largest loss of a network that counts as one that fits its data
 TRAINED: Final = (

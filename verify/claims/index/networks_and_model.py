@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 import theory
 from verify import (
@@ -38,6 +39,7 @@ from verify.claims.index.found_points import (
     searched,
 )
 from verify.claims.index.trained_minima import RATIOS, TRAINED, minima
+from verify.intervals import jackknife
 
 DECAYS: Final = (1e-3, 2.5e-4)
 THIRD_DECAY: Final = DECAYS[1] / 4  # tries whether energies are linear in the decay
@@ -71,10 +73,13 @@ def starts_of_fits(points: Cloud) -> Array:
 
 def jackknifed_start(points: Cloud) -> tuple[float, float]:
     """Return where the fit to all points starts, and its standard error by the jackknife over draws."""
-    alpha, energy = points.alpha, points.energy
-    left_out = np.array([start_of_fit(alpha[points.draw != k], energy[points.draw != k]) for k in range(points.draws)])
-    spread = ((left_out - left_out.mean()) ** 2).sum() * (points.draws - 1) / points.draws
-    return start_of_fit(alpha, energy), float(spread**0.5)
+
+    def start_from(draws: NDArray[np.int64]) -> float:
+        used = np.isin(points.draw, draws)
+        return start_of_fit(points.alpha[used], points.energy[used])
+
+    every = np.arange(points.draws)
+    return start_from(every), jackknife(every, start_from)[1]
 
 
 @claim(

@@ -4,14 +4,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 import theory
 from verify import Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
 from verify.bibliography import FREEMAN_BRUNA_2017
 from verify.lectures.level_sets import MAIN_RESULT, OVER_PARAMETERISED, PATHS
-
-Array = NDArray[np.float64]
 
 PLANE = ((1, 0), (0, 1), (-1, -1), (1, -2), (-1, 2))
 """Inputs at which two units that fit the two coordinates can be exchanged only by way of a loss."""
