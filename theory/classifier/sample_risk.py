@@ -110,7 +110,11 @@ def least_squares_risks() -> Derivation:
             "new": "risk on new examples",
             "fixed": "empirical risk at a fixed hypothesis",
         },
-        assumptions=("errors of different samples are independent, with mean 0 and one variance",),
+        assumptions=(
+            "errors of different samples are independent, with mean 0 and one variance",
+            "the mean of a sum is the sum of the means, whatever the loss and the number of samples",
+            "a projection onto the columns of any X of full rank d has d eigenvalues 1 and no others than 0 beside",
+        ),
         source=_BOOK,
         shown={
             "result": r"E \hat R(\hat h) = \sigma^2 \left(1 - \frac{d}{m}\right)",

@@ -1,6 +1,7 @@
 """Small weights, overfitting, outliers, widths and random samples: what the workers measure."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,6 +239,27 @@ def test_of_a_layer_of_which_nothing_is_left_the_largest_row_is_missing(monkeypa
     for name in ("subsets", "single"):
         np.testing.assert_allclose(found[name], sums.numpy(), rtol=1e-12)
     assert (found["sampled"] < found["subsets"]).all()
+
+
+def test_the_control_has_the_same_start_and_the_same_points_but_for_the_outlier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    train, seen = numerics.adam, []
+
+    def spy(network: numerics.Mlp, *problem: Any, **options: Any) -> numerics.TrainingResult:
+        seen.append(problem[:3])
+        return train(network, *problem, **options)
+
+    monkeypatch.setattr(numerics, "adam", spy)
+    sizes: dict[str, Any] = {"networks": 2, "hidden": 3, "moments": "40", "device": "cpu"}
+    found, control = (outlier.curves(1, **sizes, without=without) for without in (False, True))
+    (start, x, labels), (again, points, sides) = seen
+    assert torch.equal(again, start)
+    assert torch.equal(points, x[:, :-1])
+    assert torch.equal(sides, labels[:, :-1])
+    assert x[:, -1].unique().tolist() == [-1.0]
+    assert labels[:, -1].unique().tolist() == [1]
+    assert (control["outlier"] > found["outlier"]).all()
 
 
 def test_losses_on_new_points_are_means_over_the_two_classes() -> None:

@@ -95,10 +95,12 @@ def _unions(bench: Workbench) -> Iterator[Comparison]:
 @claim(
     "classifier.regions",
     title="Hyperplanes in general position cut space into a sum of binomials of cells",
-    source=Source(ZASLAVSKY_1975, "on simple arrangements", PERCEPTRONS),
+    source=Source(ZASLAVSKY_1975, "on simple arrangements, counted by Buck (1943) before", PERCEPTRONS),
     assumptions=(
         "general position: every $d$ of the normals are independent, and no $d + 1$ of the hyperplanes share a point",
         "counted for hyperplanes with random integers up to 99, up to eight of them in up to four dimensions",
+        "unions of cells: all those of three random lines, and of three random planes in space; an answer is tried at "
+        "a point inside of each cell",
     ),
     expects={Verdict.CERTIFIED},
 )
@@ -110,6 +112,11 @@ def regions(bench: Workbench) -> Iterator[Comparison]:
     cells, in each of which all units answer alike. That is of the order of $N^d/d!$, a power of the number of units,
     and not $2^N$, all patterns of their answers, unless there are no more units than dimensions. Cells are counted in
     integers, without one missing. More than $d$ hyperplanes that share a point make fewer.
+
+    Three layers of threshold units can answer 1 in any union of the cells and 0 in the others: $N$ units for the
+    hyperplanes, one for each cell of the union, which is on where all of the $N$ answer as they do in that cell, and
+    one that is on where any of these is. One unit alone has one hyperplane, and few of these unions. Two cells so
+    chosen make the exclusive or, 1 at two opposite corners of a square and 0 at the others.
     """
     drawn = _rows(bench, "hyperplanes", SIZES, last=True)
     sizes = ", ".join(f"({count}, {dimension})" for count, dimension in SIZES)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 import numerics
 import theory
 from verify import Agrees, AtLeast, AtMost, Comparison, Enclosure, Identity, Rival, Source, Verdict, Workbench, claim
-from verify.bibliography import MONTUFAR_2014
+from verify.bibliography import HANIN_ROLNICK_2019, MONTUFAR_2014
 from verify.lectures.basics import OVERFITTING
 
 Array = NDArray[np.float64]
@@ -128,7 +128,9 @@ def _meeting_points(rows: Array) -> Array:
         "one layer: the hyperplanes of the units are in general position on that line or plane",
         "bound and folding: $L$ layers of $n$ units, on a line",
         f"random networks have {INPUTS} inputs, {UNITS} units a layer, weights of variance 2 over what a unit takes "
-        "in, and biases of standard deviation 0.3; the segment is that between two standard normal inputs",
+        "in, and biases of standard deviation 0.3; the segment is that between two standard normal inputs; for random "
+        f"networks {HANIN_ROLNICK_2019}, arXiv:{HANIN_ROLNICK_2019.arxiv}, bound the mean number of regions by a power "
+        "of the number of units, whatever the depth",
     ),
     expects={Verdict.SUPPORTED},
 )
