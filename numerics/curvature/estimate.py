@@ -6,6 +6,7 @@ An estimate without an error is a rumour. Exact results come in the same form, w
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from numerics.arguments import checked_number
@@ -57,6 +58,7 @@ class Estimate:
         return Estimate(function(self.value), abs(slope) * self.error, self.products, self.method)
 
 
+@cache
 def widening(freedom: int) -> float:
     """How much wider than two normal deviations an interval must be whose deviation comes from few freedoms.
 

@@ -220,7 +220,8 @@ def _mean(sketch: _Sketch, dtype: torch.dtype) -> Estimate:
     each = sketch.estimates(vectors[None])[0]
     unit = float(each.abs().max()) or 1.0  # fourth powers must not overflow
     paired = min(m, PAIRED)
-    kept = torch.stack([torch.cat([vectors[:one], vectors[one + 1 :]]) for one in range(paired)])
+    others = ~torch.eye(paired, m, dtype=torch.bool, device=vectors.device)
+    kept = vectors.expand(paired, m)[others].reshape(paired, m - 1)
     without = torch.cat([sketch.estimates(some) for some in torch.split(kept, max(1, _BATCH // m**2))])
     moved = each.expand(paired, m) - each.expand(paired, m).scatter(1, kept, without)  # [j, i]: t_i - t_i^(j)
     moved = moved[:, :paired] / unit
