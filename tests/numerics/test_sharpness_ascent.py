@@ -170,7 +170,8 @@ def test_in_two_dimensions_it_is_what_brute_force_finds(
         grid = torch.cat([grid[grid.norm(dim=1) <= 1], torch.stack([angle.cos(), angle.sin()], dim=1)])
     for member, point in enumerate(theta):
         size = epsilon if ball else epsilon * (point.abs() + 1)
-        value, _ = loss_and_gradient(network, torch.cat([point[None], point + size * grid]), x, y, SquaredError())
+        points = torch.cat([point[None], point + size * grid]).split(10_000)
+        value = torch.cat([SquaredError().value(network.forward(some, x), y) for some in points])
         brute = unit * float((value.max() - value[0]) / (1 + value[0]))
         assert float(found.value[member]) == pytest.approx(brute, rel=1e-3)
         assert float(found.value[member]) >= brute * (1 - 1e-6)
