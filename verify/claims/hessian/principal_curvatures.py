@@ -36,6 +36,7 @@ WIDTHS = (64, 6, 10)
 IMAGES = 200
 STEPS = 40  # of gradient descent: far from a minimum, so that some eigenvalues are negative
 PUSHES = 4  # products with the Hessian that turn a direction
+AT_ONCE = 32  # lines along which second derivatives are taken together: each needs a network of its own in memory
 
 
 def curvatures(seed: int, networks: int, device: str) -> dict[str, Array]:
@@ -71,7 +72,8 @@ def curvatures(seed: int, networks: int, device: str) -> dict[str, Array]:
     radius = eigenvalues.abs().amax(dim=1)
     result = {"eigenvalues": eigenvalues, "diagonal": diagonal}
     for name, directions in groups.items():
-        result[name] = torch.stack([along(member, lines) for member, lines in enumerate(directions)])
+        rows = [torch.cat([along(k, some) for some in lines.split(AT_ONCE)]) for k, lines in enumerate(directions)]
+        result[name] = torch.stack(rows)
     return {name: (tensor / radius[:, None]).cpu().numpy() for name, tensor in result.items()}
 
 
