@@ -156,6 +156,7 @@ from .index import critical_energy as critical_energy
 from .index import index_power_law as index_power_law
 from .index import threshold_family as threshold_family
 from .index_by_potential import index_formula as index_formula
+from .lazy_training.convergence import lazy_convergence as lazy_convergence
 from .lazy_training.descent import lazy_descent_steps as lazy_descent_steps
 from .lazy_training.descent import lazy_flow as lazy_flow
 from .lazy_training.gradient_bound import lazy_gradient as lazy_gradient

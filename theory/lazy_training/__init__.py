@@ -1,5 +1,6 @@
 """Lazy training: why wide two-layer networks converge before their parameters have gone anywhere."""
 
+from theory.lazy_training.convergence import lazy_convergence
 from theory.lazy_training.descent import lazy_descent_steps, lazy_flow
 from theory.lazy_training.gradient_bound import lazy_gradient, shifted_gradient_bound
 from theory.lazy_training.kernel_rank import invertible_kernel, relu_kernel_failure
@@ -13,6 +14,7 @@ from theory.lazy_training.start_variance import linearised_features, relu_kernel
 __all__ = [
     "arc_cosine_series",
     "invertible_kernel",
+    "lazy_convergence",
     "lazy_descent_steps",
     "lazy_flow",
     "lazy_gradient",

@@ -96,6 +96,8 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"For $n$ large enough gradient descent converges, with a high probability and at an exponential rate, to a "
         r"point of arbitrarily small risk.",
         ("lazy.polyak-lojasiewicz", "lazy.exponential-convergence"),
+        found="Gradient flow does, of units whose slopes do not exceed 1, once the least eigenvalue of the kernel is "
+        "at least $4 X \\sqrt{m r_0}$ at the start, with $X^2$ the sum of the squared lengths of the inputs.",
     ),
     Statement(
         CONCLUSION,

@@ -17,6 +17,7 @@ import theory
 @pytest.mark.parametrize(
     "name",
     [
+        "lazy_convergence",
         "lazy_descent_steps",
         "lazy_flow",
         "lazy_gradient",
@@ -109,6 +110,34 @@ def test_the_bounds_of_the_flow_are_reached_by_a_parabola() -> None:
     assert flow.at(part="absolute", m=5, n=400, c="1/10", r_0=1) == 2 * flow.at(
         part="absolute", m=5, n=1600, c="1/10", r_0=1
     )
+
+
+def test_a_network_with_the_least_eigenvalue_that_is_asked_for_keeps_to_the_bounds_that_are_known_beforehand() -> None:
+    """Two samples, 400 tanh units; steps of a hundredth of the largest stable one for the flow."""
+    source = np.random.default_rng(0)
+    m, n = 2, 400
+    x = np.array([[1.0, -0.5, 1.0], [-1.0, 0.5, 1.0]])
+    w, a, y = source.normal(size=(n, 3)), source.normal(size=n) / math.sqrt(n), np.array([1.0, -1.0])
+    first = (w.copy(), a.copy())
+    features = np.tanh(x @ w.T)
+    values = np.linalg.eigvalsh(features @ features.T)
+    start = float(np.mean((features @ a - y) ** 2))
+    theorem = theory.lazy_convergence()
+    given = {"X": str(np.linalg.norm(x)), "m": m, "r_0": str(start), "digits": 15}
+    assert values[0] >= float(theorem.at(part="enough", **given).midpoint)
+    rate = 0.01 * m / values[-1]
+    for step in range(1, 800):
+        features = np.tanh(x @ w.T)
+        errors = 2 / m * (features @ a - y)
+        w, a = w - rate * a[:, None] * ((1 - features**2).T * errors @ x), a - rate * features.T @ errors
+        risk = float(np.mean((np.tanh(x @ w.T) @ a - y) ** 2))
+        assert risk <= start * math.exp(-values[0] * rate * step / m)
+    moved = math.sqrt(np.sum((w - first[0]) ** 2) + np.sum((a - first[1]) ** 2))
+    length, radius = (
+        theorem.at(part=part, lambda_=str(values[0]), **{k: v for k, v in given.items() if k not in left}).midpoint
+        for part, left in (("length", ("X",)), ("radius", ("m", "r_0")))
+    )
+    assert moved < float(length) <= float(radius)
 
 
 def test_descent_refuses_rates_at_which_it_may_climb() -> None:

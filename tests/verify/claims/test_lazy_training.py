@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+import theory
 from verify import Status, Verdict, Workbench, discover
 from verify.claims.lazy import noise, training
 
 
 @pytest.mark.parametrize(
     ("name", "decided", "deferred"),
-    [("descent-not-sgd", 6, 2), ("exponential-convergence", 2, 1), ("parameters-stay", 2, 5)],
+    [("descent-not-sgd", 6, 2), ("exponential-convergence", 5, 5), ("parameters-stay", 2, 5)],
 )
 def test_what_quick_decides_is_supported_at_another_seed(
     name: str, decided: int, deferred: int, make_bench: Callable[[str], Workbench]
@@ -50,6 +51,19 @@ def test_a_wide_network_takes_as_long_as_linearised_and_a_narrow_one_does_not() 
     narrow, wide = (training.trained(3, 4, units, 2048, False) for units in (16, 2048))
     np.testing.assert_allclose(wide["linear"], wide["time"], rtol=0.02)
     assert (abs(narrow["time"] / narrow["linear"] - 1) > 0.02).any()
+
+
+def test_the_condition_of_the_theorem_and_its_bound_on_the_path_have_its_constants() -> None:
+    """The path is as long as the radius where the least eigenvalue is just enough, and shorter in proportion beyond."""
+    found = training.trained(3, 3, 64, 64, False)
+    theorem = theory.lazy_convergence()
+    values = {name: found[name] for name in ("least", "enough", "reach")}
+    for least, enough, reach in zip(*values.values(), strict=True):
+        width = float(theorem.at(part="radius", lambda_=str(least), X=1, digits=15).midpoint)
+        squares = (4 * width / reach / (least / enough)) ** 2  # the sum of the squared lengths, 16 times
+        assert training.SAMPLES < squares / 16 < 2 * training.SAMPLES * (training.INPUTS + 1)
+    assert (found["top"] > found["least"]).all()
+    np.testing.assert_allclose(found["steps"], found["time"] * found["top"] * 2 / training.SAMPLES)
 
 
 def test_sums_of_exponentials_are_solved_for_their_time() -> None:
