@@ -241,7 +241,11 @@ def overparameterised_risk() -> Derivation:
             "place": "place of the least risk",
             "least": "the least risk",
         },
-        assumptions=ASSUMPTIONS,
+        assumptions=(
+            *ASSUMPTIONS,
+            "the fit of least norm, a penalty of 0 before there are many examples, has the risk of a penalty that goes "
+            "to 0 after: for gamma other than 1 the eigenvalues that are not 0 stay away from it (Bai and Yin 1993)",
+        ),
         source=f"{SOURCE}, theorem 1 and section 3",
     )
 
