@@ -78,7 +78,7 @@ def test_what_needs_no_training_comes_out_as_expected(name: str, verdict: Verdic
         ("generalisation.pruning-nine-tenths", 1),
         ("generalisation.pruning-sometimes-better", 4),
         ("generalisation.start-over-as-printed", 2),
-        ("generalisation.tickets-without-data", 10),
+        ("generalisation.tickets-without-data", 13),
     ],
 )
 def test_what_is_too_small_in_quick_is_deferred_and_drawn_all_the_same(
@@ -215,6 +215,17 @@ def test_every_mask_chosen_before_training_leaves_a_twentieth_and_trains_from_th
     for run in trainings:
         assert torch.equal(run.start, start * run.mask)
     assert len({run.seeds for run in trainings}) == 2  # one order for all that are compared
+
+
+def test_weights_are_on_paths_if_an_input_leads_to_them_and_they_to_an_output() -> None:
+    network = numerics.Mlp((2, 2, 2, 1), "relu", bias=True)
+    kept = torch.ones(4, network.parameters)
+    (into, _), _, (out_of, _) = network.unflatten(kept)
+    out_of[1, 0, 1] = 0  # the second unit of the last layer leads nowhere, nor do the two weights into it
+    into[2:] = 0  # no unit sees an input
+    into[3, 0, 0] = 1  # but one, which sees one
+    shares = tickets_without_data.shares_on_paths(network, kept.bool())
+    assert shares.tolist() == pytest.approx([1, 7 / 9, 0, 5 / 7])
 
 
 def test_tickets_start_with_the_whole_network_and_are_worth_more_than_new_weights() -> None:

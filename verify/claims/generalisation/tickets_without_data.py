@@ -43,8 +43,9 @@ def masked_accuracies(seed: int, networks: int, width: int, steps: int, device: 
     Takes what every worker takes.
 
     Returns:
-        "accuracy", percent of the test images that are right, one row a network and one column a mask, and "shared",
-        the shares of the removable weights kept by SNIP and by GraSP on one batch that they keep on another, too.
+        "accuracy", percent of the test images that are right, and "on paths", the shares of kept weights that are on a
+        path from a pixel to an output, one row a network and one column a mask; "shared", the shares of the removable
+        weights kept by SNIP and by GraSP on one batch that they keep on another, too.
     """
     import torch
 
@@ -68,8 +69,31 @@ def masked_accuracies(seed: int, networks: int, width: int, steps: int, device: 
     accuracy = [nets.accuracy(nets.trained(start, masks[name], order=2)) for name in NAMES]
     return {
         "accuracy": np.stack(accuracy, axis=1),
+        "on paths": torch.stack([shares_on_paths(network, masks[name]) for name in NAMES], dim=1).cpu().numpy(),
         "shared": torch.stack(shared, dim=1).double().cpu().numpy(),
     }
+
+
+def shares_on_paths(network: "numerics.Mlp", mask: "Tensor") -> "Tensor":
+    """The share of the weights of each mask that lie on a path of kept weights from an input to an output.
+
+    The others conduct nothing of the inputs, whatever their values: a unit that they come from sees no input, or one
+    that they lead to is not seen by any output.
+
+    Args:
+        network: Without regard to its biases.
+        mask: (members, parameters).
+    """
+    import torch
+
+    kept = [weight for weight, _ in network.unflatten(mask.to(torch.float64))]  # (members, units, inputs)
+    seeing, seen = [torch.ones_like(kept[0][:, :1]).mT], [torch.ones_like(kept[-1][:, :, :1])]
+    for first, last in zip(kept[:-1], kept[:0:-1], strict=True):
+        seeing.append((first @ seeing[-1] > 0).to(first))  # units that an input leads to
+        seen.append((last.mT @ seen[-1] > 0).to(last))  # units that lead to an output
+    on_path = [weight * to * of.mT for weight, to, of in zip(kept, reversed(seen), seeing, strict=True)]
+    counts, whole = (torch.cat([each.flatten(1) for each in every], dim=1).sum(1) for every in (on_path, kept))
+    return counts / whole
 
 
 @claim(
@@ -91,10 +115,12 @@ def masked_accuracies(seed: int, networks: int, width: int, steps: int, device: 
 )
 def tickets_without_data(bench: Workbench) -> Iterator[Comparison]:
     """Most networks pruned by SynFlow, SNIP or GraSP before any training are better on new images than with as many
-    weights removed at random anywhere, and worse than with those removed that are small after training. With what
-    the score leaves shuffled within the layers most are worse, too: in these small perceptrons, of which little is
-    left, it matters which weights of a layer are kept. Of the three only SynFlow needs no data: what SNIP and GraSP
-    keep depends on the batch that they see.
+    weights removed at random anywhere, and worse than with those removed that are small after training. Random masks
+    are easily beaten, though: of the few weights that they leave many lie on no path from a pixel to an output. The
+    comparison that counts is with what the score leaves shuffled within the layers, as many weights in each and, in
+    most networks, more of them on such paths. With that most are worse than with the score, too: in these small
+    perceptrons, of which little is left, it matters which weights of a layer are kept. Of the three only SynFlow needs
+    no data: what SNIP and GraSP keep depends on the batch that they see.
     """
     networks = bench.size(quick=2, standard=36, full=96)
     fixed = {
@@ -118,6 +144,13 @@ def tickets_without_data(bench: Workbench) -> Iterator[Comparison]:
             lower=column[f"{name} shuffled"],
             higher=column[name],
         )
+    on_paths = dict(zip(NAMES, np.concatenate([result["on paths"] for result in results]).T, strict=True))
+    for name in SHUFFLED:
+        yield Ordering(
+            f"share of the kept weights that are on a path from a pixel to an output, random against {name}",
+            lower=on_paths["random"],
+            higher=on_paths[name],
+        )
     yield AtMost(
         "share of what SNIP and GraSP keep on one batch that they keep on another",
         bound=[0.9, 0.9],
@@ -132,7 +165,9 @@ def tickets_without_data(bench: Workbench) -> Iterator[Comparison]:
         x_categories=NAMES,
         y_limits=(0, 100),
         caption=f"Means over {networks} networks, each trained from its initial weights; bars: two standard errors. "
-        "Shuffled: as many weights in every layer, at random places.",
+        "Shuffled: as many weights in every layer, at random places. On a path from a pixel to an output are, of the "
+        f"weights that random masks keep, {on_paths['random'].mean():.0%}, and of those that shuffled ones keep, "
+        f"{', '.join(f'{on_paths[name].mean():.0%}' for name in SHUFFLED)}.",
     )
     means, errors = accuracy.mean(axis=0), 2 * accuracy.std(axis=0, ddof=1) / networks**0.5
     before, others = range(len(BEFORE)), range(len(BEFORE), len(NAMES))
