@@ -72,11 +72,11 @@ def deep_ranks(seed: int, networks: int) -> dict[str, Array]:
     return {"rank": rank, "sampled": sampled, "switching": switching}
 
 
-def _drawn(network: numerics.Mlp, seed: int, networks: int) -> Any:
+def _drawn(network: "numerics.Mlp", seed: int, networks: int) -> Any:
     return network.init(range(seed, seed + networks), sigma_w=2.0, sigma_b=0.5)
 
 
-def _sampled(network: numerics.Mlp, theta: Any, seed: int) -> numerics.FunctionalRank:
+def _sampled(network: "numerics.Mlp", theta: Any, seed: int) -> "numerics.FunctionalRank":
     import torch
 
     generator = torch.Generator().manual_seed(seed)
