@@ -20,7 +20,7 @@ def test_functional_dimensions_hold_at_another_seed_and_every_rival_falls(tried:
 
 
 @pytest.mark.parametrize(
-    ("name", "later"), [("generalisation.intrinsic-dimension", 2), ("generalisation.double-descent-networks", 5)]
+    ("name", "later"), [("generalisation.intrinsic-dimension", 3), ("generalisation.double-descent-networks", 5)]
 )
 def test_what_is_decided_in_quick_holds_at_another_seed_and_every_rival_falls(
     make_bench: Make, name: str, later: int

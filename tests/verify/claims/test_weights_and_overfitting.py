@@ -148,13 +148,6 @@ def test_networks_are_trained_on_images_of_their_own_that_are_not_tested(monkeyp
     assert not torch.equal(seen[0][0], seen[0][1])
 
 
-def test_the_small_network_has_no_loss_on_its_own_targets_and_no_run_starts_there() -> None:
-    found = why_large.arrivals(4, teachers=3, runs=2, steps=1, device="cpu")
-    assert found["shares"].shape == (3, len(why_large.WIDTHS))
-    assert (found["medians"] > 0.1).all()
-    assert found["patient"].tolist() == [0.0] * 3
-
-
 def test_a_subset_comes_nearer_than_a_single_sample_and_more_samples_nearer_still() -> None:
     found = strong_ticket.distances(1, draws=5, largest=10, deepest=16)
     assert (np.diff(found["all"], axis=1) <= 0).all()
