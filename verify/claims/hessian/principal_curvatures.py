@@ -104,8 +104,11 @@ def traces(seed: int, repeats: int, probes: int, products: int, device: str) -> 
     hessian = numerics.dense_hessian(network, theta, x, labels, loss).total[0]
     exact, diagonal = hessian.trace(), hessian.diagonal()
     generator = torch.Generator().manual_seed(seed)
-    signs = torch.randint(0, 2, (repeats * probes, len(hessian)), generator=generator).to(hessian) * 2 - 1
-    forms = ((signs @ hessian) * signs).sum(dim=1).reshape(repeats, probes)
+    rows = []
+    for _ in range(repeats):
+        signs = torch.randint(0, 2, (probes, len(hessian)), generator=generator).to(hessian) * 2 - 1
+        rows.append(((signs @ hessian) * signs).sum(dim=1))
+    forms = torch.stack(rows)
     variance = 2 * (hessian.square().sum() - diagonal.square().sum())
     estimates = [numerics.trace(hessian, products=products, generator=generator) for _ in range(repeats)]
     eigenvalues = torch.linalg.eigvalsh(hessian)
