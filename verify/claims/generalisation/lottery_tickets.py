@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import numerics
 from verify import Agrees, AtMost, Comparison, Ordering, Rival, Source, Verdict, Workbench, claim
-from verify.bibliography import FRANKLE_CARBIN_2019
+from verify.bibliography import FRANKLE_CARBIN_2019, HAN_2015
 from verify.claims.generalisation.pruned_digits import SETTING, TOGETHER, Ensemble, batches, ensemble
 from verify.lectures.generalisation import PRUNING_METHODS, TICKETS
 
@@ -306,7 +306,8 @@ def _draw(bench: Workbench, found: Mapping[str, Array]) -> None:
     ),
     expects={Verdict.REFUTED},
     right="Not from new random weights, as what was removed was small in a network that started from others. Train on "
-    "from those that the round has trained, or, for a ticket, set them back to those at which the first round began.",
+    f"from those that the round has trained, as {HAN_2015} do, or, for a ticket, set them back to those at which the "
+    "first round began.",
     flaw="overstatement",
     decided_from="standard",
 )
