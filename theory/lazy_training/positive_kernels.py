@@ -28,6 +28,7 @@ _DANIELY = "Daniely, Frostig and Singer (2016), arXiv:1602.05897, on dual activa
 _DIGITS = 40
 _RING = 256  # points of a circle of radius 1/2, on which the trapezoidal rule errs by 2^-230
 _t, _u = sp.symbols("t u", positive=True)
+_row = sp.Symbol("l", integer=True, positive=True)
 _first = (sp.sin(_t) + (sp.pi - _t) * sp.cos(_t)) / sp.pi
 _zeroth = (sp.pi - _t) / sp.pi
 
@@ -61,12 +62,10 @@ def arc_cosine_series() -> Derivation:
     j = sp.Symbol("j", integer=True, nonnegative=True)
     q, m, s = sp.symbols("q m s", positive=True)
     x, y = sp.symbols("x y", real=True)
-    weights = sp.symbols("c_1:5", real=True)
+    first, second, product = sp.symbols("p_1 p_2 c", real=True)
     root = 1 / sp.sqrt(1 - q)
     order_one = sp.gamma(j + sp.Rational(1, 2)) / (2 * sp.pi ** sp.Rational(3, 2) * (2 * j + 1) * sp.gamma(j + 2))
     order_zero = sp.gamma(j + sp.Rational(1, 2)) / (sp.pi ** sp.Rational(3, 2) * (2 * j + 1) * sp.gamma(j + 1))
-    squares = sum(weight**2 for weight in weights)
-    pairs = [(first, second) for place, first in enumerate(weights) for second in weights[:place]]
     bounds = {order: order * (1 - (m - 1) * s) for order in (order_one, order_zero)}
     mean = arc_cosine_kernel()
     lengths = {symbol: 1 for symbol in mean.value.free_symbols if symbol.name in "wv"}
@@ -124,34 +123,27 @@ def arc_cosine_series() -> Derivation:
                 shown=r"a_j = \frac{b_j}{\pi (2j + 1)(2j + 2)} ="
                 r" \frac{2}{(2j + 2)!} \Bigl( \frac{He_{2j}(0)}{\sqrt{2 \pi}} \Bigr)^2",
             ),
-            Step(
-                "Products of different weights are small beside their squares. For four inputs:",
-                Relation(
-                    3 * squares - 2 * sum(first * second for first, second in pairs),
-                    "=",
-                    sum((first - second) ** 2 for first, second in pairs),
-                ),
-                "exact",
-                shown=r"(m - 1) |c|^2 - \sum_{i \ne j} c_i c_j = \sum_{i < j} (c_i - c_j)^2 \ge 0",
-            ),
             *(
                 Step(
                     title,
-                    Relation(order * (1 - (m - 1) * s), "=", order - order * (m - 1) * s),
+                    Relation(order * (1 - sp.Sum(s, (_row, 1, m - 1)).doit()), "=", order * (1 - (m - 1) * s)),
                     "exact",
                     shown=shown,
                 )
                 for title, order, shown in (
                     (
-                        "So the power k = 2j + 2, with s = r^k for the largest |rho| = r of two inputs, adds to the "
-                        "form of the kernel of order one at least",
+                        "The power k = 2j + 2 of the cosines has ones on its diagonal, and m - 1 entries of at most "
+                        "s = r^k beside each, for the largest |rho| = r of two inputs. By Gershgorin's theorem it adds "
+                        "to the least eigenvalue of the kernel of order one at least",
                         order_one,
-                        r"a_j \sum_{i l} c_i c_l \rho_{il}^k \ge a_j (1 - (m - 1) s) |c|^2",
+                        r"a_j \bigl( 1 - \sum_{l \ne i} |\rho_{il}|^k \bigr) \ge"
+                        r" a_j \bigl( 1 - \sum_{l \ne i} s \bigr) = a_j (1 - (m - 1) s)",
                     ),
                     (
                         "and the power k = 2j + 1 to that of order zero, with its own weight, at least",
                         order_zero,
-                        r"\frac{b_j}{\pi (2j + 1)} (1 - (m - 1) s) |c|^2",
+                        r"\frac{b_j}{\pi (2j + 1)} \bigl( 1 - \sum_{l \ne i} s \bigr) ="
+                        r" \frac{b_j}{\pi (2j + 1)} (1 - (m - 1) s)",
                     ),
                 )
             ),
@@ -163,13 +155,24 @@ def arc_cosine_series() -> Derivation:
                 domain=Domain(m=(1, sp.oo), q=(0, sp.oo)).with_integers("m"),
             ),
             Step(
-                "A 1 at the end keeps different inputs from being parallel. In one dimension the squared sine of their "
-                "angle, times the squared lengths, is",
+                "A 1 at the end keeps different inputs from being parallel. With p_1 and p_2 for the squared lengths "
+                "of x and y and c for their product, the squared sine of the angle of (x, 1) and (y, 1), times their "
+                "squared lengths, exceeds |x - y|^2 by what Cauchy's inequality says is not negative:",
+                Relation(
+                    (first + 1) * (second + 1) - (product + 1) ** 2,
+                    "=",
+                    (first + second - 2 * product) + (first * second - product**2),
+                ),
+                "exact",
+                shown=r"|(x, 1)|^2 |(y, 1)|^2 - \langle (x, 1), (y, 1) \rangle^2"
+                r" = |x - y|^2 + |x|^2 |y|^2 - \langle x, y \rangle^2 \ge |x - y|^2",
+            ),
+            Step(
+                "In one dimension there is nothing to exceed it by:",
                 Relation((x**2 + 1) * (y**2 + 1) - (x * y + 1) ** 2, "=", (x - y) ** 2),
                 "exact",
                 shown=r"|(x, 1)|^2 |(y, 1)|^2 - \langle (x, 1), (y, 1) \rangle^2 = (x - y)^2",
             ),
-            _sine_in_the_plane(),
         ),
         Domain(j=(-1, sp.oo), m=(1, sp.oo), s=(0, 1), t=(0, sp.pi), q=(0, 1)).with_integers("j", "m"),
         parts={
@@ -191,6 +194,16 @@ def arc_cosine_series() -> Derivation:
                 r"for standard normal $z$, $z'$ of covariance $\rho$ and a square integrable $f$,"
                 r" $E f(z) f(z') = \sum_k \frac{1}{k!} (E f(z) He_k(z))^2 \rho^k$",
                 _DANIELY,
+            ),
+            Theorem(
+                "Gershgorin's theorem",
+                r"no eigenvalue of a symmetric matrix is below $\min_i (A_{ii} - \sum_{l \ne i} |A_{il}|)$",
+                "Horn and Johnson (2013), Matrix Analysis, theorem 6.1.1",
+            ),
+            Theorem(
+                "Weyl's inequality",
+                r"symmetric matrices satisfy $\lambda_{\min}(A + B) \ge \lambda_{\min}(A) + \lambda_{\min}(B)$",
+                "Horn and Johnson (2013), Matrix Analysis, theorem 4.3.1",
             ),
             Theorem(
                 "Schur's product theorem",
@@ -334,20 +347,6 @@ def _coefficient(function: Callable[[mpmath.mpc], mpmath.mpc], shift: int) -> Ca
 
 def _order_one(cosine: mpmath.mpc) -> mpmath.mpc:
     return (mpmath.sqrt(1 - cosine**2) + cosine * (mpmath.pi - mpmath.acos(cosine))) / mpmath.pi
-
-
-def _sine_in_the_plane() -> Step:
-    first, second = (sp.symbols(f"{name}_1:3", real=True) for name in "xy")
-    squares = [sum(entry**2 for entry in each) + 1 for each in (first, second)]
-    product = sum(p * q for p, q in zip(first, second, strict=True)) + 1
-    apart = sum((p - q) ** 2 for p, q in zip(first, second, strict=True))
-    return Step(
-        "In more dimensions it is more than that, by the squared area between x and y (Lagrange's identity, here in "
-        "the plane):",
-        Relation(squares[0] * squares[1] - product**2, "=", apart + (first[0] * second[1] - first[1] * second[0]) ** 2),
-        "exact",
-        shown=r"|x - y|^2 + |x|^2 |y|^2 - \langle x, y \rangle^2 \ge |x - y|^2",
-    )
 
 
 def _two_pairs(same: sp.Expr, opposite: sp.Expr, near: sp.Expr, far: sp.Expr) -> sp.Matrix:

@@ -174,16 +174,14 @@ STATEMENTS: Final[tuple[Statement, ...]] = (
         r"Two possible explanations are the landscape of the loss and the convergence of SGD for over-parameterised "
         r"networks, which can be proved.",
         ("lazy.polyak-lojasiewicz", "lazy.descent-not-sgd", "level-sets.valleys-are-low"),
-        found="What is shown of convergence is for the full gradient; minibatches at a constant rate arrive only "
-        "where the data can be interpolated.",
+        found="What the talk shows of convergence is for the full gradient. Of minibatches at a constant rate it can "
+        "be proved, too, where the data can be interpolated, as wide networks can; elsewhere they stall.",
     ),
     Statement(
         EXPLANATIONS,
         r"The convergence of SGD is what can be proved.",
-        Slip(
-            "what can be proved is said of SGD",
-            "of gradient flow and of descent by the gradient of the whole risk, as the second part of the talk shows",
-        ),
+        ("lazy.descent-not-sgd",),
+        found="It can, for wide networks, by an argument on the noise of minibatches that the talk does not give.",
     ),
     Statement(
         FUNCTION_SET,

@@ -96,9 +96,10 @@ def strictly_positive_kernels(bench: Workbench) -> Iterator[Comparison]:
     $$a_j = \frac{\Gamma(j + 1/2)}{2 \pi^{3/2} (2j + 1) \Gamma(j + 2)}.$$
 
     Let $m$ inputs be pairwise not parallel, and $r < 1$ the largest $|\rho|$ of two of them. The power $k = 2j + 2$
-    alone bounds the least eigenvalue of the matrix of $\kappa_1$ from below by $a_j (1 - (m - 1) r^k)$, which is
-    positive for large $k$; odd powers do the same for $\kappa_0$. Different inputs with a 1 at the end are never
-    parallel: in one dimension $|(x, 1)|^2 |(y, 1)|^2 \sin^2 t = (x - y)^2$.
+    alone bounds the least eigenvalue of the matrix of $\kappa_1$ from below by $a_j (1 - (m - 1) r^k)$, by Gershgorin's
+    theorem, which is positive for large $k$; odd powers do the same for $\kappa_0$ (Du, Zhai, Póczos and Singh 2019,
+    theorem 3.1, for the kernel of the hidden weights). Different inputs with a 1 at the end are never parallel:
+    $|(x, 1)|^2 |(y, 1)|^2 \sin^2 t \ge |x - y|^2$, in one dimension with equality.
 
     Opposite inputs are parallel, and there only even or odd powers are left. Two pairs $\pm u$, $\pm v$ at the angle
     $t$ give the forms $2 |a u + b v|^2 = 2 (a^2 + b^2 + 2 a b \cos t)$ of $\kappa_1$ on opposite weights, which is zero
@@ -160,8 +161,9 @@ def strictly_positive_kernels(bench: Workbench) -> Iterator[Comparison]:
     source=Source(HUANG_2006, "theorem 2.1", KERNEL),
     assumptions=(
         "$K = F F^T$ is the kernel of the features $\\varrho(\\langle w_k, (x_i, 1) \\rangle)$ of $n$ units on $m$ "
-        "different samples; weights have a density",
-        "smooth activations are analytic and no polynomials; measured with softplus and tanh",
+        "different samples; units are independent, and their weights have a density",
+        "smooth activations are analytic and no polynomials; measured with softplus and tanh. (The theorem as stated "
+        "asks for derivatives of all orders alone; linear units have them, and tell $d + 1$ samples apart.)",
         "measured on normal inputs of 3 coordinates and weights of variance one; the two samples of the closed form "
         "have the length 1, at the angle 1; singular values below $10^{-12}$ of the largest one count as zero",
     ),

@@ -70,12 +70,12 @@ def mean_squares(seed: int, replicates: int) -> dict[str, Array]:
 
     Returns:
         One row per replicate and one column per width: "mixed" and "own" at variance 1, "mixed printed" and "own
-        printed" at variance 1/n.
+        printed" at variance 1/n, and "softplus printed", "own printed" of softplus units.
     """
     import torch
 
     source = torch.Generator().manual_seed(seed)
-    unit = numerics.Mlp((1, 1), "erf").nonlinearity
+    unit, softplus = (numerics.Mlp((1, 1), name).nonlinearity for name in ("erf", "softplus"))
     rows: dict[str, list[Array]] = {}
     for width in WIDTHS:
         z = torch.randn(replicates, DRAWS, generator=source, dtype=torch.float64) * 3**0.5
@@ -83,6 +83,7 @@ def mean_squares(seed: int, replicates: int) -> dict[str, Array]:
         for name, arguments in (("", z), (" printed", z / width**0.5)):
             rows.setdefault(f"mixed{name}", []).append(unit.slope(arguments).square().mean(1).numpy())
             rows.setdefault(f"own{name}", []).append((outer * unit.bend(arguments)).square().mean(1).numpy())
+        rows.setdefault("softplus printed", []).append((outer * softplus.bend(arguments)).square().mean(1).numpy())
     return {name: np.stack(columns, axis=1) for name, columns in rows.items()}
 
 
@@ -93,7 +94,8 @@ def mean_squares(seed: int, replicates: int) -> dict[str, Array]:
     assumptions=(
         "the network is $\\Phi(x) = \\sum_k a_k \\varrho(z_k)$, $z_k = \\langle w_k, (x, 1) \\rangle$, with $n$ units "
         "and no factor before the sum; weights are independent, $w_k \\sim N(0, v)$ and $a_k \\sim N(0, 1/n)$",
-        "closed forms are for $\\varrho = \\mathrm{erf}$; a ReLU has no second derivative at its kink and 0 elsewhere",
+        "closed forms are for $\\varrho = \\mathrm{erf}$, orders for softplus, too, "
+        "where it is named; a ReLU has no second derivative at its kink and 0 elsewhere",
     ),
     expects={Verdict.SUPPORTED},
 )
@@ -107,7 +109,8 @@ def orders_of_second_derivatives(bench: Workbench) -> Iterator[Comparison]:
       \frac{1}{n} \cdot \frac{16}{\pi} \frac{s \, x_c^2 x_b^2}{(1 + 4 s)^{3/2}}.$$
 
     At $v = 1$ these are of the orders 1 and $1/n$. At $v = 1/n$, as the lecture starts, they are of the orders 1 and
-    $1/n^2$: the printed bounds hold there too, the second with a factor $1/n$ to spare.
+    $1/n^2$: the printed bounds hold there too, the second with a factor $1/n$ to spare. That is because the second
+    derivative of erf is zero at 0; softplus units, with 1/4 there, have the order $1/n$ and nothing to spare.
     """
     import sympy as sp
 
@@ -153,6 +156,7 @@ def orders_of_second_derivatives(bench: Workbench) -> Iterator[Comparison]:
         ("own", "two hidden weights, variance 1", -1, 0),
         ("mixed printed", "output weight and hidden weight, variance 1/n", 0, -1),
         ("own printed", "two hidden weights, variance 1/n", -2, -1),
+        ("softplus printed", "two hidden weights, variance 1/n, softplus", -1, -2),
     ):
         yield Exponent(
             f"power of the width in the mean square: {words}",
