@@ -89,8 +89,9 @@ def ends(seed: int, draws: int) -> dict[str, Array]:
         "of standard deviation 1/4; SGD takes one example at a time, drawn at random, with the step "
         "$1/|x_i|^2$",
         f"digits of 8 by 8 pixels: {TRAINING} images that all fits share, and beside them others with wrong labels, as "
-        f"{WU_ZHU_E_2017}, arXiv:{WU_ZHU_E_2017.arxiv}, did; {HIDDEN} hidden ReLU units, SGD with batches of {BATCH} at "
-        f"the rate 0.1 with momentum 0.9, from the same start to the mean cross-entropy {LOSS:.4f} over what each has",
+        f"{WU_ZHU_E_2017}, arXiv:{WU_ZHU_E_2017.arxiv}, did; {HIDDEN} hidden ReLU units, SGD with batches of {BATCH} "
+        f"at the rate 0.1 with momentum 0.9, from the same start to the mean cross-entropy {LOSS:.4f} over what each "
+        "has",
         "each set of fits has a start and images of its own, drawn from the same 1797 digits, which are one sample",
         "distances and curvatures are compared where the loss on the shared images is the same: the fits without wrong "
         "labels go on to it, since fitting wrong labels as well takes it lower, and with the loss goes the curvature",
