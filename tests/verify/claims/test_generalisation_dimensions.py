@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+import theory
 from verify import Finding, Status, Verdict, Workbench, discover
-from verify.claims.generalisation import double_descent_networks, functional_dimension, intrinsic_dimension
+from verify.claims.generalisation import (
+    double_descent_networks,
+    functional_dimension,
+    intrinsic_dimension,
+    noisy_digits,
+)
 
 Tried = Callable[[str], tuple[list[Finding], Workbench]]
 Make = Callable[[str], Workbench]
@@ -20,7 +26,7 @@ def test_functional_dimensions_hold_at_another_seed_and_every_rival_falls(tried:
 
 
 @pytest.mark.parametrize(
-    ("name", "later"), [("generalisation.intrinsic-dimension", 3), ("generalisation.double-descent-networks", 5)]
+    ("name", "later"), [("generalisation.intrinsic-dimension", 3), ("generalisation.double-descent-networks", 10)]
 )
 def test_what_is_decided_in_quick_holds_at_another_seed_and_every_rival_falls(
     make_bench: Make, name: str, later: int
@@ -63,21 +69,52 @@ def test_the_error_of_digits_peaks_at_as_many_features_as_examples_whatever_was_
 
 
 def test_a_fifth_of_the_labels_for_training_is_wrong_and_none_for_testing() -> None:
-    x, y, new, truth = double_descent_networks.noisy_digits(2, 20)
+    x, y, new, truth = noisy_digits.noisy_digits(2, 20)
     assert x.shape == (20, 60, 16)
     assert new.shape == (20, 1000, 16)
     for labels in (y, truth):
         assert torch.equal(labels.sum(dim=2), torch.ones(labels.shape[:2], dtype=torch.float64))
-    again = double_descent_networks.noisy_digits(2, 20)
+    again = noisy_digits.noisy_digits(2, 20)
     assert torch.equal(again[1], y)
 
 
 def test_trained_networks_have_about_the_parameters_that_are_wanted() -> None:
-    found = double_descent_networks.network_errors(1, draws=2, steps=2, largest=2.0)
-    tried = np.array(double_descent_networks.RATIOS)[: found["errors"].shape[1]]
+    found = noisy_digits.network_errors(1, draws=2, shortest=1, largest=2.0)
+    tried = np.array(noisy_digits.RATIOS)[: found["errors"].shape[2]]
     assert tried[-1] == 2.0
     np.testing.assert_allclose(found["parameters"] / 600, tried, atol=0.03)
-    assert (found["losses"] > 0).all()
+    assert found["losses"].shape == (2, len(noisy_digits.TIMES), len(tried))
+    assert (np.diff(found["losses"], axis=1) < 0).all()
+
+
+def test_features_with_normal_weights_are_inputs_of_unequal_variances() -> None:
+    """The eigenvalues of their second moments have the Marchenko-Pastur law, and beta as much in each direction."""
+    ratio, share = 2.0, 0.5
+    lower, upper = (1 - share**0.5) ** 2, (1 + share**0.5) ** 2
+    angles = (np.arange(100) + 0.5) * np.pi / 100
+    places = (lower + upper) / 2 - (upper - lower) / 2 * np.cos(angles)
+    weights = np.sin(angles) ** 2 / places
+    weights /= weights.sum()
+    seen = theory.anisotropic_risk(
+        ratio,
+        variances=places.tolist(),
+        shares=weights.tolist(),
+        signals=(share * weights / places).tolist(),
+        noise=(double_descent_networks.NOISE**2 + 1 - share) ** 0.5,
+    )
+    assert abs(double_descent_networks.normal_weights_limit(ratio, share) - (1 - share + sum(seen))) < 1e-9
+
+
+def test_with_fewer_features_than_examples_the_fit_does_not_depend_on_the_basis(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With as many features as inputs both span all of them."""
+    monkeypatch.setattr(double_descent_networks, "MANY_INPUTS", 20)
+    frame, sums = (
+        double_descent_networks.linear_feature_risks(3, draws=4, features=20, orthonormal=orthonormal)["risk"]
+        for orthonormal in (True, False)
+    )
+    np.testing.assert_allclose(frame, sums, rtol=1e-8)
 
 
 def test_ranks_are_those_of_networks_with_the_widths_that_are_named() -> None:
