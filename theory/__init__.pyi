@@ -164,6 +164,7 @@ from .lazy_training.gradient_bound import shifted_gradient_bound as shifted_grad
 from .lazy_training.kernel_rank import invertible_kernel as invertible_kernel
 from .lazy_training.kernel_rank import relu_kernel_failure as relu_kernel_failure
 from .lazy_training.mean_kernels import lazy_mean_kernels as lazy_mean_kernels
+from .lazy_training.minibatch_convergence import minibatch_convergence as minibatch_convergence
 from .lazy_training.minibatch_floor import minibatch_floor as minibatch_floor
 from .lazy_training.minibatch_gradient import unbiased_minibatch_gradient as unbiased_minibatch_gradient
 from .lazy_training.positive_kernels import arc_cosine_series as arc_cosine_series

@@ -5,6 +5,7 @@ from theory.lazy_training.descent import lazy_descent_steps, lazy_flow
 from theory.lazy_training.gradient_bound import lazy_gradient, shifted_gradient_bound
 from theory.lazy_training.kernel_rank import invertible_kernel, relu_kernel_failure
 from theory.lazy_training.mean_kernels import lazy_mean_kernels
+from theory.lazy_training.minibatch_convergence import minibatch_convergence
 from theory.lazy_training.minibatch_floor import minibatch_floor
 from theory.lazy_training.minibatch_gradient import unbiased_minibatch_gradient
 from theory.lazy_training.positive_kernels import arc_cosine_series, opposite_inputs
@@ -21,6 +22,7 @@ __all__ = [
     "lazy_mean_kernels",
     "lazy_second_derivatives",
     "linearised_features",
+    "minibatch_convergence",
     "minibatch_floor",
     "opposite_inputs",
     "relu_kernel_at_variance",

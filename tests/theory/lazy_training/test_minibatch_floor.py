@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import combinations
 
+import numpy as np
 import pytest
 
 import theory
@@ -44,3 +45,23 @@ def test_a_batch_of_all_samples_has_no_floor() -> None:
     floor = theory.minibatch_floor().value
     named = {symbol.name: symbol for symbol in floor.free_symbols}
     assert floor.subs(named["B"], named["m"]) == 0
+
+
+def test_where_all_labels_can_be_fitted_the_risk_falls_by_the_factor_on_average() -> None:
+    """Least squares of three weights on three samples, a step with each of the batches of two."""
+    x = np.array([[1.0, 0.5, 0.0], [0.0, 1.0, -0.5], [0.3, 0.0, 1.0]])
+    errors = np.array([1.0, -0.7, 0.4])
+    m, size, rate = 3, 2, 0.05
+    risk = np.mean(errors**2)
+    slopes = 2 * errors[:, None] * x
+    gradients = [slopes[list(batch)].mean(axis=0) for batch in combinations(range(m), size)]
+    derivation = theory.minibatch_convergence()
+    whole, each = np.sum(slopes.mean(axis=0) ** 2), np.mean(np.sum(slopes**2, axis=1))
+    square = derivation.at(part="square", m=m, B=size, Q=str(each), G=str(whole))
+    assert float(square) == pytest.approx(np.mean([gradient @ gradient for gradient in gradients]), rel=1e-12)
+    values = np.linalg.eigvalsh(x @ x.T)
+    given = {"mu": str(4 / m * values[0]), "L": str(2 / m * values[-1]), "k": str(np.max(np.sum(x**2, axis=1)))}
+    factor = derivation.at(eta=str(rate), c="1/4", **given)
+    after = np.mean([np.mean((errors - rate * x @ gradient) ** 2) for gradient in gradients])
+    assert after <= float(factor) * risk < risk
+    assert rate < float(derivation.at(part="largest rate", c="1/4", **given))

@@ -13,7 +13,7 @@ from verify.claims.lazy import noise, training
 
 @pytest.mark.parametrize(
     ("name", "decided", "deferred"),
-    [("descent-not-sgd", 6, 2), ("exponential-convergence", 7, 4), ("parameters-stay", 2, 5)],
+    [("descent-not-sgd", 7, 2), ("exponential-convergence", 7, 4), ("parameters-stay", 2, 5)],
 )
 def test_what_quick_decides_is_supported_at_another_seed(
     name: str, decided: int, deferred: int, make_bench: Callable[[str], Workbench]
