@@ -187,6 +187,7 @@ def test_tickets_and_what_they_are_held_against_are_as_large_and_trained_as_long
     early = lottery_tickets.early_accuracies(3, **SIZES)
     np.testing.assert_array_equal(early["whole"], found["rounds"][:, 0])
     np.testing.assert_array_equal(early["ticket"], found["rounds"][:, lottery_tickets.EARLY])
+    np.testing.assert_array_equal(early["shuffled"], found["shuffled"][:, 0])
     trainings.clear()
     ways = lottery_tickets.restarted_accuracies(3, **SIZES)
     assert list(ways) == ["back", "on", "new"]
