@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from verify.refusal import BadInputError
 from verify.report.figures import figure_svg
-from verify.report.lean_page import lean
+from verify.report.lean_page import lean, with_short_names
 from verify.report.pages import fragment, rendered
 from verify.report.prose import Prose
 from verify.store import RunFolder, write_bytes
@@ -83,7 +83,7 @@ def write_report(run_folder: Path, target: Path | None = None, *, pool: Workers 
         notes=folder.manifest.get("notes", []),
         unfinished=[identifier for identifier in folder.claim_ids if identifier not in sections],
     )
-    page = Markup(lean(page).replace("<!--glyphs-->", prose.formulas.glyphs(), 1))
+    page = Markup(with_short_names(lean(page).replace("<!--glyphs-->", prose.formulas.glyphs(), 1)))
     path = Path(target) if target is not None else folder.path / "report.html"
     try:
         write_bytes(path, page.encode())

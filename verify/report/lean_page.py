@@ -5,11 +5,15 @@ decimals to every coordinate; and a formula that a page shows twenty times is tw
 Nothing that a reader sees is changed: coordinates are rounded to a hundredth of a point, of 420 across a picture.
 
 Conventions. Ids are unique in the page. In a picture only the ids that something refers to are kept, under short
-names in the order of the page, so that the same page comes out the same to the byte.
+names in the order of the page, so that the same page comes out the same to the byte. In the end what is drawn most
+often has the shortest name.
 """
 
+import itertools
 import re
 from collections import Counter
+from collections.abc import Iterator
+from string import ascii_letters, digits
 
 _CANVAS = re.compile(r'<svg class="canvas".*?</svg>', re.DOTALL)
 _FORMULA = re.compile(r'(<svg class="tex"[^>]*>)(.*?)</svg>', re.DOTALL)
@@ -20,6 +24,8 @@ _LINE = re.compile(r'<path id="([^"]*)" d="M0 0L[-.0-9]+ [-.0-9]+" (style="strok
 _TICK = re.compile(r'(<use href="#([^"]*)" [^>]*?) style="fill:currentColor;(stroke:currentColor;[^"]*")/>')
 _MARK = r'<use href="[^"]*" x="[^"]*" y="[^"]*" style="[^"]*"/>'
 _MARKS = re.compile(rf"(?:{_MARK}\s*){{2,}}")
+_USED = re.compile(r'<use href="#([^"]*)"')
+_NAMED = re.compile(r'( id="|href="#|url\(#)([^")]*)')
 
 
 def lean(page: str) -> str:
@@ -44,6 +50,26 @@ def lean(page: str) -> str:
     definitions = "".join(shared.values())
     hidden = '<svg aria-hidden="true" width="0" height="0" style="position:absolute">'
     return page.replace("<!--glyphs-->", f"<!--glyphs-->{hidden}<defs>{definitions}</defs></svg>", 1)
+
+
+def with_short_names(page: str) -> str:
+    """Return a whole page in which all that is drawn by reference has a short name, the shortest what is drawn most.
+
+    Examples:
+        >>> with_short_names('<path id="STIXGeneral-Regular-13"/><use href="#STIXGeneral-Regular-13" x="1"/>')
+        '<path id="a"/><use href="#a" x="1"/>'
+    """
+    used = Counter(_USED.findall(page))
+    kept = {name for _, name in _NAMED.findall(page)} - used.keys()
+    free = (name for name in _short() if name not in kept)
+    names = {name: next(free) for name, _ in used.most_common()}
+    return _NAMED.sub(lambda found: found[1] + names.get(found[2], found[2]), page)
+
+
+def _short() -> Iterator[str]:
+    for length in itertools.count(1):
+        for letters in itertools.product(ascii_letters, *[ascii_letters + digits] * (length - 1)):
+            yield "".join(letters)
 
 
 def _formulas(page: str, shared: dict[str, str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 import verify.report
 from verify.report.figures import figure_svg
 from verify.report.formulas import Formulas
-from verify.report.lean_page import lean
+from verify.report.lean_page import lean, with_short_names
 
 X = np.linspace(1.0, 4.0, 40)
 LONG = r"\left(\frac{a + \sqrt{b}}{1 + x^2}\right)^3 = \sum_{j=1}^n c_j x^j + \int_0^1 f(t)\,\mathrm{d}t"
@@ -90,6 +90,22 @@ def test_words_stay_as_they_are_and_the_same_page_gives_the_same_bytes(page: str
     words = [re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL) for text in (page, light)]
     assert words[0] == words[1]
     assert light == lean(page)
+
+
+def test_short_names_are_new_and_the_page_draws_what_it_drew(page: str) -> None:
+    whole = '<a id="a" href="#b">b</a><i id="b"></i>' + lean(page).replace("<!--glyphs-->", "", 1)
+    light = with_short_names(whole)
+    before, after = (re.findall(r'<use href="#([^"]*)"', text) for text in (whole, light))
+    names = dict(zip(before, after, strict=True))
+    assert len(set(names.values())) == len(names)
+    assert not {"a", "b"} & set(names.values())
+    for old, new in names.items():
+        assert whole.count(f'id="{old}"') == light.count(f'id="{new}"') <= 1
+    assert re.sub(r'( id="|href="#|url\(#)[^")]*', "", light) == re.sub(r'( id="|href="#|url\(#)[^")]*', "", whole)
+    assert '<a id="a" href="#b">b</a><i id="b"></i>' in light
+    most = max(before, key=before.count)
+    assert len(names[most]) == 1
+    assert with_short_names(whole) == light
 
 
 def test_a_page_without_pictures_stays_as_it_is() -> None:
