@@ -230,6 +230,14 @@ def lottery_ticket(bench: Workbench) -> Iterator[Comparison]:
     others = bench.map("early", early_accuracies, items)
     found = {name: np.concatenate([result[name] for result in results]) for name in results[0]}
     rounds = found["rounds"][:, JUDGED]
+    pairs = {
+        name: np.concatenate([first, *(result[name] for result in others)])
+        for name, first in (
+            ("back", rounds[:, 0]),
+            ("on", found["on"][:, 0]),
+            ("shuffled", found["shuffled"][:, 0]),
+        )
+    }
     yield Agrees(
         "largest difference of a weight as a round begins from that at the start",
         measured=found["moved"][:, 1:],
@@ -247,8 +255,8 @@ def lottery_ticket(bench: Workbench) -> Iterator[Comparison]:
             )
     yield Ordering(
         "95 % gone in rounds: own weights shuffled within the layers against those at the start",
-        lower=np.concatenate([found["shuffled"][:, 0], *(result["shuffled"] for result in others)]),
-        higher=np.concatenate([rounds[:, 0], *(result["back"] for result in others)]),
+        lower=pairs["shuffled"],
+        higher=pairs["back"],
     )
     yield Ordering("98.5 % gone: in one shot against in rounds", lower=found["shot"][:, 1], higher=rounds[:, 1])
     lacking = [result["whole"] - result["ticket"] for result in others]
@@ -260,8 +268,8 @@ def lottery_ticket(bench: Workbench) -> Iterator[Comparison]:
     )
     yield Ordering(
         "95 % gone in rounds: set back against trained on",
-        lower=np.concatenate([rounds[:, 0], *(result["back"] for result in others)]),
-        higher=np.concatenate([found["on"][:, 0], *(result["on"] for result in others)]),
+        lower=pairs["back"],
+        higher=pairs["on"],
     )
     _draw(bench, found)
 
